@@ -1,0 +1,20 @@
+# Options of every target of ours. Generated code (ANTLR) turns the warnings off for itself.
+
+add_library(heddle_flags INTERFACE)
+target_compile_options(heddle_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion
+  # GCC 12 reports std::string concatenation as overlapping memcpy (its bug 105651).
+  -Wno-restrict
+  # Nothing we ship may contain the folder it was built in.
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+
+if(HEDDLE_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+find_program(HEDDLE_CCACHE ccache)
+if(HEDDLE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${HEDDLE_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${HEDDLE_CCACHE})
+endif()
