@@ -31,7 +31,7 @@ function(heddle_embed_bpf)
       -I${CMAKE_SOURCE_DIR} -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
       -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -fdebug-compilation-dir=. ${ARG_OPTIONS}
       ${emit} -MD -MT ${binary} -MF ${binary}.d -c ${relative} -o ${binary}
-    COMMAND sed -i -E "s#^( +)([^/ ])#\\1${CMAKE_SOURCE_DIR}/\\2#; s#(: )([^/ ])#\\1${CMAKE_SOURCE_DIR}/\\2#" ${binary}.d
+    COMMAND sed -i -E "s#(^| )([^/ \\\\])#\\1${CMAKE_SOURCE_DIR}/\\2#g" ${binary}.d
     DEPENDS ${source}
     DEPFILE ${binary}.d
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
