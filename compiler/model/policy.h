@@ -1,0 +1,204 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/model/address.h"
+#include "compiler/model/condition.h"
+#include "compiler/source/span.h"
+
+/// The checked policy: every name resolved, every rule complete, nothing in it that a later stage may refuse
+/// as the user's mistake. Order of all vectors is canonical (declarations by qualified name, rules and
+/// endpoints in page order, files by path), so that equal policies give equal models whatever the order of files.
+namespace heddle::model {
+
+using WorkloadId = std::uint32_t;
+using ServiceId = std::uint32_t;
+
+/// The path of a SPIFFE id below the trust domain, without leading slash; `*` is a run without `/`.
+struct SpiffePattern {
+  std::string trust_domain;
+  std::string path;
+  source::Span span;
+};
+
+/// A caller holds the identity if its SPIFFE id matches any of the patterns. A group (`web or batch`) has the
+/// patterns of all its members.
+struct Identity {
+  std::string name;  // qualified: `payments.web`
+  std::vector<SpiffePattern> patterns;
+  bool group = false;
+  std::vector<IdentityId> members;  // groups: the identities named, nested groups flattened
+  std::string doc;
+  source::Span span;  // of the name
+};
+
+/// A local workload: the processes of a cgroup, and the one SPIFFE id that they have.
+struct Workload {
+  std::string name;
+  std::string cgroup;       // relative to the cgroup root, without leading or trailing slash; may hold `*` (a run without `/`)
+  IdentityId identity = 0;  // exactly one pattern, without `*`
+  std::string doc;
+  source::Span span;
+};
+
+enum class Protocol : std::uint8_t { http, tcp };
+enum class Transport : std::uint8_t { plaintext };
+enum class Balance : std::uint8_t { round_robin, random };
+
+struct Endpoint {
+  SocketAddress address;
+  std::map<std::string, std::string> labels;
+  source::Span span;
+};
+
+struct Subset {
+  std::string name;
+  std::map<std::string, std::string> where;  // all labels must be equal
+  std::vector<std::uint32_t> endpoints;      // indexes into Service::endpoints, in their order; may be empty
+  source::Span span;
+};
+
+/// All endpoints of the service (`subset` empty) or those of one subset.
+struct PoolTarget {
+  std::optional<std::uint32_t> subset;  // index into Service::subsets
+};
+
+struct SplitPart {
+  std::uint32_t weight_ppm = 0;  // parts of 1,000,000; the parts of a split add up to exactly that
+  PoolTarget pool;
+};
+
+struct Respond {
+  std::uint16_t status = 200;
+  std::string body;
+};
+
+struct Target {
+  enum class Kind : std::uint8_t { pool, split, respond };
+  Kind kind = Kind::pool;
+  PoolTarget pool;
+  std::vector<SplitPart> split;
+  Respond respond;
+  source::Span span;
+};
+
+/// A rule of a route. The last rule of every route is its `otherwise`: no condition, ordinal `otherwise`.
+struct RouteRule {
+  std::string id;  // `route reviews/3`, `payments.route cart/otherwise`
+  std::optional<Condition> when;
+  Target target;
+  source::Span span;
+};
+
+enum class Effect : std::uint8_t { allow, deny };
+
+struct AccessRule {
+  std::string id;  // `access reviews/1`
+  Effect effect = Effect::allow;
+  Callers from;
+  std::optional<Condition> when;
+  source::Span span;
+};
+
+struct Route {
+  std::vector<RouteRule> rules;
+  source::Span span;
+};
+
+struct Access {
+  std::vector<AccessRule> rules;
+  source::Span span;
+};
+
+struct Service {
+  std::string name;  // qualified
+  std::vector<SocketAddress> addresses;
+  Protocol protocol = Protocol::http;
+  Transport transport = Transport::plaintext;
+  std::optional<IdentityId> identity;
+  Balance balance = Balance::round_robin;
+  std::vector<Subset> subsets;
+  std::vector<Endpoint> endpoints;
+  std::optional<Route> route;
+  std::optional<Access> access;  // none: everything is denied by `access <service>/default`
+  std::string doc;
+  source::Span span;
+};
+
+/// Who sends a request in a `test` block.
+struct TestCaller {
+  enum class Kind : std::uint8_t { unauthenticated, identity, spiffe };
+  Kind kind = Kind::unauthenticated;
+  IdentityId identity = 0;  // a group holds for every member
+  std::string spiffe;       // full `spiffe://` id
+};
+
+struct TestHeader {
+  std::string name;
+  std::string value;
+};
+
+/// `send …` of a test block or of `explain --send`.
+struct TestRequest {
+  bool connect = false;  // `connect to <service>` of a tcp service: no method, target, host, headers
+  std::string method;
+  std::string target;  // byte for byte, query included
+  ServiceId service = 0;
+  std::optional<std::uint16_t> port;
+  TestCaller from;
+  std::optional<IpAddress> address;  // `at`
+  std::uint32_t times = 1;
+  std::vector<TestHeader> headers;
+  std::optional<std::string> host;  // else the service's name
+  source::Span span;
+};
+
+struct Expectation {
+  enum class Kind : std::uint8_t { allowed, denied, refused, route, status, rule };
+  Kind kind = Kind::allowed;
+  std::uint16_t status = 0;           // refused, status
+  std::vector<std::string> targets;   // route: any of these, a subset's or the service's name (of a split: any of its parts)
+  std::string rule;                   // rule
+  source::Span span;
+};
+
+struct TestCase {
+  TestRequest send;
+  std::vector<Expectation> expect;
+};
+
+struct TestBlock {
+  std::string name;
+  std::vector<TestCase> cases;
+  source::Span span;
+};
+
+enum class Outside : std::uint8_t { allow, deny };
+
+struct Policy {
+  std::string name;  // of the mesh
+  std::string trust_domain;
+  Outside outside = Outside::allow;  // what governs connections of workloads to addresses of no service
+  std::vector<Identity> identities;
+  std::vector<Workload> workloads;
+  std::vector<Service> services;
+  std::vector<TestBlock> tests;
+};
+
+/// Ids of rules that no policy text holds.
+inline constexpr const char* rule_malformed = "mesh/malformed";
+inline constexpr const char* rule_path = "mesh/path";
+inline constexpr const char* rule_outside = "mesh/outside";
+
+/// `access <service>/default`, `route <service>/otherwise`, `service <service>/unhealthy`. For a service in a
+/// space the kind's text is preceded by the space: `payments.access cart/default`.
+std::string rule_id(const std::string& kind, const std::string& qualified_service, const std::string& label);
+
+const Service* find_service(const Policy& policy, const std::string& qualified_name);
+const Identity* find_identity(const Policy& policy, const std::string& qualified_name);
+
+}  // namespace heddle::model
