@@ -1,0 +1,46 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+/// The frame of the subcommands. A command is one file in commands/ that ends in
+///
+///   void add_check(CommandSet& commands) {
+///     commands.add<Options>({"check", "say what is wrong with a policy", "heddle check policy/"}, declare, run);
+///   }
+///
+/// with `void declare(CLI::App&, Options&)` and `int run(const Options&)` (an ExitCode), plus its line in
+/// commands/commands.def.
+namespace heddle::cli {
+
+struct CommandInfo {
+  const char* name;
+  const char* summary;
+  const char* example;  // shown below `--help`; several lines if useful
+};
+
+class CommandSet {
+ public:
+  explicit CommandSet(CLI::App& root) : root_(root) {}
+
+  template <typename Options>
+  void add(const CommandInfo& info, void (*declare)(CLI::App&, Options&), int (*run)(const Options&)) {
+    CLI::App* command = add_subcommand(info);
+    auto options = std::make_shared<Options>();
+    declare(*command, *options);
+    command->callback([this, options, run] { selected_ = [options, run] { return run(*options); }; });
+  }
+
+  /// Runs the command that was named on the command line.
+  [[nodiscard]] int run_selected() const { return selected_(); }
+
+ private:
+  CLI::App* add_subcommand(const CommandInfo& info);
+
+  CLI::App& root_;
+  std::function<int()> selected_;
+};
+
+}  // namespace heddle::cli
