@@ -45,8 +45,12 @@ enum hd_limit {
 
 /* ---- state: one of each per node, outlives every generation ---------------------------------------------- */
 
-/* hd_word[0], memory-mapped: the generation that decides now; 0 before the first. The two program arrays are
- * taken in turn: generation g owns hd_programs_<g & 1>. */
+/* hd_word[0], memory-mapped: the generation that decides now; 0 before the first. A generation owns one place in
+ * each of the program arrays hd_to_connect4, hd_to_connect6 (and later hd_to_sk_msg): HD_PROGRAM_PLACE(g). One array
+ * per hook, because the kernel takes programs of one type only in an array. */
+#define HD_PROGRAM_PLACE(generation) ((hd_u32)((generation) & 1))
+#define HD_PROGRAM_PLACES 2
+
 struct hd_word {
   hd_u64 generation;
 };
@@ -59,13 +63,33 @@ struct hd_config {
   hd_u64 netns_cookie;   /* namespace of the listeners */
 };
 
-/* Programs of a generation, as they lie in its program array. */
-enum hd_entry {
-  HD_ENTRY_CONNECT4 = 0,
-  HD_ENTRY_CONNECT6 = 1,
-  HD_ENTRY_SK_MSG = 2,
-  HD_ENTRIES = 8,
+enum hd_verdict {
+  HD_VERDICT_NONE = 0,
+  HD_VERDICT_FORWARD = 1,   /* to `address`, `port` */
+  HD_VERDICT_RESPOND = 2,   /* `status` with the rule's body */
+  HD_VERDICT_DENY = 3,      /* 403; a connect is refused */
+  HD_VERDICT_REFUSE = 4,    /* `status` (400, 405, 414, 431), and the connection ends */
+  HD_VERDICT_UNHEALTHY = 5, /* 503 */
+  HD_VERDICT_OUTSIDE = 6,   /* destination belongs to no service: `outside allow` */
+  HD_VERDICT_HANDLER = 7,   /* not canonical: to be put into canonical form first (never seen by the handler) */
 };
+
+struct hd_decision {
+  hd_u64 generation;
+  hd_u64 draw;
+  hd_u32 rule;      /* that ended the decision; index into hd_rules of that generation */
+  hd_u32 access;    /* that allowed or denied; HD_NONE before step 3 */
+  hd_u32 service;   /* HD_NONE: outside */
+  hd_u32 pool;      /* HD_NONE: none was asked */
+  hd_u32 endpoint;  /* index into hd_endpoints of that generation; HD_NONE: none */
+  hd_u32 caller;    /* index of the workload in that generation; HD_NONE: no peer */
+  hd_u16 verdict;   /* enum hd_verdict */
+  hd_u16 status;    /* HTTP status for all but FORWARD */
+  hd_u16 port;
+  hd_u16 pad;
+  hd_u8 address[16];
+};
+HD_STATIC_ASSERT(sizeof(struct hd_decision) == 64, "hd_decision");
 
 /* hd_connections, socket storage of the client's socket and of the handler's accepted socket: who connected, and
  * where to. The workload is remembered by its cgroup, never by a number of one generation. */
@@ -77,13 +101,15 @@ struct hd_connection {
   hd_u16 source_port;
   hd_u16 destination_port;
   hd_u32 flags;         /* enum hd_connection_flag */
-  hd_u64 generation;    /* that decided at connect; information only */
+  hd_u64 start_ns;      /* CLOCK_MONOTONIC at connect */
+  struct hd_decision decision; /* tcp services: made at connect */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_connection) == 64, "hd_connection");
+HD_STATIC_ASSERT(sizeof(struct hd_connection) == 128, "hd_connection");
 
 enum hd_connection_flag {
   HD_CONNECTION_TO_HANDLER = 1, /* the hook sent it to the listener; the handler decides */
   HD_CONNECTION_REWRITTEN = 2,  /* getpeername shows `destination` */
+  HD_CONNECTION_TCP = 4,        /* decided at connect; leaves an event when it ends */
 };
 
 /* hd_pending, LRU hash: from the SYN of a client to the accept of the handler. */
@@ -111,6 +137,19 @@ HD_STATIC_ASSERT(sizeof(struct hd_endpoint_state) == 16, "hd_endpoint_state");
 
 /* hd_balance: a running number per pool (u64), index is a slot that the loader keeps for the pool.
  * hd_events: ring buffer of struct hd_event. hd_lost[0] (u64): events that found it full. */
+
+/* hd_interned, hash: which slot a thing has, kept by the loader under a digest of the thing. */
+enum hd_interned_kind {
+  HD_INTERNED_COUNTER = 1,
+  HD_INTERNED_ENDPOINT = 2,
+  HD_INTERNED_POOL = 3,
+};
+
+struct hd_interned_key {
+  hd_u32 kind;
+  hd_u8 digest[16];
+};
+HD_STATIC_ASSERT(sizeof(struct hd_interned_key) == 20, "hd_interned_key");
 
 /* ---- the request slots of the handler ---------------------------------------------------------------------- */
 
@@ -148,34 +187,6 @@ HD_STATIC_ASSERT(sizeof(struct hd_request) == 72, "hd_request");
 enum hd_request_flag {
   HD_REQUEST_DRAW = 1,
 };
-
-enum hd_verdict {
-  HD_VERDICT_NONE = 0,
-  HD_VERDICT_FORWARD = 1,   /* to `address`, `port` */
-  HD_VERDICT_RESPOND = 2,   /* `status` with the rule's body */
-  HD_VERDICT_DENY = 3,      /* 403; a connect is refused */
-  HD_VERDICT_REFUSE = 4,    /* `status` (400, 405, 414, 431), and the connection ends */
-  HD_VERDICT_UNHEALTHY = 5, /* 503 */
-  HD_VERDICT_OUTSIDE = 6,   /* destination belongs to no service: `outside allow` */
-  HD_VERDICT_HANDLER = 7,   /* not canonical: to be put into canonical form first (never seen by the handler) */
-};
-
-struct hd_decision {
-  hd_u64 generation;
-  hd_u64 draw;
-  hd_u32 rule;      /* that ended the decision; index into hd_rules of that generation */
-  hd_u32 access;    /* that allowed or denied; HD_NONE before step 3 */
-  hd_u32 service;   /* HD_NONE: outside */
-  hd_u32 pool;      /* HD_NONE: none was asked */
-  hd_u32 endpoint;  /* index into hd_endpoints of that generation; HD_NONE: none */
-  hd_u32 caller;    /* index of the workload in that generation; HD_NONE: no peer */
-  hd_u16 verdict;   /* enum hd_verdict */
-  hd_u16 status;    /* HTTP status for all but FORWARD */
-  hd_u16 port;
-  hd_u16 pad;
-  hd_u8 address[16];
-};
-HD_STATIC_ASSERT(sizeof(struct hd_decision) == 64, "hd_decision");
 
 enum hd_tier {
   HD_TIER_CONNECT = 0,
@@ -226,7 +237,8 @@ struct hd_round {
 
 /* ---- tables of one generation ------------------------------------------------------------------------------ */
 
-/* hd_cgroups, hash, u64 cgroup id -> this; filled by the agent, not by the bundle. */
+/* hd_self[0] (u64): the number of this generation, written by the loader.
+ * hd_cgroups, hash, u64 cgroup id -> this; filled by the agent, not by the bundle. */
 enum hd_cgroup_kind {
   HD_CGROUP_OUTSIDE = 0,  /* known, and no workload: untouched, with all below it */
   HD_CGROUP_WORKLOAD = 1, /* a workload, with all below it */
@@ -348,12 +360,14 @@ struct hd_step {
 
 #define HD_STEP_STATE 0x00ffffffu
 #define HD_STEP_EVENT_SHIFT 24
-#define HD_STEP_ACCEPT 0x7fffffffu
-#define HD_STEP_FINAL 0x80000000u /* in `check` of entry 256 */
+#define HD_STEP_ACCEPT 0x3fffffffu
+#define HD_STEP_DEFAULT 0x40000000u /* in `check` of every entry 256: it never equals a state */
+#define HD_STEP_FINAL 0x80000000u   /* in `check` of entry 256 */
 
 /* What a step of the scan of a head says about its byte. Positions are those of that byte. */
 enum hd_scan_event {
   HD_SCAN_NONE = 0,
+  HD_SCAN_OLD,         /* the version is HTTP/1.0 */
   HD_SCAN_METHOD_END,  /* the space after the method; the target begins behind it */
   HD_SCAN_PATH_END,    /* `?`, or the space after a target without query */
   HD_SCAN_NAME,        /* `:` after a name that some policy tests: the state before it accepts the name's number */

@@ -1,0 +1,45 @@
+/* What every template includes first. */
+#ifndef HEDDLE_LIB_BPF_H
+#define HEDDLE_LIB_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf_templates/include/heddle/abi.h"
+
+/* The compiler must neither reuse what it knew of a value before this, nor narrow what the verifier sees of it:
+ * a 32-bit comparison of a register whose bounds LLVM knows is dropped, and the verifier then does not know them. */
+#define HD_OPAQUE(value) asm volatile("" : "+r"(value))
+
+/* Context fields are read one by one: LLVM merges neighbours into an access that the verifier refuses. */
+#define HD_CONTEXT(field) (*(volatile typeof(field)*)&(field))
+
+#define HD_AF_INET 2
+#define HD_AF_INET6 10
+#define HD_SOCK_STREAM 1
+#define HD_IPPROTO_TCP 6
+#define HD_ECONNREFUSED 111
+
+static __always_inline void hd_mapped_address(hd_u8* out, hd_u32 address4) {
+  hd_u32* words = (hd_u32*)out;
+  words[0] = 0;
+  words[1] = 0;
+  words[2] = bpf_htonl(0xffff);
+  words[3] = address4;
+}
+
+static __always_inline int hd_is_v4(const hd_u8* address) {
+  const hd_u32* words = (const hd_u32*)address;
+  return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void hd_copy_address(hd_u8* out, const hd_u8* in) {
+  const hd_u64* from = (const hd_u64*)in;
+  hd_u64* to = (hd_u64*)out;
+  to[0] = from[0];
+  to[1] = from[1];
+}
+
+#endif
