@@ -1,0 +1,94 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/result.h"
+#include "runtime/bundle/bundle.h"
+
+namespace heddle::bundle {
+
+/// Names a rule, pool or endpoint across generations: equal digests share counters and state.
+using Digest = std::array<std::byte, 16>;
+
+/// What a bundle says about itself. Every list is in the order of the kernel's table of the same name.
+struct Manifest {
+  struct Rule {
+    std::string id;
+    Digest digest{};
+    std::string service;  // empty: the mesh's
+    std::string file;     // empty: built in
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+  };
+  struct Service {
+    std::string name;
+    std::string protocol;  // http or tcp
+    std::vector<std::string> addresses;
+  };
+  struct Workload {
+    std::string name;
+    std::string
+        cgroup;  // pattern below the cgroup root, without leading slash; `*` stands for a run without `/`
+    std::string spiffe;
+  };
+  struct Pool {
+    std::string name;
+    Digest digest{};
+  };
+  struct Endpoint {
+    std::string service;
+    std::string address;
+    Digest digest{};
+  };
+  struct Map {
+    std::string name;
+    std::string type;
+    std::uint32_t key = 0;
+    std::uint32_t value = 0;
+    std::uint32_t entries = 0;
+  };
+
+  std::uint32_t abi = 0;
+  std::string compiler;
+  std::string mesh;
+  std::string trust_domain;
+  std::string source_digest;
+  std::string outside;
+  std::vector<Rule> rules;
+  std::vector<Service> services;
+  std::vector<Workload> workloads;
+  std::vector<Pool> pools;
+  std::vector<Endpoint> endpoints;
+  std::vector<Map> maps;
+  std::vector<std::string> programs;
+  struct {
+    std::string kernel;  // `major.minor`
+    bool btf = false;
+    bool cgroup2 = false;
+  } requires_;
+};
+
+/// Types and values of the JSON; no word about tables.
+Result<Manifest> parse_manifest(std::string_view json);
+
+/// Whether manifest and tables belong together: counts, and that the ABI is ours.
+Result<void> check(const Manifest& manifest, const Bundle& bundle);
+
+/// A bundle as a reader wants it.
+struct Opened {
+  Bundle bundle;
+  Manifest manifest;
+  std::string digest;
+};
+
+/// `parse`, `parse_manifest` and both checks.
+Result<Opened> open(std::span<const std::byte> file);
+Result<Opened> open_file(const std::string& path);
+
+}  // namespace heddle::bundle
