@@ -1,0 +1,38 @@
+#include "compiler/cli/pipeline.h"
+
+#include <iostream>
+#include <utility>
+
+#include "compiler/cli/exit_code.h"
+#include "compiler/cli/terminal.h"
+#include "compiler/diagnostics/render.h"
+#include "compiler/sema/check.h"
+
+namespace heddle::cli {
+
+Result<Checked> check_paths(const std::vector<std::string>& paths) {
+  Checked checked;
+
+  // Every file is in memory, in no particular order; folders are no more.
+  if (auto read = read_sources(paths, checked.sources); !read) return read.error();
+
+  // Every name is resolved, every rule complete, all order canonical; or the sink says why not.
+  checked.policy = sema::check(checked.sources, checked.sink);
+
+  return checked;
+}
+
+Loaded load_policy(const std::vector<std::string>& paths) {
+  Loaded loaded;
+  auto checked = check_paths(paths);
+  if (!checked) {
+    loaded.exit_code = report_error(checked.error());
+    return loaded;
+  }
+  loaded.checked = std::move(*checked);
+  std::cerr << diagnostics::render_pretty(loaded.checked.sink, loaded.checked.sources, colour_on_stderr());
+  if (!loaded.checked.policy) loaded.exit_code = exit_policy;
+  return loaded;
+}
+
+}  // namespace heddle::cli

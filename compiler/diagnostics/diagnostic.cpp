@@ -1,0 +1,51 @@
+#include "compiler/diagnostics/diagnostic.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "compiler/diagnostics/kinds.h"
+
+namespace heddle::diagnostics {
+
+Diagnostic& Sink::report(Diagnostic diagnostic) {
+  if (diagnostic.kind->severity == Severity::error) ++errors_;
+  if (diagnostic.kind->severity == Severity::warning) ++warnings_;
+  diagnostics_.push_back(std::move(diagnostic));
+  return diagnostics_.back();
+}
+
+std::vector<Diagnostic> Sink::sorted(const source::SourceManager& sources) const {
+  std::vector<Diagnostic> result = diagnostics_;
+  const auto key = [&sources](const Diagnostic& d) {
+    return std::make_tuple(std::string_view(sources.name(d.span.file)), d.span.begin, d.span.end,
+                           std::string_view(d.kind->code), std::string_view(d.message));
+  };
+  std::stable_sort(result.begin(), result.end(),
+                   [&key](const Diagnostic& a, const Diagnostic& b) { return key(a) < key(b); });
+  return result;
+}
+
+const std::vector<const KindInfo*>& all_kinds() {
+  static const std::vector<const KindInfo*> kinds = [] {
+    std::vector<const KindInfo*> list = {
+#define HEDDLE_DIAGNOSTIC(code, name, severity, format, arguments) &kinds::name.info(),
+#include "compiler/diagnostics/kinds.def"
+#undef HEDDLE_DIAGNOSTIC
+    };
+    std::sort(list.begin(), list.end(), [](const KindInfo* a, const KindInfo* b) {
+      return std::string_view(a->code) < std::string_view(b->code);
+    });
+    return list;
+  }();
+  return kinds;
+}
+
+const KindInfo* find_kind(std::string_view code) {
+  for (const KindInfo* kind : all_kinds()) {
+    if (code == kind->code) return kind;
+  }
+  return nullptr;
+}
+
+}  // namespace heddle::diagnostics

@@ -1,0 +1,25 @@
+#include "compiler/model/policy.h"
+
+#include <algorithm>
+
+namespace heddle::model {
+
+std::string rule_id(const std::string& kind, const std::string& qualified_service, const std::string& label) {
+  const std::size_t dot = qualified_service.find('.');
+  if (dot == std::string::npos) return kind + " " + qualified_service + "/" + label;
+  return qualified_service.substr(0, dot + 1) + kind + " " + qualified_service.substr(dot + 1) + "/" + label;
+}
+
+const Service* find_service(const Policy& policy, const std::string& qualified_name) {
+  const auto found = std::find_if(policy.services.begin(), policy.services.end(),
+                                  [&](const Service& s) { return s.name == qualified_name; });
+  return found == policy.services.end() ? nullptr : &*found;
+}
+
+const Identity* find_identity(const Policy& policy, const std::string& qualified_name) {
+  const auto found = std::find_if(policy.identities.begin(), policy.identities.end(),
+                                  [&](const Identity& i) { return i.name == qualified_name; });
+  return found == policy.identities.end() ? nullptr : &*found;
+}
+
+}  // namespace heddle::model
