@@ -159,8 +159,8 @@ enum hd_op {
   HD_OP_FINISH = 2, /* in: finish; the response ended: writes the event */
 };
 
-/* How far the handler got with reading a head. Everything but OK is refused with that status, by
- * `mesh/malformed`, and counted like any decision. */
+/* What the handler's parser says of a head. 405, 414 and 431 are the answer; 400 is unless the scan finds that the
+ * path came first (`mesh/path`). All of them are counted like any decision. */
 enum hd_form {
   HD_FORM_OK = 0,
   HD_FORM_MALFORMED = 400,
@@ -370,6 +370,7 @@ enum hd_scan_event {
   HD_SCAN_OLD,         /* the version is HTTP/1.0 */
   HD_SCAN_METHOD_END,  /* the space after the method; the target begins behind it */
   HD_SCAN_PATH_END,    /* `?`, or the space after a target without query */
+  HD_SCAN_TARGET_END,  /* the space after a query */
   HD_SCAN_NAME,        /* `:` after a name that some policy tests: the state before it accepts the name's number */
   HD_SCAN_VALUE,       /* first byte of a value */
   HD_SCAN_SPACE,       /* first blank after a byte of a value */
@@ -379,6 +380,7 @@ enum hd_scan_event {
   HD_SCAN_END,         /* last byte of the head */
   HD_SCAN_MALFORMED,   /* 400 by mesh/malformed */
   HD_SCAN_BAD_PATH,    /* 400 by mesh/path */
+  HD_SCAN_BAD_METHOD,  /* 405 by mesh/malformed: CONNECT */
   HD_SCAN_HANDLER,     /* legal, but not canonical */
 };
 

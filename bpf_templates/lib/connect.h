@@ -1,0 +1,132 @@
+/* Who is connecting, and what becomes of it: the part of a decision that needs no byte of a request. */
+#ifndef HEDDLE_LIB_CONNECT_H
+#define HEDDLE_LIB_CONNECT_H
+
+#include "bpf_templates/lib/decide.h"
+#include "bpf_templates/lib/state.h"
+
+/* The work of one connect call lies with its socket, which the kernel has locked, and goes with it. */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct hd_work);
+} hd_socket_work SEC(".maps");
+
+enum hd_standing {
+  HD_STANDING_UNTOUCHED,
+  HD_STANDING_UNRESOLVED, /* below a folder of workloads, and not looked at yet */
+  HD_STANDING_WORKLOAD,
+};
+
+/* The deepest cgroup that is known decides. */
+static __always_inline enum hd_standing hd_standing_of(hd_u64* cgroup) {
+  for (int level = HD_LEVELS_MAX - 1; level >= 0; level--) {
+    hd_u64 id = bpf_get_current_ancestor_cgroup_id(level);
+    if (!id) continue;
+    struct hd_cgroup* known = bpf_map_lookup_elem(&hd_cgroups, &id);
+    if (!known) continue;
+    *cgroup = id;
+    if (known->kind == HD_CGROUP_WORKLOAD) return HD_STANDING_WORKLOAD;
+    if (known->kind == HD_CGROUP_PARENT && id != bpf_get_current_cgroup_id()) return HD_STANDING_UNRESOLVED;
+    return HD_STANDING_UNTOUCHED;
+  }
+  return HD_STANDING_UNTOUCHED;
+}
+
+struct hd_dialling {
+  hd_u64 cgroup;
+  hd_u64 netns_cookie;
+  hd_u8 destination[16];
+  hd_u16 port;
+  hd_u16 v4_only;
+  hd_u32 pad;
+};
+
+enum hd_way {
+  HD_WAY_REFUSED,
+  HD_WAY_AS_DIALLED,
+  HD_WAY_ENDPOINT, /* to work->decision.address */
+  HD_WAY_HANDLER,
+};
+
+static __always_inline struct hd_work* hd_connect_work(struct bpf_sock* sk, struct hd_dialling* dialling) {
+  struct hd_work* work = bpf_sk_storage_get(&hd_socket_work, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!work) return 0;
+  struct hd_request request = {.cgroup = dialling->cgroup,
+                               .netns_cookie = dialling->netns_cookie,
+                               .destination_port = dialling->port};
+  hd_copy_address(request.destination, dialling->destination);
+  work->request = request;
+  work->v4_only = dialling->v4_only;
+  work->scan_status = 0;
+  return work;
+}
+
+static __always_inline void hd_remember(struct bpf_sock* sk, struct hd_work* work, hd_u32 flags) {
+  struct hd_connection* connection =
+      bpf_sk_storage_get(&hd_connections, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!connection) return;
+  connection->cgroup = work->request.cgroup;
+  connection->netns_cookie = work->request.netns_cookie;
+  connection->destination_port = work->request.destination_port;
+  hd_copy_address(connection->destination, work->request.destination);
+  connection->flags = flags;
+  connection->start_ns = bpf_ktime_get_ns();
+  connection->decision = work->decision;
+}
+
+/* A refused connection leaves its event here: no socket will ever end. */
+static __always_inline void hd_emit_refused(struct hd_work* work) {
+  struct hd_event event = {.time_ns = bpf_ktime_get_ns(),
+                           .cgroup = work->request.cgroup,
+                           .netns_cookie = work->request.netns_cookie,
+                           .tier = HD_TIER_CONNECT,
+                           .decision = work->decision};
+  hd_emit(&event);
+}
+
+/* There is a handler in this network namespace; without one an http service is refused, never passed by. */
+static __always_inline int hd_handler_port(struct hd_dialling* dialling, hd_u16* port4, hd_u16* port6) {
+  hd_u32 zero = 0;
+  struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
+  if (!config || config->netns_cookie != dialling->netns_cookie) return 0;
+  *port4 = config->listener4_port;
+  *port6 = config->listener6_port;
+  return 1;
+}
+
+static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct hd_work* work) {
+  hd_resolve(work);
+  hd_u32 number = work->facts.service;
+  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
+  if (!service) {
+    hd_decide_outside(work);
+    if (work->decision.verdict == HD_VERDICT_OUTSIDE) return HD_WAY_AS_DIALLED;
+  } else if (service->protocol == HD_PROTOCOL_HTTP) {
+    hd_remember(sk, work, HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN);
+    return HD_WAY_HANDLER;
+  } else {
+    hd_decide_facts(work);
+    if (work->decision.verdict == HD_VERDICT_FORWARD) {
+      hd_remember(sk, work, HD_CONNECTION_TCP | HD_CONNECTION_REWRITTEN);
+      return HD_WAY_ENDPOINT;
+    }
+  }
+  hd_emit_refused(work);
+  return HD_WAY_REFUSED;
+}
+
+static __always_inline int hd_refused(void) {
+  bpf_set_retval(-HD_ECONNREFUSED);
+  return 0;
+}
+
+/* Nothing about this socket is remembered from an earlier connect of it. */
+static __always_inline void hd_forget(struct bpf_sock* sk) { bpf_sk_storage_delete(&hd_connections, sk); }
+
+static __always_inline int hd_is_tcp(struct bpf_sock_addr* ctx) {
+  return HD_CONTEXT(ctx->type) == HD_SOCK_STREAM && HD_CONTEXT(ctx->protocol) == HD_IPPROTO_TCP;
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* Reading a head that lies in pages of the arena: first its shape, which notes where the strings are that the
+ * service's policy tests, then the automaton of each of these strings.
+ *
+ * What a byte means is all in the tables: the compiler writes the grammar of a canonical head (and of its path) into
+ * an automaton whose few remarkable transitions carry an event. */
+#ifndef HEDDLE_LIB_SCAN_H
+#define HEDDLE_LIB_SCAN_H
+
+#include "bpf_templates/lib/step.h"
+#include "bpf_templates/lib/work.h"
+
+struct hd_page {
+  hd_u8 bytes[HD_PAGE_SIZE];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, hd_u32);
+  __type(value, struct hd_page);
+} hd_arena SEC(".maps");
+
+/* A place in a head, and the state of the automaton that walks there. No pointer in it: it is handed to global
+ * functions, which the verifier checks once each, whoever calls them. */
+struct hd_cursor {
+  hd_u32 page;  /* of position 0 */
+  hd_u32 at;    /* next byte */
+  hd_u32 until; /* end of what may be read */
+  hd_u32 state;
+  hd_u32 before; /* the state before the last step */
+  hd_u32 event;  /* of the last step */
+};
+
+/* Reads up to a chunk of bytes, not past a page or the end, and stops behind the first byte with an event. */
+__attribute__((noinline)) int hd_walk_chunk(struct hd_cursor* cursor) {
+  if (!cursor) return 0;
+  hd_u32 start = cursor->at;
+  hd_u32 page = cursor->page + start / HD_PAGE_SIZE;
+  hd_u32 state = cursor->state, before = state, event = HD_SCAN_HANDLER, k;
+  struct hd_page* bytes = bpf_map_lookup_elem(&hd_arena, &page);
+  hd_u32 room = HD_PAGE_SIZE - (start & (HD_PAGE_SIZE - 1));
+  hd_u32 left = cursor->until - start;
+  if (left < room) room = left;
+  for (k = 0; bytes && k < HD_CHUNK; k++) {
+    event = 0;
+    if (k >= room) break;
+    hd_u64 offset = start + k;
+    HD_OPAQUE(offset);
+    hd_u32 next = hd_step_next(state, bytes->bytes[offset & (HD_PAGE_SIZE - 1)]);
+    before = state;
+    state = next & HD_STEP_STATE;
+    event = next >> HD_STEP_EVENT_SHIFT;
+    if (event) {
+      k++;
+      break;
+    }
+  }
+  cursor->at = start + k;
+  cursor->state = state;
+  cursor->before = before;
+  cursor->event = event;
+  return 0;
+}
+
+struct hd_walk {
+  struct hd_work* work;
+  hd_u32 done; /* the event that ended the scan */
+  hd_u32 pad;
+  struct hd_cursor cursor;
+};
+
+static __always_inline void hd_refuse(struct hd_work* work, hd_u32 status, hd_u32 rule) {
+  work->scan_status = status;
+  work->scan_rule = rule;
+}
+
+/* The field of this service that a name is, or HD_NONE. */
+static __always_inline hd_u32 hd_field_of(struct hd_work* work, hd_u32 state) {
+  struct hd_name_key key = {.service = work->facts.service, .name = hd_step_accepts(state)};
+  if (key.name == HD_NAME_HOST) return HD_FIELD_HOST;
+  hd_u32* field = bpf_map_lookup_elem(&hd_names, &key);
+  return field ? *field : HD_NONE;
+}
+
+static __always_inline int hd_may_repeat(struct hd_work* work, hd_u32 field) {
+  hd_u32 index = work->first_field + field;
+  struct hd_field* entry = bpf_map_lookup_elem(&hd_fields, &index);
+  return entry && (entry->flags & HD_FIELD_MAY_REPEAT);
+}
+
+/* What an event at position `at` means for the decision. Returns 1 when the scan is over. */
+__attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 event, hd_u32 at, hd_u32 before) {
+  hd_u32 field;
+  if (!work) return 1;
+  switch (event) {
+    case HD_SCAN_METHOD_END:
+      hd_field_span(work, HD_FIELD_METHOD, 0, at);
+      work->target_begin = at + 1;
+      return 0;
+    case HD_SCAN_PATH_END:
+      hd_field_span(work, HD_FIELD_PATH, work->target_begin, at);
+      /* fallthrough: without a query the target ends here too */
+    case HD_SCAN_TARGET_END:
+      if (at - work->target_begin <= HD_TARGET_MAX) return 0;
+      hd_refuse(work, HD_FORM_TARGET_TOO_LONG, HD_RULE_MALFORMED);
+      return 1;
+    case HD_SCAN_OLD:
+      work->old_version = 1;
+      return 0;
+    case HD_SCAN_NAME:
+      field = hd_field_of(work, before);
+      work->field = field;
+      work->value_begin = at;
+      work->value_end = at;
+      if (field >= HD_FIELDS_MAX || !(work->seen >> (field & 63) & 1) || hd_may_repeat(work, field)) return 0;
+      hd_refuse(work, 400, HD_RULE_MALFORMED);
+      return 1;
+    case HD_SCAN_CONNECTION:
+      if (hd_field_of(work, before) == HD_NONE) return 0;
+      hd_refuse(work, 400, HD_RULE_MALFORMED);
+      return 1;
+    case HD_SCAN_VALUE:
+      work->value_begin = at;
+      return 0;
+    case HD_SCAN_SPACE:
+      work->value_end = at;
+      return 0;
+    case HD_SCAN_VALUE_END:
+      work->value_end = at;
+      hd_field_span(work, work->field, work->value_begin, at);
+      return 0;
+    case HD_SCAN_LINE_END:
+      hd_field_span(work, work->field, work->value_begin, work->value_end);
+      return 0;
+    case HD_SCAN_END:
+      if (work->old_version || work->seen >> HD_FIELD_HOST & 1) work->scan_status = 0;
+      return 1;
+    case HD_SCAN_BAD_PATH:
+      hd_refuse(work, 400, HD_RULE_PATH);
+      return 1;
+    case HD_SCAN_HANDLER:
+      hd_refuse(work, HD_SCAN_TO_HANDLER, HD_RULE_MALFORMED);
+      return 1;
+    case HD_SCAN_BAD_METHOD:
+      hd_refuse(work, HD_FORM_CONNECT, HD_RULE_MALFORMED);
+      return 1;
+  }
+  return 1;
+}
+
+static long hd_scan_step(hd_u32 index, struct hd_walk* walk) {
+  if (walk->cursor.at >= walk->cursor.until) return 1;
+  hd_walk_chunk(&walk->cursor);
+  hd_u32 event = walk->cursor.event;
+  if (event == HD_SCAN_NONE) return 0;
+  if (!hd_scan_event_at(walk->work, event, walk->cursor.at - 1, walk->cursor.before)) return 0;
+  walk->done = event;
+  return 1;
+}
+
+static long hd_value_step(hd_u32 index, struct hd_walk* walk) {
+  if (walk->cursor.at >= walk->cursor.until || hd_step_default(walk->cursor.state) & HD_STEP_FINAL) return 1;
+  hd_walk_chunk(&walk->cursor);
+  return walk->cursor.event != HD_SCAN_NONE;
+}
+
+/* A head that the tables do not lead to its end is malformed; it must end where the bytes end. */
+__attribute__((noinline)) int hd_scan_head(struct hd_work* work, hd_u32 start_state) {
+  if (!work) return 0;
+  hd_refuse(work, 400, HD_RULE_MALFORMED);
+  work->field = HD_NONE;
+  work->seen = 0;
+  work->old_version = 0;
+  hd_u32 length = work->request.head_length;
+  if (length > HD_HEAD_MAX) {
+    hd_refuse(work, HD_FORM_HEAD_TOO_LARGE, HD_RULE_MALFORMED);
+    return 0;
+  }
+  struct hd_walk walk = {.work = work,
+                         .cursor = {.page = work->request.page, .until = length, .state = start_state}};
+  bpf_loop(2 * HD_HEAD_MAX, hd_scan_step, &walk, 0);
+  if (walk.done == HD_SCAN_END && walk.cursor.at != length) hd_refuse(work, 400, HD_RULE_MALFORMED);
+  return 0;
+}
+
+struct hd_copy {
+  struct hd_work* work;
+  hd_u32 from;
+  hd_u32 to;
+};
+
+static long hd_copy_word(hd_u32 index, struct hd_copy* copy) {
+  hd_u32 from = copy->from + index;
+  hd_u64 to = copy->to + index;
+  hd_u64* word = bpf_map_lookup_elem(&hd_sets, &from);
+  HD_OPAQUE(to);
+  if (!word || to >= HD_ATOM_WORDS) return 1;
+  copy->work->facts.atoms[to] = *word;
+  return 0;
+}
+
+/* Field number `index` of the service: which of its tests hold goes into the facts. */
+static long hd_match_field(hd_u32 index, struct hd_work** in) {
+  struct hd_work* work = *in;
+  hd_u32 number = work->first_field + index, row = 0;
+  hd_u64 place = index;
+  struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
+  HD_OPAQUE(place);
+  if (!field || place >= HD_FIELDS_MAX) return 1;
+  if (work->seen >> place & 1) {
+    struct hd_walk walk = {.work = work,
+                           .cursor = {.page = work->request.page,
+                                      .at = work->begin[place],
+                                      .until = work->end[place],
+                                      .state = field->start}};
+    bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &walk, 0);
+    row = hd_step_accepts(walk.cursor.state);
+  }
+  struct hd_copy copy = {.work = work, .from = field->sets + row * field->words, .to = field->atom_word};
+  hd_u32 words = field->words;
+  if (words > HD_ATOM_WORDS) return 1;
+  bpf_loop(words, hd_copy_word, &copy, 0);
+  return 0;
+}
+
+__attribute__((noinline)) int hd_match_fields(struct hd_work* work) {
+  if (!work) return 0;
+  hd_u32 count = work->field_count;
+  if (count > HD_FIELDS_MAX) return 0;
+  bpf_loop(count, hd_match_field, &work, 0);
+  return 0;
+}
+
+#endif

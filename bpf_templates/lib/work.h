@@ -1,0 +1,45 @@
+/* One decision on its way: the request, what was found out about it, and the answer. It lies in a map value, because
+ * the stack is too small for it and per-CPU memory is unsafe where a program can be preempted. */
+#ifndef HEDDLE_LIB_WORK_H
+#define HEDDLE_LIB_WORK_H
+
+#include "bpf_templates/lib/bpf.h"
+
+/* In hd_work.scan_status: legal, but not canonical; to be rewritten by the handler first. */
+#define HD_SCAN_TO_HANDLER 1
+
+struct hd_work {
+  struct hd_request request;
+  struct hd_decision decision;
+  hd_u32 fixed_endpoint; /* HD_NONE: the service was dialled */
+  hd_u32 v4_only;        /* the socket cannot reach IPv6 */
+  hd_u32 scan_status;    /* 0: the head is in form; else how it is refused */
+  hd_u32 scan_rule;
+  hd_u32 first_field;
+  hd_u32 field_count;
+  hd_u32 field;          /* whose value is being read; HD_NONE: nobody's */
+  hd_u32 value_begin;
+  hd_u32 value_end;
+  hd_u32 target_begin;
+  hd_u32 old_version;
+  hd_u32 pad;
+  hd_u64 seen; /* one bit per field */
+  hd_u32 begin[HD_FIELDS_MAX];
+  hd_u32 end[HD_FIELDS_MAX];
+  struct hd_facts facts;
+};
+
+/* What is generated for a policy: the number of the rule that decides. */
+hd_u32 hd_access(struct hd_facts* facts);
+hd_u32 hd_route(struct hd_facts* facts);
+
+static __always_inline void hd_field_span(struct hd_work* work, hd_u32 field, hd_u32 begin, hd_u32 end) {
+  hd_u64 index = field;
+  HD_OPAQUE(index);
+  if (index >= HD_FIELDS_MAX) return;
+  work->begin[index] = begin;
+  work->end[index] = end;
+  work->seen |= 1ull << index;
+}
+
+#endif
