@@ -66,7 +66,7 @@ RULES = [
     Rule("libbpf stays in the loader and the kernel tests", r"", r"runtime/loader$|tests/kernel$", "libbpf",
          ("runtime/agent", "/usr/include/bpf/libbpf_version.h", "heddle::libbpf")),
     Rule("OpenSSL stays in tls, bundle and the commands about keys", r"compiler/|runtime/|bpf_templates",
-         r"runtime/handler/tls$|runtime/bundle$|compiler/cli/(command_)?(keygen|sign|verify|ca)\.cpp$", "OpenSSL",
+         r"runtime/handler/tls$|runtime/bundle$|compiler/cli/(commands/)?(keygen|sign|verify|ca)\.cpp$", "OpenSSL",
          ("runtime/handler/http", "/usr/include/openssl/opensslv.h", "OpenSSL::SSL")),
     Rule("the evaluator knows nothing of code generation", r"compiler/eval$", NOBODY, r"compiler/(plan|lower|emit)$",
          ("compiler/eval", "compiler/lower")),
