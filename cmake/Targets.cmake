@@ -28,6 +28,19 @@ function(heddle_library folder)
   endforeach()
 endfunction()
 
+# A folder that is not there yet: whoever depends on it can be configured, but not linked.
+function(heddle_unwritten folder)
+  string(REPLACE "/" "_" name ${folder})
+  get_filename_component(short ${folder} NAME)
+  add_library(heddle_${name} INTERFACE)
+  target_include_directories(heddle_${name} INTERFACE ${CMAKE_SOURCE_DIR})
+  foreach(alias IN ITEMS ${name} ${short})
+    if(NOT TARGET heddle::${alias})
+      add_library(heddle::${alias} ALIAS heddle_${name})
+    endif()
+  endforeach()
+endfunction()
+
 # heddle_program(heddle SOURCES main.cpp DEPS heddle::cli LIBS ...): an executable in <builddir>/bin/.
 function(heddle_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
