@@ -1,0 +1,87 @@
+"""What the mesh can leave behind on a machine, for tests that must find none of it afterwards."""
+
+import ctypes
+import os
+import pathlib
+import struct
+import time
+
+BPF_PROG_GET_NEXT_ID, BPF_PROG_GET_FD_BY_ID, BPF_OBJ_GET_INFO_BY_FD = 11, 13, 15
+_SYSCALL = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def cgroup_mount():
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        _, place, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return pathlib.Path(place)
+    raise SystemExit("no cgroup v2 is mounted")
+
+
+def _bpf(command, attributes):
+    buffer = ctypes.create_string_buffer(attributes, 128)
+    result = _libc.syscall(_SYSCALL, command, buffer, 128)
+    return result, buffer.raw
+
+
+def programs():
+    """{id: name} of every BPF program in the kernel."""
+    found, last = {}, 0
+    while True:
+        result, attributes = _bpf(BPF_PROG_GET_NEXT_ID, struct.pack("III", last, 0, 0))
+        if result < 0:
+            return found
+        last = struct.unpack_from("I", attributes, 4)[0]
+        descriptor, _ = _bpf(BPF_PROG_GET_FD_BY_ID, struct.pack("III", last, 0, 0))
+        if descriptor < 0:
+            continue  # gone meanwhile
+        info = ctypes.create_string_buffer(256)
+        _bpf(BPF_OBJ_GET_INFO_BY_FD, struct.pack("IIQ", descriptor, 256, ctypes.addressof(info)))
+        os.close(descriptor)
+        # struct bpf_prog_info: the name is 64 bytes in.
+        found[last] = info.raw[64:80].split(b"\0")[0].decode()
+
+
+def pins():
+    return {str(path) for path in pathlib.Path("/sys/fs/bpf").rglob("*")}
+
+
+def cgroups():
+    return {str(path) for path in cgroup_mount().glob("heddle*")}
+
+
+def processes(marker):
+    """Processes whose command line or working folder mentions `marker`."""
+    found = set()
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if marker in words:
+                found.add(f"{entry.name}: {words.strip()}")
+    return found
+
+
+class Snapshot:
+    """Taken before; `leftovers` says what came since and stayed."""
+
+    def __init__(self, marker):
+        self.marker = marker
+        self.before = self._now()
+
+    def _now(self):
+        return {"program": {f"{name} (id {number})" for number, name in programs().items()}, "pin": pins(),
+                "cgroup": cgroups(), "process": processes(self.marker)}
+
+    def leftovers(self, patience=5.0):
+        # The kernel frees programs and cgroups a moment after the last reference is gone.
+        end = time.monotonic() + patience
+        while True:
+            now = self._now()
+            rest = [f"{kind} {item}" for kind in now for item in sorted(now[kind] - self.before[kind])]
+            if not rest or time.monotonic() > end:
+                return rest
+            time.sleep(0.1)
