@@ -1,0 +1,50 @@
+#include "compiler/eval/caller.h"
+
+#include <algorithm>
+
+namespace heddle::eval {
+namespace {
+
+bool matches_glob(std::string_view pattern, std::string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern.front() != '*') {
+    return !text.empty() && text.front() == pattern.front() &&
+           matches_glob(pattern.substr(1), text.substr(1));
+  }
+  for (std::size_t run = 0;; ++run) {
+    if (matches_glob(pattern.substr(1), text.substr(run))) return true;
+    if (run == text.size() || text[run] == '/') return false;
+  }
+}
+
+bool holds(const model::Identity& identity, std::string_view spiffe) {
+  return std::ranges::any_of(identity.patterns,
+                             [&](const auto& pattern) { return matches(pattern, spiffe); });
+}
+
+}  // namespace
+
+bool matches(const model::SpiffePattern& pattern, std::string_view spiffe) {
+  const std::string domain = "spiffe://" + pattern.trust_domain + "/";
+  return spiffe.starts_with(domain) && matches_glob(pattern.path, spiffe.substr(domain.size()));
+}
+
+Caller make_caller(const model::Policy& policy, const std::optional<std::string>& spiffe) {
+  Caller caller;
+  if (!spiffe) return caller;
+  caller.has_peer = true;
+  for (model::IdentityId id = 0; id < policy.identities.size(); ++id) {
+    if (holds(policy.identities[id], *spiffe)) caller.identities.insert(id);
+  }
+  return caller;
+}
+
+bool includes(const model::Callers& callers, const Caller& caller) {
+  using Kind = model::Callers::Kind;
+  if (callers.kind == Kind::any) return true;
+  if (callers.kind == Kind::authenticated) return caller.has_peer;
+  if (callers.kind == Kind::unauthenticated) return !caller.has_peer;
+  return std::ranges::any_of(callers.identities, [&](auto id) { return caller.identities.contains(id); });
+}
+
+}  // namespace heddle::eval

@@ -1,0 +1,186 @@
+#include "compiler/eval/decision.h"
+
+#include "compiler/eval/draw.h"
+#include "compiler/eval/framing.h"
+#include "compiler/eval/head.h"
+#include "compiler/eval/phrases.h"
+
+namespace heddle::eval {
+
+Decision::Decision(const model::Policy& policy, const std::vector<TestedHeaders>& tested,
+                   const Request& request, std::vector<Step>* trace)
+    : policy_(policy), tested_(tested), request_(request), trace_(trace) {}
+
+Outcome Decision::run() {
+  if (decide_destination()) return outcome_;
+  if (is_http() && decide_form()) return outcome_;
+  find_caller();
+  if (decide_access()) return outcome_;
+  if (destination_->endpoint) {
+    decide_direct();
+  } else {
+    decide_route();
+  }
+  return outcome_;
+}
+
+bool Decision::decide_destination() {
+  destination_ = find_destination(policy_, request_.destination);
+  note([&] { return destination_step(policy_, request_, destination_); });
+  if (destination_) {
+    outcome_.service = destination_->service;
+    return false;
+  }
+  outcome_.verdict = policy_.outside == model::Outside::allow ? Verdict::outside : Verdict::deny;
+  outcome_.rule = model::rule_outside;
+  return true;
+}
+
+bool Decision::decide_form() {
+  Refusal refusal;
+  head_ = read_head(request_.head, refusal);
+  if (head_) {
+    const auto wrong = check_framing(*head_, tested_[destination_->service]);
+    if (!wrong) {
+      note([&] { return form_step(*head_); });
+      facts_.head = &*head_;
+      facts_.path = comparable_path(head_->path);
+      return false;
+    }
+    refusal = *wrong;
+  }
+  note([&] { return refusal_step(refusal); });
+  outcome_.verdict = Verdict::refuse;
+  outcome_.status = refusal.status;
+  outcome_.rule = refusal.rule;
+  return true;
+}
+
+void Decision::find_caller() {
+  facts_.caller = make_caller(policy_, request_.spiffe);
+  note([&] { return caller_step(policy_, request_, facts_.caller); });
+}
+
+/// Any matching `deny` denies; else any matching `allow` allows; else nothing does. Named is the first that
+/// matches.
+bool Decision::decide_access() {
+  if (const auto* rule = first_access(model::Effect::deny)) {
+    deny(rule->id);
+    return true;
+  }
+  if (const auto* rule = first_access(model::Effect::allow)) {
+    outcome_.access_rule = rule->id;
+    return false;
+  }
+  const std::string rule = model::rule_id("access", service().name, "default");
+  note([&] { return default_access_step(service(), rule); });
+  deny(rule);
+  return true;
+}
+
+const model::AccessRule* Decision::first_access(model::Effect effect) {
+  if (!service().access) return nullptr;
+  for (const model::AccessRule& rule : service().access->rules) {
+    if (rule.effect == effect && access_applies(rule)) return &rule;
+  }
+  return nullptr;
+}
+
+bool Decision::access_applies(const model::AccessRule& rule) {
+  if (!includes(rule.from, facts_.caller)) {
+    note([&] { return access_step(rule, {}); });
+    return false;
+  }
+  const Match found = applies(rule.when);
+  note([&] { return access_step(rule, found); });
+  return found.holds;
+}
+
+void Decision::decide_direct() {
+  const model::Endpoint& endpoint = service().endpoints[*destination_->endpoint];
+  outcome_.verdict = Verdict::forward;
+  outcome_.rule = outcome_.access_rule;
+  outcome_.endpoints = {endpoint.address};
+  note([&] { return direct_step(endpoint); });
+}
+
+/// The first rule that matches; without a block, the service's endpoints.
+void Decision::decide_route() {
+  if (!service().route) {
+    const std::string rule = model::rule_id("route", service().name, "otherwise");
+    outcome_.route_rule = rule;
+    note([&] { return no_route_step(rule); });
+    forward(rule, {destination_->service, std::nullopt});
+    return;
+  }
+  for (const model::RouteRule& rule : service().route->rules) {
+    const Match found = applies(rule.when);
+    note([&] { return route_step(rule, found); });
+    if (found.holds) {
+      outcome_.route_rule = rule.id;
+      take(rule);
+      return;
+    }
+  }
+}
+
+void Decision::take(const model::RouteRule& rule) {
+  using Kind = model::Target::Kind;
+  if (rule.target.kind == Kind::split) {
+    split(rule);
+  } else if (rule.target.kind == Kind::respond) {
+    respond(rule);
+  } else {
+    forward(rule.id, {destination_->service, rule.target.pool.subset});
+  }
+}
+
+void Decision::split(const model::RouteRule& rule) {
+  const std::uint32_t share = share_of(request_.draw, rule.id);
+  const std::size_t part = part_of(rule.target.split, share);
+  note([&] { return split_step(policy_, destination_->service, rule, request_.draw, share, part); });
+  forward(rule.id, {destination_->service, rule.target.split[part].pool.subset});
+}
+
+void Decision::respond(const model::RouteRule& rule) {
+  outcome_.verdict = Verdict::respond;
+  outcome_.status = rule.target.respond.status;
+  outcome_.body = rule.target.respond.body;
+  outcome_.rule = rule.id;
+}
+
+/// Which of the endpoints is `balance`'s business; health is not known here, so only a pool without any is
+/// unhealthy.
+void Decision::forward(const std::string& rule, Pool pool) {
+  outcome_.pool = pool;
+  outcome_.endpoints = endpoints_of(policy_, pool);
+  outcome_.verdict = Verdict::forward;
+  outcome_.rule = rule;
+  if (outcome_.endpoints.empty()) {
+    outcome_.verdict = Verdict::unhealthy;
+    outcome_.status = is_http() ? 503 : 0;
+    outcome_.rule = model::rule_id("service", service().name, "unhealthy");
+  }
+  note([&] { return pool_step(policy_, pool, outcome_); });
+}
+
+void Decision::deny(const std::string& rule) {
+  outcome_.verdict = Verdict::deny;
+  outcome_.status = is_http() ? 403 : 0;
+  outcome_.access_rule = rule;
+  outcome_.rule = rule;
+}
+
+const model::Service& Decision::service() const {
+  return policy_.services[destination_->service];
+}
+
+Match Decision::applies(const std::optional<model::Condition>& when) const {
+  return when ? match(*when, facts_) : Match{true, nullptr};
+}
+
+void Decision::note(const std::function<Step()>& step) {
+  if (trace_ != nullptr) trace_->push_back(step());
+}
+
+}  // namespace heddle::eval

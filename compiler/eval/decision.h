@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "compiler/eval/destination.h"
+#include "compiler/eval/match.h"
+#include "compiler/eval/outcome.h"
+#include "compiler/eval/request.h"
+#include "compiler/eval/tested.h"
+
+namespace heddle::eval {
+
+/// One decision on its way through the steps. Every step either leaves the decision open or ends it: then it
+/// has set the outcome and returns true.
+class Decision {
+ public:
+  /// `trace` may be null. `tested` is by service.
+  Decision(const model::Policy& policy, const std::vector<TestedHeaders>& tested, const Request& request,
+           std::vector<Step>* trace);
+
+  Outcome run();
+
+ private:
+  bool decide_destination();
+  bool decide_form();
+  void find_caller();
+  bool decide_access();
+  void decide_direct();
+  void decide_route();
+
+  void deny(const std::string& rule);
+  void forward(const std::string& rule, Pool pool);
+  void split(const model::RouteRule& rule);
+  void respond(const model::RouteRule& rule);
+  void take(const model::RouteRule& rule);
+
+  [[nodiscard]] const model::Service& service() const;
+  [[nodiscard]] bool is_http() const { return service().protocol == model::Protocol::http; }
+  Match applies(const std::optional<model::Condition>& when) const;
+  bool access_applies(const model::AccessRule& rule);
+  const model::AccessRule* first_access(model::Effect effect);
+  void note(const std::function<Step()>& step);
+
+  const model::Policy& policy_;
+  const std::vector<TestedHeaders>& tested_;
+  const Request& request_;
+  std::vector<Step>* trace_;
+
+  std::optional<Destination> destination_;
+  std::optional<Head> head_;
+  Facts facts_;
+  Outcome outcome_;
+};
+
+}  // namespace heddle::eval

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "compiler/model/policy.h"
+
+namespace heddle::eval {
+
+/// The share of a draw in the eyes of one rule, out of 1,000,000: the draw is mixed with the digest of the
+/// rule's id, so that two splits do not choose alike. Pinned: the kernel computes the same.
+std::uint32_t share_of(std::uint64_t draw, std::string_view rule_id);
+
+/// The part k where the weights before it sum to no more than the share and with it to more.
+std::size_t part_of(const std::vector<model::SplitPart>& parts, std::uint32_t share);
+
+/// A draw whose share is `share` for that rule: the inverse of share_of.
+std::uint64_t draw_for(std::uint32_t share, std::string_view rule_id);
+
+/// One draw for every part that can be taken at all.
+std::vector<std::uint64_t> draws_of_all_parts(const model::RouteRule& rule);
+
+}  // namespace heddle::eval

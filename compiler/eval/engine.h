@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "compiler/eval/evaluator.h"
+
+namespace heddle::eval {
+
+/// Why an engine could not decide: the world's fault, not the policy's.
+struct EngineFailure {
+  std::string what;  // lower case, no full stop
+  std::string help;  // the fix, or empty
+};
+
+using Answer = std::variant<Outcome, EngineFailure>;
+
+/// Something that decides requests by a policy: the reference evaluator, or the compiled policy in the
+/// kernel. An engine that cannot decide (the machine does not let it) says so; it never guesses.
+class Engine {
+ public:
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  virtual ~Engine() = default;
+
+  /// `evaluator`, `kernel`: as `--engine` calls it.
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  virtual Answer decide(const Request& request) = 0;
+};
+
+class EvaluatorEngine final : public Engine {
+ public:
+  explicit EvaluatorEngine(const model::Policy& policy) : evaluator_(policy) {}
+
+  [[nodiscard]] std::string_view name() const override { return "evaluator"; }
+  Answer decide(const Request& request) override { return evaluator_.decide(request); }
+
+ private:
+  Evaluator evaluator_;
+};
+
+}  // namespace heddle::eval

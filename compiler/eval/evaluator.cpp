@@ -1,0 +1,19 @@
+#include "compiler/eval/evaluator.h"
+
+#include "compiler/eval/decision.h"
+
+namespace heddle::eval {
+
+Evaluator::Evaluator(const model::Policy& policy) : policy_(policy) {
+  for (const model::Service& service : policy.services) tested_.push_back(tested_headers(service));
+}
+
+Outcome Evaluator::decide(const Request& request) const {
+  return Decision(policy_, tested_, request, nullptr).run();
+}
+
+Outcome Evaluator::explain(const Request& request, std::vector<Step>& trace) const {
+  return Decision(policy_, tested_, request, &trace).run();
+}
+
+}  // namespace heddle::eval

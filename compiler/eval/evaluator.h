@@ -1,0 +1,30 @@
+#pragma once
+
+#include <vector>
+
+#include "compiler/eval/outcome.h"
+#include "compiler/eval/request.h"
+#include "compiler/eval/tested.h"
+#include "compiler/model/policy.h"
+
+namespace heddle::eval {
+
+/// The reference: what a policy means, executed on the checked model from the raw bytes of a request.
+/// Everything else that decides (the programs in the kernel) is held against this, and shares nothing with
+/// it.
+class Evaluator {
+ public:
+  /// The policy outlives the evaluator.
+  explicit Evaluator(const model::Policy& policy);
+
+  [[nodiscard]] Outcome decide(const Request& request) const;
+
+  /// The same, and every step on the way to it.
+  [[nodiscard]] Outcome explain(const Request& request, std::vector<Step>& trace) const;
+
+ private:
+  const model::Policy& policy_;
+  std::vector<TestedHeaders> tested_;  // by service
+};
+
+}  // namespace heddle::eval

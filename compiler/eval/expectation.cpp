@@ -1,0 +1,62 @@
+#include "compiler/eval/expectation.h"
+
+#include <algorithm>
+#include <map>
+
+namespace heddle::eval {
+namespace {
+
+using model::Expectation;
+using Kind = Expectation::Kind;
+
+bool is_allowed(const Outcome& outcome) {
+  return outcome.verdict == Verdict::forward || outcome.verdict == Verdict::respond ||
+         outcome.verdict == Verdict::unhealthy;
+}
+
+bool goes_to(const model::Policy& policy, const Expectation& expectation, const Outcome& outcome) {
+  return outcome.verdict == Verdict::forward && outcome.pool &&
+         std::ranges::count(expectation.targets, pool_name(policy, *outcome.pool)) > 0;
+}
+
+std::string targets_text(const Expectation& expectation) {
+  std::string text;
+  for (const std::string& target : expectation.targets) text += (text.empty() ? "" : " or ") + target;
+  return text;
+}
+
+}  // namespace
+
+bool meets(const model::Policy& policy, const Expectation& expectation, const Outcome& outcome) {
+  using Check = bool (*)(const model::Policy&, const Expectation&, const Outcome&);
+  static const std::map<Kind, Check> checks = {
+      {Kind::allowed, [](const auto&, const auto&, const auto& o) { return is_allowed(o); }},
+      {Kind::denied, [](const auto&, const auto&, const auto& o) { return o.verdict == Verdict::deny; }},
+      {Kind::refused, [](const auto&, const auto& e,
+                         const auto& o) { return o.verdict == Verdict::refuse && o.status == e.status; }},
+      {Kind::route, goes_to},
+      {Kind::status, [](const auto&, const auto& e, const auto& o) { return o.status == e.status; }},
+      {Kind::rule, [](const auto&, const auto& e, const auto& o) { return o.rule == e.rule; }},
+  };
+  return checks.at(expectation.kind)(policy, expectation, outcome);
+}
+
+std::string expectation_text(const Expectation& expectation) {
+  switch (expectation.kind) {
+    case Kind::allowed:
+      return "allowed";
+    case Kind::denied:
+      return "denied";
+    case Kind::refused:
+      return "refused " + std::to_string(expectation.status);
+    case Kind::route:
+      return "route " + targets_text(expectation);
+    case Kind::status:
+      return "status " + std::to_string(expectation.status);
+    case Kind::rule:
+      return "rule \"" + expectation.rule + "\"";
+  }
+  return "";
+}
+
+}  // namespace heddle::eval

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "compiler/eval/caller.h"
+#include "compiler/eval/head.h"
+#include "compiler/model/condition.h"
+
+namespace heddle::eval {
+
+/// What conditions look at. A tcp connection has a caller and nothing else.
+struct Facts {
+  Caller caller;
+  const Head* head = nullptr;  // none: tcp
+  std::string path;            // of the head, in the form in which paths are compared
+};
+
+/// Whether a condition is true, and the smallest part of it that made it so.
+struct Match {
+  bool holds = false;
+  const model::Condition* cause = nullptr;
+};
+
+Match match(const model::Condition& condition, const Facts& facts);
+
+/// A path with the hex digits of its escapes in upper case, the form in which paths are compared.
+std::string comparable_path(std::string_view path);
+
+}  // namespace heddle::eval

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/model/policy.h"
+
+namespace heddle::eval {
+
+enum class Verdict : std::uint8_t {
+  forward,    // to one of `endpoints`
+  respond,    // the route rule answers by itself
+  deny,       // 403; a tcp connect is refused
+  refuse,     // malformed, ambiguous or oversized: `status`, and the connection ends
+  unhealthy,  // 503; a tcp connect is refused
+  outside,    // the destination belongs to no service and is left alone
+};
+
+/// The steps of a decision in their order (language reference, "The order of a decision").
+enum class Stage : std::uint8_t { destination, form, caller, access, route, target };
+
+/// One thing that was looked at on the way to the outcome.
+struct Step {
+  Stage stage = Stage::destination;
+  bool hit = true;                    // the rule applied; a rule that was passed over has false
+  std::string rule;                   // its id, or empty
+  std::string text;                   // what was found, as a sentence
+  std::optional<source::Span> place;  // of the rule
+  std::optional<source::Span> cause;  // the part of its condition that decided
+};
+
+/// All endpoints of a service (`subset` empty) or those of one of its subsets.
+struct Pool {
+  model::ServiceId service = 0;
+  std::optional<std::uint32_t> subset;
+
+  friend bool operator==(const Pool&, const Pool&) = default;
+};
+
+struct Outcome {
+  Verdict verdict = Verdict::forward;
+  std::uint16_t status = 0;  // that the mesh answers with; 0: it does not answer (forward, outside, tcp)
+  std::string rule;          // that ended the decision
+  std::string access_rule;   // that allowed or denied; empty: step 3 was not reached
+  std::string route_rule;    // empty: step 5 was not reached
+  std::optional<model::ServiceId> service;      // none: outside
+  std::optional<Pool> pool;                     // none: no pool was asked
+  std::vector<model::SocketAddress> endpoints;  // any of them is right; several where `balance` chooses
+  std::string body;                             // respond
+};
+
+/// `forward`, `respond`, …
+const char* verdict_name(Verdict verdict);
+
+/// All of a pool, in the order of the page.
+std::vector<model::SocketAddress> endpoints_of(const model::Policy& policy, const Pool& pool);
+
+/// What policy texts call a pool: the subset's name, or the service's.
+std::string pool_name(const model::Policy& policy, const Pool& pool);
+
+}  // namespace heddle::eval

@@ -1,0 +1,142 @@
+#include "compiler/eval/phrases.h"
+
+namespace heddle::eval {
+namespace {
+
+std::string join(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
+  return text;
+}
+
+std::string addresses_text(const std::vector<model::SocketAddress>& addresses) {
+  std::vector<std::string> texts;
+  for (const auto& address : addresses) texts.push_back(address.text());
+  return join(texts);
+}
+
+Step step(Stage stage, std::string text) {
+  Step result;
+  result.stage = stage;
+  result.text = std::move(text);
+  return result;
+}
+
+Step rule_step(Stage stage, const std::string& rule, bool hit, std::string text) {
+  Step result = step(stage, std::move(text));
+  result.rule = rule;
+  result.hit = hit;
+  return result;
+}
+
+const char* protocol_name(model::Protocol protocol) {
+  return protocol == model::Protocol::http ? "http" : "tcp";
+}
+
+void set_cause(Step& step, const std::optional<model::Condition>& when, const Match& found) {
+  if (when && found.cause != nullptr) step.cause = found.cause->span;
+}
+
+}  // namespace
+
+Step destination_step(const model::Policy& policy, const Request& request,
+                      const std::optional<Destination>& found) {
+  const std::string address = request.destination.text();
+  if (!found) {
+    const bool allowed = policy.outside == model::Outside::allow;
+    return rule_step(Stage::destination, model::rule_outside, true,
+                     address + " belongs to no service: " + (allowed ? "left alone" : "refused"));
+  }
+  const model::Service& service = policy.services[found->service];
+  Step result =
+      step(Stage::destination, address + (found->endpoint ? " is an endpoint" : " is an address") +
+                                   " of service `" + service.name + "` (" + protocol_name(service.protocol) +
+                                   (found->endpoint ? "): its route does not apply" : ")"));
+  result.place = service.span;
+  return result;
+}
+
+Step form_step(const Head& head) {
+  std::string text = head.method + " " + head.path + (head.query ? "?" + *head.query : "");
+  text += head.host ? ", host `" + *head.host + "`" : ", no host";
+  return step(Stage::form, text);
+}
+
+Step refusal_step(const Refusal& refusal) {
+  return rule_step(Stage::form, refusal.rule, true,
+                   "refused with " + std::to_string(refusal.status) + ": " + refusal.why);
+}
+
+Step caller_step(const model::Policy& policy, const Request& request, const Caller& caller) {
+  if (!caller.has_peer) return step(Stage::caller, "unauthenticated");
+  std::vector<std::string> names;
+  for (const auto id : caller.identities) names.push_back("`" + policy.identities[id].name + "`");
+  return step(Stage::caller,
+              *request.spiffe + (names.empty() ? ", no declared identity" : ", that is " + join(names)));
+}
+
+Step access_step(const model::AccessRule& rule, const Match& found) {
+  const char* effect = rule.effect == model::Effect::allow ? "allow" : "deny";
+  const bool other_caller = !found.holds && found.cause == nullptr;
+  const char* verb =
+      found.holds ? ": applies" : (other_caller ? ": is for other callers" : ": does not apply");
+  Step result = rule_step(Stage::access, rule.id, found.holds, std::string(effect) + verb);
+  result.place = rule.span;
+  set_cause(result, rule.when, found);
+  return result;
+}
+
+Step default_access_step(const model::Service& service, const std::string& rule) {
+  return rule_step(Stage::access, rule, true,
+                   service.access ? "no rule allows this request"
+                                  : "service `" + service.name + "` has no `access` block");
+}
+
+Step direct_step(const model::Endpoint& endpoint) {
+  return step(Stage::target, "the endpoint that was dialled: " + endpoint.address.text());
+}
+
+Step no_route_step(const std::string& rule) {
+  return rule_step(Stage::route, rule, true, "the service has no `route` block: all its endpoints");
+}
+
+Step route_step(const model::RouteRule& rule, const Match& found) {
+  const char* text = found.holds ? (rule.when ? "matches" : "otherwise") : "does not match";
+  Step result = rule_step(Stage::route, rule.id, found.holds, text);
+  result.place = rule.span;
+  set_cause(result, rule.when, found);
+  return result;
+}
+
+Step split_step(const model::Policy& policy, model::ServiceId service, const model::RouteRule& rule,
+                std::uint64_t draw, std::uint32_t share, std::size_t part) {
+  std::vector<std::string> parts;
+  for (std::size_t index = 0; index < rule.target.split.size(); ++index) {
+    const model::SplitPart& one = rule.target.split[index];
+    parts.push_back((index == part ? "*" : "") + percent_text(one.weight_ppm) + " " +
+                    pool_name(policy, {service, one.pool.subset}));
+  }
+  return step(Stage::target, "split { " + join(parts) + " }: draw " + std::to_string(draw) + " has share " +
+                                 percent_text(share));
+}
+
+Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome) {
+  const std::string name = pool_name(policy, pool);
+  if (outcome.endpoints.empty()) {
+    return rule_step(Stage::target, outcome.rule, true, "`" + name + "` has no endpoint");
+  }
+  const model::Balance balance = policy.services[pool.service].balance;
+  return step(Stage::target, "`" + name + "`, " +
+                                 (balance == model::Balance::random ? "random" : "round_robin") + " of " +
+                                 addresses_text(outcome.endpoints));
+}
+
+std::string percent_text(std::uint32_t ppm) {
+  std::string text = std::to_string(ppm / 10000);
+  std::string fraction = std::to_string(10000 + ppm % 10000).substr(1);
+  while (!fraction.empty() && fraction.back() == '0') fraction.pop_back();
+  if (!fraction.empty()) text += "." + fraction;
+  return text + "%";
+}
+
+}  // namespace heddle::eval

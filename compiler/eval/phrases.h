@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "compiler/eval/destination.h"
+#include "compiler/eval/head.h"
+#include "compiler/eval/match.h"
+#include "compiler/eval/outcome.h"
+#include "compiler/eval/request.h"
+
+/// What a decision says about its steps. Only texts: nothing here decides.
+namespace heddle::eval {
+
+Step destination_step(const model::Policy& policy, const Request& request,
+                      const std::optional<Destination>& found);
+Step form_step(const Head& head);
+Step refusal_step(const Refusal& refusal);
+Step caller_step(const model::Policy& policy, const Request& request, const Caller& caller);
+/// A match without cause that does not hold: the rule is for other callers.
+Step access_step(const model::AccessRule& rule, const Match& found);
+Step default_access_step(const model::Service& service, const std::string& rule);
+Step direct_step(const model::Endpoint& endpoint);
+Step no_route_step(const std::string& rule);
+Step route_step(const model::RouteRule& rule, const Match& found);
+Step split_step(const model::Policy& policy, model::ServiceId service, const model::RouteRule& rule,
+                std::uint64_t draw, std::uint32_t share, std::size_t part);
+Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome);
+
+/// `90%`, `12.5%`.
+std::string percent_text(std::uint32_t ppm);
+
+}  // namespace heddle::eval

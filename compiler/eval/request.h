@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "compiler/model/address.h"
+
+namespace heddle::eval {
+
+/// What a decision is made from: a request as it came over the wire, or a tcp connection.
+struct Request {
+  std::optional<std::string> spiffe;  // full SPIFFE id of the peer; none: the request is unauthenticated
+  model::SocketAddress source;        // of the client's socket
+  model::SocketAddress destination;   // that the client dialled
+  std::string head;        // raw bytes from the method to the empty line; of no meaning for tcp services
+  std::uint64_t draw = 0;  // one number per request or connection, for splits and random balancing
+};
+
+}  // namespace heddle::eval

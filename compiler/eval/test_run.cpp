@@ -1,0 +1,138 @@
+#include "compiler/eval/test_run.h"
+
+#include <map>
+
+#include "compiler/eval/draw.h"
+#include "compiler/eval/expectation.h"
+#include "compiler/eval/send.h"
+
+namespace heddle::eval {
+namespace {
+
+/// One `send … expect …` of a block, on one engine.
+class CaseRun {
+ public:
+  CaseRun(const model::Policy& policy, const model::TestCase& test, Engine& engine, TestResult& result)
+      : policy_(policy), test_(test), engine_(engine), result_(result) {}
+
+  void run() {
+    const Sent sent = make_requests(policy_, test_.send);
+    if (sent.requests.empty()) fail_unsent(sent.problem);
+    for (const Request& request : sent.requests) run_request(request);
+  }
+
+ private:
+  /// Which rule a request meets does not depend on the draw, so the reference knows which draws there are to
+  /// try.
+  void run_request(Request request) {
+    const model::RouteRule* rule = find_route_rule(policy_, Evaluator(policy_).decide(request).route_rule);
+    if (rule == nullptr || rule->target.kind != model::Target::Kind::split) {
+      if (const auto outcome = decide(request)) compare(request, *outcome, std::nullopt);
+      return;
+    }
+    for (const std::uint64_t draw : draws_of_all_parts(*rule)) {
+      request.draw = draw;
+      if (const auto outcome = decide(request)) compare(request, *outcome, draw);
+    }
+  }
+
+  /// `N times`: the expectations are for the last.
+  std::optional<Outcome> decide(const Request& request) {
+    std::optional<Outcome> last;
+    for (std::uint32_t time = 0; time < test_.send.times && !result_.trouble; ++time) {
+      Answer answer = engine_.decide(request);
+      if (auto* failure = std::get_if<EngineFailure>(&answer)) {
+        result_.trouble = std::move(*failure);
+        return std::nullopt;
+      }
+      last = std::get<Outcome>(std::move(answer));
+    }
+    return last;
+  }
+
+  void compare(const Request& request, const Outcome& outcome, std::optional<std::uint64_t> draw) {
+    for (const model::Expectation& expectation : test_.expect) {
+      if (meets(policy_, expectation, outcome)) continue;
+      TestFailure failure = start_failure();
+      failure.expect = expectation.span;
+      failure.expected = expectation_text(expectation);
+      failure.happened = outcome_text(policy_, outcome);
+      failure.rule = outcome.rule;
+      failure.place = find_rule(policy_, outcome.rule);
+      failure.caller = request.spiffe.value_or("unauthenticated");
+      failure.draw = draw;
+      result_.failures.push_back(std::move(failure));
+    }
+  }
+
+  void fail_unsent(const std::string& problem) {
+    TestFailure failure = start_failure();
+    failure.expected = "a request that can be sent";
+    failure.happened = problem;
+    result_.failures.push_back(std::move(failure));
+  }
+
+  TestFailure start_failure() {
+    TestFailure failure;
+    failure.engine = std::string(engine_.name());
+    failure.send = test_.send.span;
+    return failure;
+  }
+
+  const model::Policy& policy_;
+  const model::TestCase& test_;
+  Engine& engine_;
+  TestResult& result_;
+};
+
+}  // namespace
+
+TestResult run_test(const model::Policy& policy, const model::TestBlock& block, Engine& engine) {
+  TestResult result;
+  result.block = &block;
+  for (const model::TestCase& test : block.cases) CaseRun(policy, test, engine, result).run();
+  return result;
+}
+
+std::string outcome_text(const model::Policy& policy, const Outcome& outcome) {
+  const std::string with = outcome.status == 0 ? "" : " with " + std::to_string(outcome.status);
+  switch (outcome.verdict) {
+    case Verdict::forward:
+      return outcome.pool ? "forwarded to " + pool_name(policy, *outcome.pool)
+                          : "forwarded to " + outcome.endpoints.front().text();
+    case Verdict::respond:
+      return "answered" + with;
+    case Verdict::deny:
+      return "denied" + with;
+    case Verdict::refuse:
+      return "refused" + with;
+    case Verdict::unhealthy:
+      return "no healthy endpoint" + (with.empty() ? "" : ", answered" + with);
+    case Verdict::outside:
+      return "left alone, outside the mesh";
+  }
+  return "";
+}
+
+const model::RouteRule* find_route_rule(const model::Policy& policy, const std::string& id) {
+  for (const model::Service& service : policy.services) {
+    if (!service.route) continue;
+    for (const model::RouteRule& rule : service.route->rules) {
+      if (rule.id == id) return &rule;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<source::Span> find_rule(const model::Policy& policy, const std::string& id) {
+  if (const auto* rule = find_route_rule(policy, id)) return rule->span;
+  for (const model::Service& service : policy.services) {
+    if (!service.access) continue;
+    for (const model::AccessRule& rule : service.access->rules) {
+      if (rule.id == id) return rule.span;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace heddle::eval
