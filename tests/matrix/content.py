@@ -1,10 +1,27 @@
-"""What the guests are given: our programs, the examples, what the checks call."""
+"""What the guests are given: our programs, the examples with their servers, and the checks."""
 
 import pathlib
+import shutil
+import subprocess
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+PEERS = SOURCE / "build" / "peers"
 
 
-def fill(image, options, version):
+def fill(image, options):
+    for name in ("heddle", "heddled"):
+        image.program(options.bin / name, f"opt/bin/{name}")
+    for name in ("bash", "curl"):
+        image.program(shutil.which(name), f"usr/bin/{name}")
+    # Peers are programs unpacked with their libraries, as `./dev deps` left them.
+    for peer, program in (("nginx", "usr/sbin/nginx"), ("redis-server", "usr/bin/redis-server")):
+        libraries = next((PEERS / peer).glob("usr/lib/*-linux-gnu"), None)
+        image.program((PEERS / peer / program).resolve(), f"peers/{pathlib.Path(program).name}", libraries)
+    image.tree(SOURCE / "examples", "examples")
+    thousand = options.kernels / "thousand"
+    subprocess.run([sys.executable, "-B", HERE / "thousand_routes.py", thousand], check=True, stdout=subprocess.DEVNULL)
+    image.tree(thousand, "thousand")
     for check in sorted((HERE / "checks").iterdir()):
         image.check(check)

@@ -18,7 +18,7 @@ TIMEOUT = 600
 
 def run_kernel(version, options):
     image = guest.Image()
-    content.fill(image, options, version)
+    content.fill(image, options)
     folder = options.kernels / version
     initramfs = folder / "initramfs.cpio"
     image.write(initramfs)
