@@ -9,7 +9,7 @@ demo() {
     esac
     shift
   done
-  [ -x "examples/$example/demo.sh" ] || die "there is no demo of \`$example\`" "examples: $(cd examples && echo */)"
+  [ -x "examples/$example/demo.sh" ] || die "there is no demo of \`$example\`" "examples are: $(cd examples && echo */)"
   require_root
   say "./dev demo: packages (up to 2 GB installed) and a build (1 GB below build/); about 10 minutes on 2 CPUs the first time"
   deps demo
