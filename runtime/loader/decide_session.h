@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bpf_templates/include/heddle/abi.h"
+#include "runtime/base/result.h"
+#include "runtime/bundle/manifest.h"
+
+namespace heddle::loader {
+
+/// 16 bytes, IPv4 in its v4-mapped form; port in host byte order.
+struct SocketAddress {
+  std::array<std::uint8_t, 16> address{};
+  std::uint16_t port = 0;
+};
+
+/// One request as the handler would hand it to the loaded function.
+struct DecideInput {
+  std::optional<std::uint32_t> workload;  // index in the manifest; none: no peer
+  SocketAddress source;
+  SocketAddress destination;  // what the client dialled
+  hd_form form = HD_FORM_OK;
+  std::string_view head;  // with the empty line; at most HD_HEAD_MAX bytes
+  std::optional<std::uint64_t> draw;
+};
+
+/// The syscall entry of one bundle, loaded for its own use: state maps of its own, nothing pinned or
+/// attached, balance and counters start at zero.
+class DecideSession {
+ public:
+  static Result<DecideSession> make(const bundle::Opened& opened);
+  DecideSession(DecideSession&&) noexcept;
+  DecideSession& operator=(DecideSession&&) noexcept;
+  ~DecideSession();
+
+  /// One decision per input, in order; HD_ROUND_MAX of them per call of the kernel.
+  Result<std::vector<hd_decision>> decide(std::span<const DecideInput> inputs);
+
+  /// Text of hd_decision::rule or ::access; `-` for HD_NONE.
+  [[nodiscard]] std::string rule_id(std::uint32_t rule) const;
+  [[nodiscard]] const bundle::Manifest& manifest() const;
+
+  /// Decisions that the rule ended, summed over all CPUs.
+  [[nodiscard]] Result<std::uint64_t> decisions(std::uint32_t rule) const;
+
+  /// Takes an endpoint out of choice, or puts it back.
+  Result<void> set_unhealthy(std::uint32_t endpoint, bool unhealthy);
+
+  /// Calls of bpf(BPF_PROG_TEST_RUN) so far.
+  [[nodiscard]] std::uint64_t calls() const;
+
+ private:
+  struct Parts;
+  explicit DecideSession(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace heddle::loader

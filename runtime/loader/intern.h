@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "bpf_templates/include/heddle/abi.h"
+#include "runtime/base/result.h"
+#include "runtime/bundle/manifest.h"
+#include "runtime/loader/state.h"
+
+namespace heddle::loader {
+
+/// Which slot of hd_counters, hd_endpoint_state and hd_balance belongs to a rule, an endpoint, a pool. The
+/// same digest keeps its slot over generations, restarts and crashes: the map hd_interned is the memory.
+class Interner {
+ public:
+  static Result<Interner> make(const State& state);
+
+  /// Begins a generation: slots of the one before stay taken, older ones may be given to others when all are
+  /// used.
+  void begin();
+
+  /// The slot of the digest; a new one starts at zero.
+  Result<std::uint32_t> slot(hd_interned_kind kind, const bundle::Digest& digest);
+
+ private:
+  struct Kind {
+    const char* map = nullptr;
+    int fd = -1;
+    std::uint32_t capacity = 0;
+    std::uint32_t next = 0;  // every slot below was given to somebody
+    std::map<bundle::Digest, std::uint32_t> slots;
+    std::set<bundle::Digest> current;  // of the generation being loaded
+    std::set<bundle::Digest> previous;
+  };
+
+  Result<std::uint32_t> take(Kind& kind, std::uint32_t number);
+  Result<void> clear(const Kind& kind, std::uint32_t slot) const;
+
+  int fd_ = -1;
+  std::map<std::uint32_t, Kind> kinds_;
+};
+
+/// Decisions counted in a slot of hd_counters, summed over all CPUs.
+Result<std::uint64_t> read_counter(const State& state, std::uint32_t slot);
+
+}  // namespace heddle::loader

@@ -1,0 +1,15 @@
+/* What `heddle` generates for a policy, written by hand: the loader's tests need no compiler. Identity 0 may use
+ * the one service. */
+#include "bpf_templates/lib/policy.bpf.c"
+
+enum { TINY_ALLOW = 4, TINY_DENY = 5, TINY_ROUTE = 6 };
+
+__attribute__((noinline)) hd_u32 hd_access(struct hd_facts* facts) {
+  if (!facts) return TINY_DENY;
+  return facts->has_peer && (facts->identities[0] & 1) ? TINY_ALLOW : TINY_DENY;
+}
+
+__attribute__((noinline)) hd_u32 hd_route(struct hd_facts* facts) {
+  if (!facts) return TINY_DENY;
+  return TINY_ROUTE;
+}
