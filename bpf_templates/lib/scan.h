@@ -208,6 +208,7 @@ static long hd_match_field(hd_u32 index, struct hd_work** in) {
   struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
   HD_OPAQUE(place);
   if (!field || place >= HD_FIELDS_MAX) return 1;
+  if (field->words == 0) return 0;
   if (work->seen >> place & 1) {
     struct hd_walk walk = {.work = work,
                            .cursor = {.page = work->request.page,

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace heddle::plan {
+
+/// A deterministic automaton over bytes. Every state has a default and exceptions from it, which is also how it is
+/// stored (see comb.h).
+struct Automaton {
+  struct Edge {
+    std::uint8_t byte = 0;
+    std::uint8_t event = 0;  // enum hd_scan_event
+    std::uint32_t next = 0;
+  };
+  struct State {
+    std::uint32_t accept = 0;
+    std::uint32_t next = 0;  // default
+    std::uint8_t event = 0;  // of the default
+    std::vector<Edge> edges;
+  };
+  std::vector<State> states;
+  std::uint32_t start = 0;
+};
+
+/// One element of a pattern: a byte, and the other byte that means the same there (or the same one again).
+struct PatternByte {
+  std::uint8_t one = 0;
+  std::uint8_t other = 0;
+};
+
+/// What a value has to look like.
+struct Pattern {
+  enum class End : std::uint8_t {
+    here,       // the value ends with the body
+    anywhere,   // any bytes may follow
+    at_segment  // the value ends, or goes on with `/` and any bytes
+  };
+  std::vector<PatternByte> body;
+  End end = End::here;
+  bool after_dot = false;  // the body may also begin after any `.`
+};
+
+/// The automaton that tells which of the patterns a value matches. Accepted classes count from 1; `sets[class]` are
+/// the indexes of the patterns, ascending; `sets[0]` stays empty, for the value that is not there.
+struct Classifier {
+  Automaton automaton;
+  std::vector<std::vector<std::uint32_t>> sets;
+};
+
+Classifier classify(const std::vector<Pattern>& patterns);
+
+/// Bytes as they are, or with both cases of every letter.
+std::vector<PatternByte> exact_bytes(std::string_view text);
+std::vector<PatternByte> caseless_bytes(std::string_view text);
+/// The bytes of a path: the two digits of an escape compare in either case.
+std::vector<PatternByte> path_bytes(std::string_view text);
+
+}  // namespace heddle::plan

@@ -1,0 +1,369 @@
+#include "compiler/plan/head_scan.h"
+
+#include <array>
+#include <map>
+#include <string_view>
+
+#include "bpf_templates/include/heddle/abi.h"
+
+namespace heddle::plan {
+namespace {
+
+using StateId = std::uint32_t;
+
+bool is_upper(int c) { return c >= 'A' && c <= 'Z'; }
+bool is_lower(int c) { return c >= 'a' && c <= 'z'; }
+bool is_digit(int c) { return c >= '0' && c <= '9'; }
+bool is_alnum(int c) { return is_upper(c) || is_lower(c) || is_digit(c); }
+bool is_blank(int c) { return c == ' ' || c == '\t'; }
+bool is_visible(int c) { return c >= 0x21 && c <= 0x7e; }
+bool is_hex(int c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_token(int c) { return is_alnum(c) || (c > 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos); }
+bool is_value(int c) { return is_visible(c) || c >= 0x80; }  // without blanks
+bool is_label(int c) { return is_alnum(c) || c == '_' || c == '-'; }
+bool is_method(int c) { return is_upper(c) || c == '-'; }
+bool is_unreserved(int c) { return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
+int hex_value(int c) { return is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10; }
+int upper(int c) { return is_lower(c) ? c - 0x20 : c; }
+
+using Class = bool (*)(int);
+
+/// A full table per state while it is being written; exceptions and default fall out at the end.
+class Builder {
+ public:
+  /// Every byte of a new state is malformed until it is said what it is.
+  StateId state(std::uint32_t accept = 0) {
+    rows_.emplace_back();
+    rows_.back().accept = accept;
+    rows_.back().to.fill({0, HD_SCAN_MALFORMED});
+    return static_cast<StateId>(rows_.size() - 1);
+  }
+  void on(StateId from, int byte, StateId to, std::uint8_t event = HD_SCAN_NONE) {
+    rows_[from].to[static_cast<std::size_t>(byte)] = {to, event};
+  }
+  void on(StateId from, Class bytes, StateId to, std::uint8_t event = HD_SCAN_NONE) {
+    for (int c = 0; c < 256; ++c) {
+      if (bytes(c)) on(from, c, to, event);
+    }
+  }
+  void on_either_case(StateId from, char byte, StateId to) {
+    on(from, byte, to);
+    on(from, upper(byte), to);
+  }
+
+  [[nodiscard]] Automaton finish(StateId start) const {
+    Automaton automaton;
+    automaton.start = start;
+    for (const Row& row : rows_) automaton.states.push_back(compress(row));
+    return automaton;
+  }
+
+ private:
+  struct Move {
+    StateId next;
+    std::uint8_t event;
+    auto operator<=>(const Move&) const = default;
+  };
+  struct Row {
+    std::uint32_t accept = 0;
+    std::array<Move, 256> to;
+  };
+
+  static Automaton::State compress(const Row& row) {
+    std::map<Move, int> uses;
+    for (const Move& move : row.to) ++uses[move];
+    Move common = row.to[0];
+    for (const auto& [move, count] : uses) {
+      if (count > uses[common]) common = move;
+    }
+    Automaton::State state;
+    state.accept = row.accept;
+    state.next = common.next;
+    state.event = common.event;
+    for (std::size_t c = 0; c < row.to.size(); ++c) {
+      if (row.to[c] != common) state.edges.push_back({static_cast<std::uint8_t>(c), row.to[c].event, row.to[c].next});
+    }
+    return state;
+  }
+
+  std::vector<Row> rows_;
+};
+
+constexpr std::uint32_t number_of_connection = HD_STEP_ACCEPT;  // never looked up
+
+/// The trie of the names; both the names of header lines and the elements of Connection walk through one.
+struct Trie {
+  struct Node {
+    std::map<char, std::size_t> children;
+    std::uint32_t number = 0;
+    bool is_name = false;
+  };
+  std::vector<Node> nodes{1};
+
+  void add(std::string_view name, std::uint32_t number) {
+    std::size_t at = 0;
+    for (const char c : name) {
+      const auto [child, is_new] = nodes[at].children.try_emplace(c, nodes.size());
+      at = child->second;
+      if (is_new) nodes.emplace_back();
+    }
+    nodes[at].number = number;
+    nodes[at].is_name = true;
+  }
+};
+
+class HeadScan {
+ public:
+  explicit HeadScan(const std::vector<std::string>& names) {
+    elements_.add("host", HD_NAME_HOST);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      elements_.add(names[i], HD_NAME_FIRST + static_cast<std::uint32_t>(i));
+    }
+    names_ = elements_;
+    names_.add("connection", number_of_connection);
+    start_ = b_.state();  // 0 is also where everything malformed goes
+    line_ = b_.state();
+    line_feed_ = b_.state();
+    b_.on(line_feed_, '\n', line_);
+    const StateId version = version_states();
+    const StateId query = query_states(version);
+    const StateId target = path_states(query, version);
+    method_states(target);
+    line_states();
+  }
+
+  [[nodiscard]] Automaton finish() const { return b_.finish(start_); }
+
+ private:
+  void method_states(StateId target) {
+    const StateId method = b_.state();
+    b_.on(start_, is_upper, method);
+    b_.on(method, is_method, method);
+    b_.on(method, ' ', target, HD_SCAN_METHOD_END);
+    StateId at = start_;
+    for (const char c : std::string_view("CONNECT")) {
+      const StateId next = b_.state();
+      b_.on(next, is_method, method);
+      b_.on(next, ' ', target, HD_SCAN_METHOD_END);
+      b_.on(at, c, next);
+      at = next;
+    }
+    b_.on(at, ' ', target, HD_SCAN_BAD_METHOD);
+  }
+
+  /// The two digits of an escape; what it may not stand for is the path's trouble, in a query too.
+  void escape_states(StateId from, StateId back) {
+    const StateId first = b_.state();
+    b_.on(from, '%', first);
+    bad_path(first);
+    for (int high = 0; high < 16; ++high) {
+      const StateId second = b_.state();
+      bad_path(second);
+      for (int c = 0; c < 256; ++c) {
+        if (is_hex(c) && hex_value(c) == high) b_.on(first, c, second);
+        if (!is_hex(c)) continue;
+        const int byte = high * 16 + hex_value(c);
+        const bool refused = byte == 0 || byte == '/' || byte == '\\' || is_unreserved(byte);
+        if (!refused) b_.on(second, c, back);
+      }
+    }
+  }
+  void bad_path(StateId state) {
+    b_.on(state, is_visible, state, HD_SCAN_BAD_PATH);
+    b_.on(state, ' ', state, HD_SCAN_BAD_PATH);
+  }
+
+  StateId path_states(StateId query, StateId version) {
+    const StateId target = b_.state();
+    const StateId segment_start = b_.state();
+    const StateId segment = b_.state();
+    const StateId dot = b_.state();
+    const StateId dots = b_.state();
+    b_.on(target, '/', segment_start);
+    b_.on(target, 'h', target, HD_SCAN_HANDLER);  // perhaps the absolute form
+    b_.on(target, 'H', target, HD_SCAN_HANDLER);
+    for (const StateId state : {segment_start, segment, dot, dots}) {
+      b_.on(state, is_visible, segment);
+      b_.on(state, '/', segment_start);
+      for (const char c : std::string_view("\\;#")) b_.on(state, c, state, HD_SCAN_BAD_PATH);
+      b_.on(state, '?', query, HD_SCAN_PATH_END);
+      b_.on(state, ' ', version, HD_SCAN_PATH_END);
+    }
+    for (const StateId state : {dot, dots}) {
+      for (const char c : std::string_view("/? ")) b_.on(state, c, state, HD_SCAN_BAD_PATH);
+    }
+    b_.on(segment_start, '/', segment_start, HD_SCAN_BAD_PATH);
+    b_.on(segment_start, '.', dot);
+    b_.on(dot, '.', dots);
+    escape_states(segment, segment);
+    for (const StateId state : {segment_start, dot, dots}) escape_states(state, segment);
+    return target;
+  }
+
+  StateId query_states(StateId version) {
+    const StateId query = b_.state();
+    b_.on(query, is_visible, query);
+    b_.on(query, '#', query, HD_SCAN_BAD_PATH);
+    b_.on(query, ' ', version, HD_SCAN_TARGET_END);
+    escape_states(query, query);
+    return query;
+  }
+
+  StateId version_states() {
+    const StateId first = b_.state();
+    StateId at = first;
+    for (const char c : std::string_view("HTTP/1.")) {
+      const StateId next = b_.state();
+      b_.on(at, c, next);
+      at = next;
+    }
+    const StateId end = b_.state();
+    b_.on(at, '1', end);
+    b_.on(at, '0', end, HD_SCAN_OLD);
+    b_.on(end, '\r', line_feed_);
+    return first;
+  }
+
+  void line_states() {
+    const StateId last = b_.state();
+    b_.on(line_, '\r', last);
+    b_.on(last, '\n', last, HD_SCAN_END);
+    const StateId any_value = b_.state();
+    b_.on(any_value, is_value, any_value);
+    b_.on(any_value, is_blank, any_value);
+    b_.on(any_value, '\r', line_feed_);
+    const StateId any_name = b_.state();
+    b_.on(any_name, is_token, any_name);
+    b_.on(any_name, ':', any_value);
+    b_.on(line_, is_token, any_name);
+    name_states(any_name, any_value);
+  }
+
+  void connect(const Trie& trie, const std::vector<StateId>& of) {
+    for (std::size_t n = 0; n < trie.nodes.size(); ++n) {
+      for (const auto& [c, child] : trie.nodes[n].children) b_.on_either_case(of[n], c, of[child]);
+    }
+  }
+
+  void name_states(StateId any_name, StateId any_value) {
+    const StateId value = value_states();
+    const StateId host = host_states();
+    const StateId connection = connection_states();
+    std::vector<StateId> of(names_.nodes.size(), line_);
+    for (std::size_t n = 1; n < names_.nodes.size(); ++n) {
+      const Trie::Node& node = names_.nodes[n];
+      of[n] = b_.state(node.number);
+      b_.on(of[n], is_token, any_name);
+      b_.on(of[n], ':', any_value);
+      if (!node.is_name) continue;
+      if (node.number == number_of_connection) {
+        b_.on(of[n], ':', connection);
+      } else {
+        b_.on(of[n], ':', node.number == HD_NAME_HOST ? host : value, HD_SCAN_NAME);
+      }
+    }
+    connect(names_, of);
+  }
+
+  /// The value of a header that some policy tests.
+  StateId value_states() {
+    const StateId before = b_.state();
+    const StateId inside = b_.state();
+    const StateId blanks = b_.state();
+    b_.on(before, is_blank, before);
+    b_.on(before, is_value, inside, HD_SCAN_VALUE);
+    b_.on(before, '\r', line_feed_, HD_SCAN_LINE_END);
+    b_.on(inside, is_value, inside);
+    b_.on(inside, is_blank, blanks, HD_SCAN_SPACE);
+    b_.on(inside, '\r', line_feed_, HD_SCAN_VALUE_END);
+    b_.on(blanks, is_blank, blanks);
+    b_.on(blanks, is_value, inside);
+    b_.on(blanks, '\r', line_feed_, HD_SCAN_LINE_END);
+    return before;
+  }
+
+  StateId host_states() {
+    const StateId before = b_.state();
+    const StateId label = b_.state();
+    const StateId dot = b_.state();
+    const StateId bracket = b_.state();
+    const StateId literal = b_.state();
+    const StateId closed = b_.state();
+    const StateId after = b_.state();
+    b_.on(before, is_blank, before);
+    b_.on(before, is_label, label, HD_SCAN_VALUE);
+    b_.on(before, '[', bracket, HD_SCAN_VALUE);
+    b_.on(label, is_label, label);
+    b_.on(label, '.', dot);
+    b_.on(dot, is_label, label);
+    for (const StateId state : {bracket, literal}) {
+      b_.on(state, is_hex, literal);
+      b_.on(state, ':', literal);
+      b_.on(state, '.', literal);
+    }
+    b_.on(literal, ']', closed);
+    b_.on(after, is_blank, after);
+    b_.on(after, '\r', line_feed_, HD_SCAN_LINE_END);
+    StateId port = b_.state();
+    for (const StateId state : {label, closed}) {
+      b_.on(state, is_blank, after, HD_SCAN_SPACE);
+      b_.on(state, '\r', line_feed_, HD_SCAN_VALUE_END);
+      b_.on(state, ':', port, HD_SCAN_SPACE);
+    }
+    for (int digits = 1; digits <= 5; ++digits) {
+      const StateId next = b_.state();
+      b_.on(port, is_digit, next);
+      b_.on(next, is_blank, after);
+      b_.on(next, '\r', line_feed_, HD_SCAN_LINE_END);
+      port = next;
+    }
+    return before;
+  }
+
+  /// `Connection`: an element that is the name of a tested header would take it away from the server.
+  StateId connection_states() {
+    const StateId element = b_.state();
+    const StateId other = b_.state();
+    for (const StateId state : {element, other}) {
+      b_.on(state, is_value, other);
+      b_.on(state, is_blank, state);
+      b_.on(state, ',', element);
+      b_.on(state, '\r', line_feed_);
+    }
+    std::vector<StateId> of(elements_.nodes.size(), element);
+    for (std::size_t n = 1; n < elements_.nodes.size(); ++n) of[n] = element_end(elements_.nodes[n], element, other);
+    connect(elements_, of);
+    return element;
+  }
+
+  StateId element_end(const Trie::Node& node, StateId element, StateId other) {
+    const StateId end = b_.state(node.number);
+    b_.on(end, is_value, other);
+    b_.on(end, is_blank, other);
+    b_.on(end, ',', element);
+    b_.on(end, '\r', line_feed_);
+    if (!node.is_name) return end;
+    const StateId blanks = b_.state(node.number);
+    b_.on(end, is_blank, blanks);
+    b_.on(blanks, is_value, other);
+    b_.on(blanks, is_blank, blanks);
+    for (const StateId state : {end, blanks}) {
+      b_.on(state, ',', element, HD_SCAN_CONNECTION);
+      b_.on(state, '\r', line_feed_, HD_SCAN_CONNECTION);
+    }
+    return end;
+  }
+
+  Builder b_;
+  Trie elements_;  // what Connection must not name
+  Trie names_;     // the same and `connection`
+  StateId start_ = 0;
+  StateId line_ = 0;
+  StateId line_feed_ = 0;
+};
+
+}  // namespace
+
+Automaton head_scan(const std::vector<std::string>& names) { return HeadScan(names).finish(); }
+
+}  // namespace heddle::plan

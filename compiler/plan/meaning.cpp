@@ -1,0 +1,112 @@
+#include "compiler/plan/meaning.h"
+
+#include <array>
+#include <string_view>
+
+namespace heddle::plan {
+namespace {
+
+constexpr std::array<std::string_view, 5> attribute_names = {"path", "host", "method", "header", "from"};
+constexpr std::array<std::string_view, 5> operator_names = {"is", "under", "starts", "present", "absent"};
+
+/// As a string of the language writes it; everything but plain ASCII as \xHH.
+std::string quoted(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') out += '\\';
+    if (byte >= 0x20 && byte < 0x7f) {
+      out += c;
+    } else {
+      out += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    }
+  }
+  return out + '"';
+}
+
+std::string test_meaning(const model::Test& test, const model::Policy& policy) {
+  if (test.attribute == model::Attribute::from) return "from " + meaning(test.callers, policy);
+  std::string out(attribute_names[static_cast<std::size_t>(test.attribute)]);
+  if (test.attribute == model::Attribute::header) out += " " + quoted(test.name);
+  out += " " + std::string(operator_names[static_cast<std::size_t>(test.op)]);
+  const bool has_literal = test.op != model::Operator::present && test.op != model::Operator::absent;
+  return has_literal ? out + " " + quoted(test.literal) : out;
+}
+
+std::string weight(std::uint32_t ppm) {
+  std::string fraction = std::to_string(ppm % 10000);
+  return std::to_string(ppm / 10000) + "." + std::string(4 - fraction.size(), '0') + fraction + "%";
+}
+
+}  // namespace
+
+std::string meaning(const model::Callers& callers, const model::Policy& policy) {
+  switch (callers.kind) {
+    case model::Callers::Kind::any:
+      return "any";
+    case model::Callers::Kind::authenticated:
+      return "authenticated";
+    case model::Callers::Kind::unauthenticated:
+      return "unauthenticated";
+    case model::Callers::Kind::identities:
+      break;
+  }
+  std::string out;
+  for (const model::IdentityId id : callers.identities) {
+    const model::Identity& identity = policy.identities[id];
+    out += (out.empty() ? "" : ", ") + identity.name + "(";
+    for (const model::SpiffePattern& pattern : identity.patterns) {
+      out += "spiffe://" + pattern.trust_domain + "/" + pattern.path + " ";
+    }
+    out.back() = ')';
+  }
+  return out;
+}
+
+std::string meaning(const model::Condition& condition, const model::Policy& policy) {
+  if (condition.kind == model::Condition::Kind::test) return test_meaning(condition.test, policy);
+  if (condition.kind == model::Condition::Kind::negation) {
+    return "not (" + meaning(condition.children.front(), policy) + ")";
+  }
+  const std::string_view word = condition.kind == model::Condition::Kind::all ? " and " : " or ";
+  std::string out;
+  for (const model::Condition& child : condition.children) {
+    if (!out.empty()) out += word;
+    out += "(" + meaning(child, policy) + ")";
+  }
+  return out;
+}
+
+std::string pool_name(const model::PoolTarget& pool, const model::Service& service) {
+  return pool.subset ? service.name + "." + service.subsets[*pool.subset].name : service.name;
+}
+
+std::string meaning(const model::Target& target, const model::Service& service) {
+  switch (target.kind) {
+    case model::Target::Kind::pool:
+      return pool_name(target.pool, service);
+    case model::Target::Kind::respond:
+      return "respond " + std::to_string(target.respond.status) + " " + quoted(target.respond.body);
+    case model::Target::Kind::split:
+      break;
+  }
+  std::string out = "split {";
+  for (const model::SplitPart& part : target.split) {
+    out += " " + weight(part.weight_ppm) + " " + pool_name(part.pool, service);
+  }
+  return out + " }";
+}
+
+std::string meaning(const model::AccessRule& rule, const model::Policy& policy) {
+  std::string out = rule.effect == model::Effect::allow ? "allow from " : "deny from ";
+  out += meaning(rule.from, policy);
+  return rule.when ? out + " when " + meaning(*rule.when, policy) : out;
+}
+
+std::string meaning(const model::RouteRule& rule, const model::Service& service, const model::Policy& policy) {
+  const std::string target = " -> " + meaning(rule.target, service);
+  return (rule.when ? "when " + meaning(*rule.when, policy) : "otherwise") + target;
+}
+
+}  // namespace heddle::plan

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bpf_templates/include/heddle/abi.h"
+#include "compiler/model/policy.h"
+
+/// What the compiled policy will be: the conditions over bits of facts, and the tables that say which bits hold.
+/// Nothing here knows LLVM or the kernel, and nothing here can fail for what a user wrote except by a limit.
+namespace heddle::plan {
+
+/// A boolean combination of bits of hd_facts.
+struct Formula {
+  enum class Kind : std::uint8_t { always, atom, identity, has_peer, all, any, negation };
+  Kind kind = Kind::always;
+  std::uint32_t bit = 0;  // atom, identity
+  std::vector<Formula> children;
+};
+
+/// If `when` holds (and no earlier one's did), rule `rule` decides.
+struct Decision {
+  std::uint32_t rule = 0;
+  Formula when;
+};
+
+/// Decisions in the order in which they are tried; the last one always holds.
+struct ServicePlan {
+  std::vector<Decision> access;
+  std::vector<Decision> route;
+};
+
+/// A rule as people know it; index = index into hd_rules.
+struct RuleInfo {
+  std::string id;
+  std::string meaning;  // the checked rule as text: what its counter belongs to
+  std::string service;  // qualified; empty for the mesh's
+  source::Span span;
+  bool has_span = false;
+};
+
+struct PoolInfo {
+  std::string name;  // `reviews`, `reviews.v1`
+};
+
+struct Tables {
+  std::vector<hd_workload> workloads;
+  std::vector<hd_service> services;
+  std::vector<hd_rule> rules;
+  std::vector<hd_part> parts;
+  std::vector<hd_pool> pools;  // two per pool, see abi.h
+  std::vector<hd_u32> members;
+  std::vector<hd_endpoint> endpoints;
+  std::vector<hd_step> steps;
+  std::vector<hd_field> fields;
+  std::vector<hd_u64> sets;
+  std::vector<std::pair<hd_address_key, hd_address>> addresses;
+  std::vector<std::pair<hd_name_key, hd_u32>> names;
+  std::string blob;
+};
+
+struct Plan {
+  std::vector<ServicePlan> services;  // by model::ServiceId
+  std::vector<RuleInfo> rules;
+  std::vector<PoolInfo> pools;
+  Tables tables;
+};
+
+/// A bound of the compiled form that this policy exceeds: said with the service, the number and the bound.
+struct LimitError {
+  std::string what;
+  source::Span span;
+};
+
+struct PlanResult {
+  Plan plan;
+  std::vector<LimitError> errors;
+};
+
+PlanResult make_plan(const model::Policy& policy);
+
+/// For `--emit plan`.
+std::string describe(const Plan& plan, const model::Policy& policy);
+
+}  // namespace heddle::plan

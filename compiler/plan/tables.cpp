@@ -1,0 +1,325 @@
+#include "compiler/plan/tables.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "compiler/plan/hash.h"
+#include "compiler/plan/head_scan.h"
+#include "compiler/plan/meaning.h"
+
+namespace heddle::plan {
+namespace {
+
+/// `*` stands for a run without `/`.
+bool glob_matches(std::string_view pattern, std::string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern.front() != '*') {
+    return !text.empty() && pattern.front() == text.front() && glob_matches(pattern.substr(1), text.substr(1));
+  }
+  for (std::size_t n = 0;; ++n) {
+    if (glob_matches(pattern.substr(1), text.substr(n))) return true;
+    if (n == text.size() || text[n] == '/') return false;
+  }
+}
+
+bool holds(const model::Identity& identity, const model::SpiffePattern& caller) {
+  return std::any_of(identity.patterns.begin(), identity.patterns.end(), [&](const model::SpiffePattern& pattern) {
+    return pattern.trust_domain == caller.trust_domain && glob_matches(pattern.path, caller.path);
+  });
+}
+
+RuleInfo mesh_rule(const char* id) {
+  RuleInfo info;
+  info.id = id;
+  info.meaning = id;
+  return info;
+}
+
+Fields collect_fields(const model::Service& service) {
+  Fields fields;
+  const auto collect = [&fields](const auto& rules) {
+    for (const auto& rule : rules) {
+      if (rule.when) fields.collect(*rule.when);
+    }
+  };
+  if (service.access) collect(service.access->rules);
+  if (service.route) collect(service.route->rules);
+  return fields;
+}
+
+hd_address_key key_of(const model::SocketAddress& address) {
+  hd_address_key key{};
+  std::memcpy(key.address, address.ip.bytes.data(), sizeof(key.address));
+  key.port = address.port;
+  return key;
+}
+
+Formula always() { return {}; }
+
+Formula both(Formula a, std::optional<Formula> b) {
+  if (!b) return a;
+  if (a.kind == Formula::Kind::always) return *std::move(b);
+  Formula out;
+  out.kind = Formula::Kind::all;
+  out.children = {std::move(a), *std::move(b)};
+  return out;
+}
+
+std::optional<Formula> when_formula(const std::optional<model::Condition>& when, const Fields& fields) {
+  if (!when) return std::nullopt;
+  return fields.formula(*when);
+}
+
+}  // namespace
+
+void TableWriter::write() {
+  limit({}, "the policy", policy_.identities.size(), "identities", HD_IDENTITY_WORDS * std::size_t{64});
+  if (!out_.errors.empty()) return;
+  std::set<std::string> names;
+  for (model::ServiceId id = 0; id < policy_.services.size(); ++id) {
+    const auto [fields, is_new] = fields_.try_emplace(id, collect_fields(policy_.services[id]));
+    for (const Field* field : fields->second.in_order()) {
+      if (!field->name.empty()) names.insert(field->name);
+    }
+  }
+  names_.assign(names.begin(), names.end());
+  write_builtin_rules();
+  write_workloads();
+  const std::uint32_t scan = comb_.add(head_scan(names_));
+  for (model::ServiceId id = 0; id < policy_.services.size(); ++id) {
+    write_service(id);
+    tables().services.back().scan = scan;
+  }
+  tables().steps = comb_.steps();
+  limit({}, "the policy", tables().steps.size(), "automaton steps", comb_limit);
+}
+
+void TableWriter::limit(source::Span span, const std::string& subject, std::size_t number, const char* what,
+                        std::size_t bound) {
+  if (number <= bound) return;
+  out_.errors.push_back({subject + " has " + std::to_string(number) + " " + what + ", and at most " +
+                             std::to_string(bound) + " can be compiled",
+                         span});
+}
+
+std::uint32_t TableWriter::add_text(const std::string& text) {
+  const auto offset = static_cast<std::uint32_t>(tables().blob.size());
+  tables().blob += text;
+  return offset;
+}
+
+std::uint32_t TableWriter::add_rule(const RuleInfo& info, hd_rule rule) {
+  rule.name_offset = add_text(info.id);
+  rule.name_length = static_cast<std::uint32_t>(info.id.size());
+  rule.digest = fnv1a(info.id);
+  out_.plan.rules.push_back(info);
+  tables().rules.push_back(rule);
+  return static_cast<std::uint32_t>(tables().rules.size() - 1);
+}
+
+void TableWriter::write_builtin_rules() {
+  hd_rule rule{};
+  rule.service = HD_NONE;
+  rule.action = HD_ACTION_BUILTIN;
+  add_rule(mesh_rule(model::rule_malformed), rule);
+  add_rule(mesh_rule(model::rule_path), rule);
+  rule.action = policy_.outside == model::Outside::allow ? HD_ACTION_ALLOW : HD_ACTION_DENY;
+  add_rule(mesh_rule(model::rule_outside), rule);
+}
+
+void TableWriter::write_workloads() {
+  for (const model::Workload& workload : policy_.workloads) {
+    const model::SpiffePattern& caller = policy_.identities[workload.identity].patterns.front();
+    hd_workload entry{};
+    for (std::size_t i = 0; i < policy_.identities.size(); ++i) {
+      if (holds(policy_.identities[i], caller)) entry.identities[i / 64] |= std::uint64_t{1} << (i % 64);
+    }
+    tables().workloads.push_back(entry);
+  }
+}
+
+void TableWriter::write_service(model::ServiceId id) {
+  const model::Service& service = policy_.services[id];
+  const auto first_endpoint = static_cast<std::uint32_t>(tables().endpoints.size());
+  for (const model::Endpoint& endpoint : service.endpoints) {
+    hd_endpoint entry{};
+    std::memcpy(entry.address, endpoint.address.ip.bytes.data(), sizeof(entry.address));
+    entry.port = endpoint.address.port;
+    entry.service = id;
+    tables().endpoints.push_back(entry);
+  }
+  write_addresses(id, first_endpoint);
+
+  hd_service entry{};
+  entry.protocol = service.protocol == model::Protocol::http ? HD_PROTOCOL_HTTP : HD_PROTOCOL_TCP;
+  entry.pool = static_cast<std::uint32_t>(out_.plan.pools.size());
+  entry.name_offset = add_text(service.name);
+  entry.name_length = static_cast<std::uint32_t>(service.name.size());
+  tables().services.push_back(entry);
+  write_pools(id, first_endpoint);
+
+  Fields& fields = fields_.at(id);
+  limit(service.span, "service `" + service.name + "`", std::size_t{fields.lay_out()} * 64, "different tests of strings",
+        std::size_t{HD_ATOM_WORDS} * 64);
+  write_fields(id, fields);
+  out_.plan.services.emplace_back();
+  write_access(id, fields);
+  write_route(id, fields);
+  RuleInfo unhealthy{model::rule_id("service", service.name, "unhealthy"), "unhealthy", service.name, {}, false};
+  hd_rule rule{};
+  rule.action = HD_ACTION_BUILTIN;
+  rule.service = id;
+  tables().services[id].unhealthy_rule = add_rule(unhealthy, rule);
+}
+
+/// An address of the service wins over an equal endpoint of it: that is how a server joins the mesh as it stands.
+void TableWriter::write_addresses(model::ServiceId id, std::uint32_t first_endpoint) {
+  const model::Service& service = policy_.services[id];
+  std::set<model::SocketAddress> own(service.addresses.begin(), service.addresses.end());
+  for (const model::SocketAddress& address : own) tables().addresses.push_back({key_of(address), {id, HD_NONE}});
+  for (std::size_t e = 0; e < service.endpoints.size(); ++e) {
+    const model::SocketAddress& address = service.endpoints[e].address;
+    if (!own.insert(address).second) continue;
+    tables().addresses.push_back({key_of(address), {id, first_endpoint + static_cast<std::uint32_t>(e)}});
+  }
+}
+
+void TableWriter::write_pools(model::ServiceId id, std::uint32_t first_endpoint) {
+  const model::Service& service = policy_.services[id];
+  write_pool(service, {}, first_endpoint);
+  for (std::uint32_t s = 0; s < service.subsets.size(); ++s) write_pool(service, {s}, first_endpoint);
+}
+
+void TableWriter::write_pool(const model::Service& service, const model::PoolTarget& target, std::uint32_t first_endpoint) {
+  const std::string name = pool_name(target, service);
+  hd_pool pool{};
+  pool.balance = service.balance == model::Balance::random ? HD_BALANCE_RANDOM : HD_BALANCE_ROUND_ROBIN;
+  pool.digest = fnv1a(name);
+  std::vector<std::uint32_t> members;
+  for (std::uint32_t e = 0; e < service.endpoints.size(); ++e) members.push_back(e);
+  if (target.subset) members = service.subsets[*target.subset].endpoints;
+  for (const bool v4_only : {false, true}) {
+    pool.first = static_cast<std::uint32_t>(tables().members.size());
+    for (const std::uint32_t e : members) {
+      if (v4_only && !service.endpoints[e].address.ip.is_v4()) continue;
+      tables().members.push_back(first_endpoint + e);
+    }
+    pool.count = static_cast<std::uint32_t>(tables().members.size()) - pool.first;
+    tables().pools.push_back(pool);
+  }
+  out_.plan.pools.push_back({name});
+}
+
+/// Denies are tried before allows: any that matches denies.
+void TableWriter::write_access(model::ServiceId id, const Fields& fields) {
+  const model::Service& service = policy_.services[id];
+  std::vector<Decision>& decisions = out_.plan.services[id].access;
+  std::vector<Decision> allows;
+  if (service.access) {
+    for (const model::AccessRule& rule : service.access->rules) {
+      hd_rule entry{};
+      entry.service = id;
+      entry.action = rule.effect == model::Effect::allow ? HD_ACTION_ALLOW : HD_ACTION_DENY;
+      const std::uint32_t number = add_rule({rule.id, meaning(rule, policy_), service.name, rule.span, true}, entry);
+      Decision decision{number, both(callers_formula(rule.from), when_formula(rule.when, fields))};
+      (rule.effect == model::Effect::deny ? decisions : allows).push_back(std::move(decision));
+    }
+  }
+  decisions.insert(decisions.end(), allows.begin(), allows.end());
+  hd_rule entry{};
+  entry.service = id;
+  entry.action = HD_ACTION_DENY;
+  const RuleInfo info{model::rule_id("access", service.name, "default"), "deny", service.name, {}, false};
+  decisions.push_back({add_rule(info, entry), always()});
+}
+
+hd_rule TableWriter::target_rule(const model::Target& target, std::uint32_t first_pool) {
+  const auto pool_of = [first_pool](const model::PoolTarget& pool) { return first_pool + (pool.subset ? *pool.subset + 1 : 0); };
+  hd_rule rule{};
+  switch (target.kind) {
+    case model::Target::Kind::pool:
+      rule.action = HD_ACTION_POOL;
+      rule.target = pool_of(target.pool);
+      break;
+    case model::Target::Kind::respond:
+      rule.action = HD_ACTION_RESPOND;
+      rule.status = target.respond.status;
+      rule.body_offset = add_text(target.respond.body);
+      rule.body_length = static_cast<std::uint32_t>(target.respond.body.size());
+      break;
+    case model::Target::Kind::split: {
+      rule.action = HD_ACTION_SPLIT;
+      rule.target = static_cast<std::uint32_t>(tables().parts.size());
+      rule.parts = static_cast<std::uint32_t>(target.split.size());
+      std::uint32_t upto = 0;
+      for (const model::SplitPart& part : target.split) {
+        upto += part.weight_ppm;
+        tables().parts.push_back({upto, pool_of(part.pool)});
+      }
+      break;
+    }
+  }
+  return rule;
+}
+
+void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
+  const model::Service& service = policy_.services[id];
+  const std::uint32_t first_pool = tables().services[id].pool;
+  std::vector<Decision>& decisions = out_.plan.services[id].route;
+  if (!service.route) {
+    hd_rule rule = target_rule({}, first_pool);
+    rule.service = id;
+    const RuleInfo info{model::rule_id("route", service.name, "otherwise"), "otherwise -> " + service.name, service.name, {}, false};
+    decisions.push_back({add_rule(info, rule), always()});
+    return;
+  }
+  for (const model::RouteRule& rule : service.route->rules) {
+    hd_rule entry = target_rule(rule.target, first_pool);
+    entry.service = id;
+    const std::uint32_t number =
+        add_rule({rule.id, meaning(rule, service, policy_), service.name, rule.span, true}, entry);
+    decisions.push_back({number, both(always(), when_formula(rule.when, fields))});
+  }
+}
+
+hd_field TableWriter::write_field(const Field& field) {
+  hd_field entry{};
+  entry.atom_word = static_cast<hd_u16>(field.atom_word);
+  entry.words = static_cast<hd_u16>(field.words());
+  entry.flags = field.may_repeat ? HD_FIELD_MAY_REPEAT : 0;
+  entry.sets = static_cast<std::uint32_t>(tables().sets.size());
+  if (field.patterns.empty()) return entry;
+  const Classifier classifier = classify(field.patterns);
+  entry.start = comb_.add(classifier.automaton);
+  for (const std::vector<std::uint32_t>& set : classifier.sets) {
+    std::vector<hd_u64> row(field.words());
+    for (const std::uint32_t pattern : set) row[pattern / 64] |= std::uint64_t{1} << (pattern % 64);
+    tables().sets.insert(tables().sets.end(), row.begin(), row.end());
+  }
+  return entry;
+}
+
+void TableWriter::write_fields(model::ServiceId id, const Fields& fields) {
+  const model::Service& service = policy_.services[id];
+  hd_service& entry = tables().services[id];
+  entry.first_field = static_cast<std::uint32_t>(tables().fields.size());
+  if (service.protocol != model::Protocol::http) return;
+  const std::vector<const Field*> in_order = fields.in_order();
+  limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request", HD_FIELDS_MAX);
+  entry.field_count = static_cast<std::uint32_t>(in_order.size());
+  for (std::uint32_t f = 0; f < in_order.size(); ++f) {
+    tables().fields.push_back(write_field(*in_order[f]));
+    if (in_order[f]->name.empty()) continue;
+    const auto name = std::lower_bound(names_.begin(), names_.end(), in_order[f]->name) - names_.begin();
+    tables().names.push_back({{id, HD_NAME_FIRST + static_cast<std::uint32_t>(name)}, f});
+  }
+}
+
+PlanResult make_plan(const model::Policy& policy) {
+  PlanResult result;
+  TableWriter(policy, result).write();
+  return result;
+}
+
+}  // namespace heddle::plan

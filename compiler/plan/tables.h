@@ -1,0 +1,47 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "compiler/plan/comb.h"
+#include "compiler/plan/fields.h"
+#include "compiler/plan/plan.h"
+
+namespace heddle::plan {
+
+/// Writes the tables of a plan, one service after the other.
+class TableWriter {
+ public:
+  TableWriter(const model::Policy& policy, PlanResult& out) : policy_(policy), out_(out) {}
+
+  void write();
+
+ private:
+  void write_builtin_rules();
+  void write_workloads();
+  void write_service(model::ServiceId id);
+  void write_addresses(model::ServiceId id, std::uint32_t first_endpoint);
+  void write_pools(model::ServiceId id, std::uint32_t first_endpoint);
+  void write_pool(const model::Service& service, const model::PoolTarget& target, std::uint32_t first_endpoint);
+  void write_access(model::ServiceId id, const Fields& fields);
+  void write_route(model::ServiceId id, const Fields& fields);
+  void write_fields(model::ServiceId id, const Fields& fields);
+  hd_field write_field(const Field& field);
+
+  std::uint32_t add_rule(const RuleInfo& info, hd_rule rule);
+  hd_rule target_rule(const model::Target& target, std::uint32_t first_pool);
+  std::uint32_t add_text(const std::string& text);
+  /// `subject` makes `number` of `what`; more than `bound` cannot be compiled.
+  void limit(source::Span span, const std::string& subject, std::size_t number, const char* what, std::size_t bound);
+
+  Tables& tables() { return out_.plan.tables; }
+
+  const model::Policy& policy_;
+  PlanResult& out_;
+  Comb comb_;
+  std::vector<std::string> names_;  // all tested headers, sorted
+  std::map<model::ServiceId, Fields> fields_;
+};
+
+}  // namespace heddle::plan
