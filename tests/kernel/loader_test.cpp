@@ -46,8 +46,7 @@ class Governed {
     if (!generation) throw std::runtime_error(generation.error().what);
     generation_ = std::make_unique<Generation>(std::move(*generation));
     table_ = std::make_unique<GenerationTable>(*generation_);
-    tree_ =
-        std::move(*CgroupTree::make(root, patterns_of(opened_.manifest), *table_, [](const std::string&) {}));
+    tree_ = CgroupTree::make(root, patterns_of(opened_.manifest), *table_, [](const std::string&) {}).value();
     must(node_->activate(*generation_));
     must(node_->attach());
   }
