@@ -1,0 +1,205 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "compiler/ast/condition.h"
+#include "compiler/ast/node.h"
+
+namespace heddle::ast {
+
+/// What every declaration has. `broken`: a syntax error lies in it, so that what is missing may have been meant.
+struct Declaration {
+  std::string doc;
+  Span keyword;  // `service`
+  Span span;     // from the keyword to the closing brace
+  bool broken = false;
+};
+
+// Every list of optional items holds all that were written; that there is at most one is checked later.
+
+enum class OutsideMode : std::uint8_t { allow, deny };
+struct Outside {
+  OutsideMode mode = OutsideMode::allow;
+  Span span;
+};
+
+struct Mesh : Declaration {
+  Name name;
+  std::vector<String> trust_domains;
+  std::vector<Outside> outside;
+  std::vector<Span> paths;  // `paths strict`
+};
+
+struct Identity : Declaration {
+  Name name;
+  std::optional<String> spiffe;
+  std::vector<QualifiedName> members;  // of a group
+  bool unsupported = false;
+};
+
+struct Workload : Declaration {
+  Name name;
+  std::vector<String> cgroups;
+  std::vector<QualifiedName> identities;
+};
+
+/// `10.0.0.1:80`, not yet looked at.
+struct Address {
+  std::string text;
+  Span span;
+};
+
+/// `version "v1"` of an endpoint, `version is "v1"` of a subset.
+struct LabelValue {
+  Name label;
+  String value;
+};
+
+struct Endpoint {
+  Address address;
+  std::vector<LabelValue> labels;
+  Span span;
+};
+
+struct Subset {
+  Name name;
+  std::vector<LabelValue> where;
+  Span span;
+};
+
+/// A word out of a closed set: `http`, `plaintext`, `round_robin`.
+struct Choice {
+  std::string word;
+  Span span;
+};
+
+struct Service : Declaration {
+  Name name;
+  std::vector<Address> addresses;
+  std::vector<Choice> protocols;
+  std::vector<Choice> transports;
+  std::vector<QualifiedName> identities;
+  std::vector<Subset> subsets;
+  std::vector<Choice> balances;
+  std::vector<Span> paths;
+  std::vector<Endpoint> endpoints;
+};
+
+struct Endpoints : Declaration {
+  QualifiedName service;
+  std::vector<Endpoint> endpoints;
+};
+
+struct Respond {
+  Number status;
+  std::optional<String> body;
+};
+
+struct SplitPart {
+  Number weight;
+  QualifiedName pool;
+  bool unsupported = false;  // another target than a pool
+  Span span;
+};
+
+struct Target {
+  enum class Kind : std::uint8_t { pool, split, respond, unsupported };
+  Kind kind = Kind::pool;
+  QualifiedName pool;
+  std::vector<SplitPart> parts;
+  Respond respond;
+  Span span;
+};
+
+struct RouteRule {
+  bool otherwise = false;
+  std::optional<Condition> when;
+  Target target;
+  std::vector<String> labels;
+  Span span;
+  Span keyword;
+};
+
+struct Route : Declaration {
+  QualifiedName service;
+  std::vector<RouteRule> rules;
+};
+
+struct AccessRule {
+  bool deny = false;
+  Callers from;
+  std::optional<Condition> when;
+  std::vector<String> labels;
+  Span span;
+};
+
+struct Access : Declaration {
+  QualifiedName service;
+  std::vector<AccessRule> rules;
+};
+
+struct Sender {
+  enum class Kind : std::uint8_t { unauthenticated, identity, spiffe };
+  Kind kind = Kind::unauthenticated;
+  QualifiedName identity;
+  String spiffe;
+  Span span;
+};
+
+struct RequestHeader {
+  String name;
+  String value;
+};
+
+/// `GET "/x" to reviews from web …` or `connect to cache …`.
+struct Request {
+  bool connect = false;
+  Name method;
+  String target;
+  QualifiedName service;
+  std::vector<Number> ports;
+  std::vector<Sender> senders;
+  std::vector<Address> sources;  // `at`, without port
+  std::vector<Number> times;
+  std::vector<RequestHeader> headers;
+  std::vector<String> hosts;
+  bool unsupported = false;
+  Span span;
+};
+
+struct Expectation {
+  enum class Kind : std::uint8_t { allowed, denied, refused, route, status, rule };
+  Kind kind = Kind::allowed;
+  Number status;
+  std::vector<QualifiedName> targets;
+  String rule;
+  Span span;
+};
+
+struct TestCase {
+  Request send;
+  std::vector<Expectation> expect;
+};
+
+struct TestBlock : Declaration {
+  String name;
+  std::vector<TestCase> cases;
+  std::vector<Span> stray_expectations;  // before the first request
+};
+
+using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, Route, Access, TestBlock>;
+
+/// One file. `lost_declarations`: a syntax error took at least one whole declaration, so that names may be missing.
+struct File {
+  source::FileId id = 0;
+  std::optional<Name> space;
+  std::vector<AnyDeclaration> declarations;
+  std::vector<Unsupported> unsupported;
+  bool lost_declarations = false;
+};
+
+}  // namespace heddle::ast

@@ -1,0 +1,188 @@
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/diagnostics/kinds.h"
+#include "compiler/diagnostics/suggest.h"
+#include "compiler/syntax/builder.h"
+
+namespace heddle::syntax {
+
+namespace {
+
+namespace kinds = diagnostics::kinds;
+using P = Parser;
+using antlr4::tree::TerminalNode;
+using Kind = ast::Condition::Kind;
+
+/// The simple operators of strings that are built; the others are known to the grammar alone.
+std::optional<ast::Operator> operator_of(P::OperationContext* operation) {
+  if (operation->IS() != nullptr) return ast::Operator::is;
+  if (operation->UNDER() != nullptr) return ast::Operator::under;
+  if (operation->STARTS() != nullptr) return ast::Operator::starts;
+  if (operation->PRESENT() != nullptr) return ast::Operator::present;
+  if (operation->ABSENT() != nullptr) return ast::Operator::absent;
+  if (operation->IN() != nullptr) return operation->NOT() != nullptr ? ast::Operator::not_in : ast::Operator::in;
+  return std::nullopt;
+}
+
+class Comparison {
+ public:
+  Comparison(Builder& builder, ast::Condition& out) : builder_(builder), out_(out) {}
+
+  void operator()(P::ValueTestContext& context) {
+    auto* attribute = context.attribute();
+    out_.test.attribute_span = builder_.span(attribute);
+    if (attribute->PATH() != nullptr) {
+      out_.test.attribute = ast::Attribute::path;
+    } else if (attribute->HOST() != nullptr) {
+      out_.test.attribute = ast::Attribute::host;
+    } else if (attribute->HEADER() != nullptr) {
+      out_.test.attribute = ast::Attribute::header;
+      out_.test.name = builder_.string(attribute->STRING(0));
+    } else {
+      return refuse(builder_.span(attribute->start));
+    }
+    add_operation(context.operation());
+  }
+
+  void operator()(P::MethodTestContext& context) {
+    auto* operation = context.methodOperation();
+    out_.test.attribute = ast::Attribute::method;
+    out_.test.attribute_span = builder_.span(context.METHOD());
+    set_list_operator(operation->IS(), operation->NOT(), operation->IN());
+    for (auto* method : operation->name()) {
+      const ast::Name name = builder_.name(method);
+      out_.test.operands.push_back({name.text, name.span});
+    }
+  }
+
+  void operator()(P::FromTestContext& context) {
+    out_.test.attribute = ast::Attribute::from;
+    out_.test.attribute_span = builder_.span(context.FROM());
+    if (context.via() != nullptr) refuse(builder_.span(context.via()->start));
+    if (context.callers() != nullptr) {
+      if (context.callers()->via() != nullptr) out_.kind = Kind::unsupported;
+      out_.test.callers = build_callers(builder_, context.callers());
+      return;
+    }
+    set_list_operator(nullptr, context.NOT(), context.IN());
+    out_.test.callers.kind = ast::Callers::Kind::names;
+    out_.test.callers.names = builder_.names(context.identityList()->qualifiedName());
+    out_.test.callers.span = builder_.span(context.identityList());
+  }
+
+  void operator()(P::AddressTestContext& context) { refuse(builder_.span(context.ADDRESS())); }
+  void operator()(P::PortTestContext& context) { refuse(builder_.span(context.PORT())); }
+  void operator()(P::GrpcTestContext& context) { refuse(builder_.span(context.GRPC())); }
+
+  void operator()(P::NamedTestContext& context) {
+    out_.kind = Kind::unsupported;
+    const source::Span first = builder_.span(context.NAME());
+    const source::Span name_span = context.name() == nullptr ? first : Builder::join(first, builder_.span(context.name()));
+    auto& diagnostic = builder_.report(kinds::unknown_attribute(name_span, builder_.text(name_span)));
+    static const std::vector<std::string> attributes = {"path", "host", "method", "header", "from"};
+    const auto meant = diagnostics::did_you_mean(builder_.text(name_span), attributes);
+    diagnostic.with_help(meant ? *meant : "a condition tests `path`, `host`, `method`, `header \"name\"` or `from`");
+  }
+
+ private:
+  void refuse(source::Span what) {
+    builder_.unsupported(what);
+    out_.kind = Kind::unsupported;
+  }
+
+  void set_list_operator(const TerminalNode* is, const TerminalNode* negated, const TerminalNode* in) {
+    out_.test.op = is != nullptr ? ast::Operator::is : negated != nullptr ? ast::Operator::not_in : ast::Operator::in;
+    if (is != nullptr) out_.test.op_span = builder_.span(is);
+    if (in != nullptr) out_.test.op_span = Builder::join(builder_.span(negated != nullptr ? negated : in), builder_.span(in));
+  }
+
+  void add_operation(P::OperationContext* operation) {
+    if (operation->ignoringCase() != nullptr) refuse(builder_.span(operation->ignoringCase()));
+    const auto op = operator_of(operation);
+    if (!op) return refuse(builder_.span(operation->start));
+    out_.test.op = *op;
+    out_.test.op_span = builder_.span(operation->start);
+    if (operation->IN() != nullptr) out_.test.op_span.end = builder_.span(operation->IN()).end;
+    for (auto* literal : operation->STRING()) out_.test.operands.push_back(builder_.string(literal));
+  }
+
+  Builder& builder_;
+  ast::Condition& out_;
+};
+
+ast::Condition build_comparison(Builder& builder, P::ComparisonContext* context) {
+  ast::Condition condition;
+  condition.span = builder.span(context);
+  visit_alternative<P::ValueTestContext, P::MethodTestContext, P::FromTestContext, P::AddressTestContext,
+                    P::PortTestContext, P::GrpcTestContext, P::NamedTestContext>(context, Comparison(builder, condition));
+  return condition;
+}
+
+ast::Condition build_term(Builder& builder, P::TermContext* context) {
+  P::PrimaryContext* primary = context->primary();
+  ast::Condition inner = primary->condition() != nullptr ? build_condition(builder, primary->condition())
+                                                         : build_comparison(builder, primary->comparison());
+  // The parentheses belong to what is underlined; of `not not` nothing is left, and the tree stays flat.
+  inner.span = builder.span(primary);
+  if (context->NOT().size() % 2 == 0) return inner;
+  ast::Condition negation;
+  negation.kind = inner.kind == Kind::unsupported ? Kind::unsupported : Kind::negation;
+  negation.span = builder.span(context);
+  negation.children.push_back(std::move(inner));
+  return negation;
+}
+
+/// The first `and` beside an `or`, or the other way round.
+const TerminalNode* find_mixed(P::ConditionContext* context) {
+  const TerminalNode* first = nullptr;
+  for (auto* child : context->children) {
+    const auto* node = dynamic_cast<const TerminalNode*>(child);
+    if (node == nullptr) continue;
+    if (first == nullptr) first = node;
+    if (node->getSymbol()->getType() != first->getSymbol()->getType()) return node;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+ast::Condition build_condition(Builder& builder, P::ConditionContext* context) {
+  const auto terms = context->term();
+  if (terms.size() == 1) return build_term(builder, terms.front());
+  ast::Condition condition;
+  condition.kind = context->AND().empty() ? Kind::any : Kind::all;
+  condition.span = builder.span(context);
+  bool supported = true;
+  for (auto* term : terms) {
+    condition.children.push_back(build_term(builder, term));
+    supported = supported && condition.children.back().kind != Kind::unsupported;
+  }
+  if (const TerminalNode* mixed = find_mixed(context)) {
+    const bool first_is_and = mixed->getSymbol()->getType() == P::OR;
+    const TerminalNode* first = first_is_and ? context->AND(0) : context->OR(0);
+    builder.report(kinds::mixed_and_or(builder.span(mixed)))
+        .with_label(builder.span(first), "which of the two binds first is not said")
+        .with_help("put one of them in parentheses: `a and (b or c)` or `(a and b) or c`");
+    supported = false;
+  }
+  if (!supported) condition.kind = Kind::unsupported;
+  return condition;
+}
+
+ast::Callers build_callers(Builder& builder, P::CallersContext* context) {
+  ast::Callers callers;
+  callers.span = builder.span(context);
+  if (context->via() != nullptr) builder.unsupported(builder.span(context->via()->start));
+  if (context->ANY() != nullptr) callers.kind = ast::Callers::Kind::any;
+  if (context->AUTHENTICATED() != nullptr) callers.kind = ast::Callers::Kind::authenticated;
+  if (context->UNAUTHENTICATED() != nullptr) callers.kind = ast::Callers::Kind::unauthenticated;
+  const auto names = context->qualifiedName();
+  if (!names.empty()) callers.kind = ast::Callers::Kind::names;
+  callers.names = builder.names(names);
+  return callers;
+}
+
+}  // namespace heddle::syntax

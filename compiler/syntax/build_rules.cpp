@@ -1,0 +1,155 @@
+#include <utility>
+
+#include "compiler/syntax/builder.h"
+
+namespace heddle::syntax {
+
+namespace {
+
+using P = Parser;
+using Kind = ast::Target::Kind;
+
+/// Of what stands behind a target only `label` is built. True if nothing else was there.
+bool add_options(Builder& builder, P::RuleOptionsContext* options, std::vector<ast::String>& labels) {
+  if (options == nullptr) return true;
+  bool supported = true;
+  for (auto* option : options->option()) {
+    if (!is_whole(option)) continue;
+    if (auto* label = dynamic_cast<P::LabelOptionContext*>(option)) {
+      labels.push_back(builder.string(label->STRING()));
+      continue;
+    }
+    builder.unsupported(builder.span(option->start));
+    supported = false;
+  }
+  return supported;
+}
+
+class SimpleTarget {
+ public:
+  SimpleTarget(Builder& builder, ast::Target& target) : builder_(builder), target_(target) {}
+
+  void operator()(P::RespondContext& context) {
+    target_.kind = Kind::respond;
+    target_.respond.status = builder_.number(context.INTEGER());
+    // `type` has a string of its own, behind the body's.
+    const bool typed = context.TYPE() != nullptr;
+    const bool with_body = context.STRING().size() == (typed ? 2 : 1);
+    if (with_body) target_.respond.body = builder_.string(context.STRING(0));
+    if (typed) builder_.unsupported(builder_.span(context.TYPE()));
+  }
+  void operator()(P::RedirectContext& context) {
+    target_.kind = Kind::unsupported;
+    builder_.unsupported(builder_.span(context.REDIRECT()));
+  }
+  void operator()(P::PoolContext& context) {
+    target_.kind = Kind::pool;
+    target_.pool = builder_.name(context.qualifiedName());
+  }
+
+ private:
+  Builder& builder_;
+  ast::Target& target_;
+};
+
+ast::Target build_simple(Builder& builder, P::SimpleTargetContext* context) {
+  ast::Target target;
+  target.span = builder.span(context);
+  visit_alternative<P::RespondContext, P::RedirectContext, P::PoolContext>(context, SimpleTarget(builder, target));
+  return target;
+}
+
+ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
+  ast::SplitPart part;
+  part.span = builder.span(context);
+  part.weight = builder.number(context->PERCENT() != nullptr ? context->PERCENT() : context->INTEGER());
+  P::SimpleTargetContext* target = context->simpleTarget();
+  if (auto* pool = dynamic_cast<P::PoolContext*>(target)) {
+    part.pool = builder.name(pool->qualifiedName());
+  } else {
+    part.unsupported = true;
+    builder.unsupported(builder.text(builder.span(target->start)) + "` in a `split", builder.span(target->start));
+  }
+  std::vector<ast::String> labels;
+  if (!add_options(builder, context->ruleOptions(), labels)) part.unsupported = true;
+  for (const ast::String& label : labels) builder.unsupported("label` in a `split", label.span);
+  return part;
+}
+
+ast::Target build_target(Builder& builder, P::TargetContext* context) {
+  if (auto* other = dynamic_cast<P::OtherTargetContext*>(context)) return build_simple(builder, other->simpleTarget());
+  auto* split = static_cast<P::SplitTargetContext*>(context);
+  ast::Target target;
+  target.kind = Kind::split;
+  target.span = builder.span(split);
+  if (split->BY() != nullptr) builder.unsupported("split by", Builder::join(builder.span(split->SPLIT()), builder.span(split->BY())));
+  for (auto* part : split->splitPart()) target.parts.push_back(build_part(builder, part));
+  return target;
+}
+
+class RouteItems {
+ public:
+  RouteItems(Builder& builder, ast::Route& route) : builder_(builder), route_(route) {}
+
+  void operator()(P::RouteTimeoutContext& context) { builder_.unsupported(builder_.span(context.TIMEOUT())); }
+  void operator()(P::RoutePerTryContext& context) { builder_.unsupported(builder_.span(context.PER_TRY())); }
+  void operator()(P::RouteRetryContext& context) { builder_.unsupported(builder_.span(context.RETRY())); }
+  void operator()(P::WhenRuleContext& context) {
+    ast::RouteRule rule;
+    rule.keyword = builder_.span(context.WHEN());
+    rule.when = build_condition(builder_, context.condition());
+    add(std::move(rule), &context, context.target(), context.ruleOptions());
+  }
+  void operator()(P::OtherwiseRuleContext& context) {
+    ast::RouteRule rule;
+    rule.keyword = builder_.span(context.OTHERWISE());
+    rule.otherwise = true;
+    add(std::move(rule), &context, context.target(), context.ruleOptions());
+  }
+
+ private:
+  void add(ast::RouteRule rule, P::RouteItemContext* context, P::TargetContext* target, P::RuleOptionsContext* options) {
+    rule.span = builder_.span(context);
+    rule.target = build_target(builder_, target);
+    add_options(builder_, options, rule.labels);
+    route_.rules.push_back(std::move(rule));
+  }
+
+  Builder& builder_;
+  ast::Route& route_;
+};
+
+}  // namespace
+
+ast::Route build(Builder& builder, P::RouteContext* context) {
+  ast::Route route;
+  route.service = builder.name(context->qualifiedName());
+  if (context->requireKernel() != nullptr) builder.unsupported(builder.span(context->requireKernel()));
+  for (auto* item : context->routeItem()) {
+    if (!is_whole(item)) continue;
+    visit_alternative<P::RouteTimeoutContext, P::RoutePerTryContext, P::RouteRetryContext, P::WhenRuleContext,
+                      P::OtherwiseRuleContext>(item, RouteItems(builder, route));
+  }
+  return route;
+}
+
+ast::Access build(Builder& builder, P::AccessServiceContext* context) {
+  ast::Access access;
+  access.service = builder.name(context->qualifiedName());
+  if (context->AUDIT() != nullptr) builder.unsupported("access … audit", builder.span(context->AUDIT()));
+  for (auto* item : context->accessRule()) {
+    if (!is_whole(item)) continue;
+    ast::AccessRule rule;
+    rule.span = builder.span(item);
+    if (item->AUDIT() != nullptr) builder.unsupported(builder.span(item->AUDIT()));
+    rule.deny = item->DENY() != nullptr;
+    rule.from = build_callers(builder, item->callers());
+    if (item->condition() != nullptr) rule.when = build_condition(builder, item->condition());
+    add_options(builder, item->ruleOptions(), rule.labels);
+    // An audit rule decides nothing; it must not count as one that does.
+    if (item->AUDIT() == nullptr) access.rules.push_back(std::move(rule));
+  }
+  return access;
+}
+
+}  // namespace heddle::syntax

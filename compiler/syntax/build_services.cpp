@@ -1,0 +1,199 @@
+#include "compiler/syntax/builder.h"
+
+namespace heddle::syntax {
+
+namespace {
+
+using P = Parser;
+
+/// `paths strict` is what every service does; the other modes are not built.
+void add_paths(Builder& builder, P::PathModeContext* mode, source::Span keyword, std::vector<source::Span>& paths) {
+  const source::Span span = Builder::join(keyword, builder.span(mode));
+  if (mode->MERGE() != nullptr || mode->DECODE() != nullptr) return builder.unsupported(span);
+  if (mode->KEEP() != nullptr) builder.unsupported(builder.span(mode->KEEP()));
+  paths.push_back(span);
+}
+
+class MeshItems {
+ public:
+  MeshItems(Builder& builder, ast::Mesh& mesh) : builder_(builder), mesh_(mesh) {}
+
+  void operator()(P::TrustDomainContext& context) {
+    mesh_.trust_domains.push_back(builder_.string(context.STRING(0)));
+    if (context.ALIAS() != nullptr) builder_.unsupported(builder_.span(context.ALIAS()));
+  }
+  void operator()(P::MeshPathsContext& context) {
+    add_paths(builder_, context.pathMode(), builder_.span(context.PATHS()), mesh_.paths);
+  }
+  void operator()(P::OutsideContext& context) {
+    const auto mode = context.DENY() != nullptr ? ast::OutsideMode::deny : ast::OutsideMode::allow;
+    mesh_.outside.push_back({mode, builder_.span(&context)});
+  }
+  void operator()(P::AmplificationContext& context) { builder_.unsupported(builder_.span(context.AMPLIFICATION())); }
+
+ private:
+  Builder& builder_;
+  ast::Mesh& mesh_;
+};
+
+class IdentityValue {
+ public:
+  IdentityValue(Builder& builder, ast::Identity& identity) : builder_(builder), identity_(identity) {}
+
+  void operator()(P::SpiffeIdentityContext& context) { identity_.spiffe = builder_.string(context.STRING()); }
+  void operator()(P::JwtIdentityContext& context) {
+    builder_.unsupported(builder_.span(context.JWT()));
+    identity_.unsupported = true;
+  }
+  void operator()(P::GroupIdentityContext& context) { identity_.members = builder_.names(context.qualifiedName()); }
+
+ private:
+  Builder& builder_;
+  ast::Identity& identity_;
+};
+
+class WorkloadItems {
+ public:
+  WorkloadItems(Builder& builder, ast::Workload& workload) : builder_(builder), workload_(workload) {}
+
+  void operator()(P::CgroupContext& context) { workload_.cgroups.push_back(builder_.string(context.STRING())); }
+  void operator()(P::WorkloadIdentityContext& context) {
+    workload_.identities.push_back(builder_.name(context.qualifiedName()));
+  }
+  void operator()(P::FastPathContext& context) { builder_.unsupported(builder_.span(context.FAST_PATH())); }
+
+ private:
+  Builder& builder_;
+  ast::Workload& workload_;
+};
+
+class EndpointItems {
+ public:
+  EndpointItems(Builder& builder, ast::Endpoint& endpoint) : builder_(builder), endpoint_(endpoint) {}
+
+  void operator()(P::EndpointWeightContext& context) { builder_.unsupported(builder_.span(context.WEIGHT())); }
+  void operator()(P::EndpointLabelContext& context) {
+    endpoint_.labels.push_back({builder_.name(context.name()), builder_.string(context.STRING())});
+  }
+
+ private:
+  Builder& builder_;
+  ast::Endpoint& endpoint_;
+};
+
+ast::Endpoint build_endpoint(Builder& builder, P::EndpointContext* context) {
+  ast::Endpoint endpoint;
+  endpoint.address = builder.address(context->socketAddress());
+  endpoint.span = builder.span(context);
+  for (auto* item : context->endpointItem()) {
+    if (!is_whole(item)) continue;
+    visit_alternative<P::EndpointWeightContext, P::EndpointLabelContext>(item, EndpointItems(builder, endpoint));
+  }
+  return endpoint;
+}
+
+class ServiceItems {
+ public:
+  ServiceItems(Builder& builder, ast::Service& service) : builder_(builder), service_(service) {}
+
+  void operator()(P::ServiceAddressContext& context) {
+    for (auto* address : context.socketAddress()) service_.addresses.push_back(builder_.address(address));
+  }
+  void operator()(P::ServiceProtocolContext& context) {
+    const bool built = context.protocol()->HTTP() != nullptr || context.protocol()->TCP() != nullptr;
+    if (!built) builder_.unsupported(builder_.span(&context));
+    service_.protocols.push_back(builder_.choice(context.protocol()));
+  }
+  void operator()(P::ServiceTransportContext& context) {
+    const bool built = context.OR() == nullptr && context.transport(0)->PLAINTEXT() != nullptr;
+    if (!built) builder_.unsupported(builder_.span(&context));
+    service_.transports.push_back(builder_.choice(context.transport(0)));
+  }
+  void operator()(P::ServiceIdentityContext& context) {
+    service_.identities.push_back(builder_.name(context.qualifiedName()));
+  }
+  void operator()(P::SubsetContext& context) {
+    ast::Subset subset;
+    subset.name = builder_.name(context.name());
+    subset.span = builder_.span(&context);
+    for (auto* test : context.labelTest()) {
+      subset.where.push_back({builder_.name(test->name()), builder_.string(test->STRING())});
+    }
+    service_.subsets.push_back(std::move(subset));
+  }
+  void operator()(P::ServiceBalanceContext& context) {
+    auto* balance = context.balance();
+    if (context.preference() != nullptr) builder_.unsupported(builder_.span(context.preference()->start));
+    const bool built = balance->ROUND_ROBIN() != nullptr || balance->RANDOM() != nullptr;
+    if (!built) builder_.unsupported(builder_.span(balance->start));
+    service_.balances.push_back(builder_.choice(balance));
+  }
+  void operator()(P::EjectContext& context) { builder_.unsupported(builder_.span(context.EJECT())); }
+  void operator()(P::AtMostContext& context) { builder_.unsupported(builder_.span(context.AT_MOST())); }
+  void operator()(P::ServicePathsContext& context) {
+    add_paths(builder_, context.pathMode(), builder_.span(context.PATHS()), service_.paths);
+  }
+  void operator()(P::ServiceEndpointContext& context) {
+    service_.endpoints.push_back(build_endpoint(builder_, context.endpoint()));
+  }
+
+ private:
+  Builder& builder_;
+  ast::Service& service_;
+};
+
+}  // namespace
+
+ast::Mesh build(Builder& builder, P::MeshContext* context) {
+  ast::Mesh mesh;
+  mesh.name = builder.name(context->name());
+  for (auto* item : context->meshItem()) {
+    if (!is_whole(item)) continue;
+    visit_alternative<P::TrustDomainContext, P::MeshPathsContext, P::OutsideContext, P::AmplificationContext>(
+        item, MeshItems(builder, mesh));
+  }
+  return mesh;
+}
+
+ast::Identity build(Builder& builder, P::IdentityContext* context) {
+  ast::Identity identity;
+  identity.name = builder.name(context->name());
+  visit_alternative<P::SpiffeIdentityContext, P::JwtIdentityContext, P::GroupIdentityContext>(
+      context->identityValue(), IdentityValue(builder, identity));
+  return identity;
+}
+
+ast::Workload build(Builder& builder, P::WorkloadContext* context) {
+  ast::Workload workload;
+  workload.name = builder.name(context->name());
+  for (auto* item : context->workloadItem()) {
+    if (!is_whole(item)) continue;
+    visit_alternative<P::CgroupContext, P::WorkloadIdentityContext, P::FastPathContext>(item,
+                                                                                       WorkloadItems(builder, workload));
+  }
+  return workload;
+}
+
+ast::Service build(Builder& builder, P::ServiceContext* context) {
+  ast::Service service;
+  service.name = builder.name(context->name());
+  for (auto* item : context->serviceItem()) {
+    if (!is_whole(item)) continue;
+    visit_alternative<P::ServiceAddressContext, P::ServiceProtocolContext, P::ServiceTransportContext,
+                      P::ServiceIdentityContext, P::SubsetContext, P::ServiceBalanceContext, P::EjectContext,
+                      P::AtMostContext, P::ServicePathsContext, P::ServiceEndpointContext>(item,
+                                                                                          ServiceItems(builder, service));
+  }
+  return service;
+}
+
+ast::Endpoints build(Builder& builder, P::EndpointsContext* context) {
+  ast::Endpoints endpoints;
+  endpoints.service = builder.name(context->qualifiedName());
+  for (auto* item : context->endpointsItem()) {
+    if (is_whole(item)) endpoints.endpoints.push_back(build_endpoint(builder, item->endpoint()));
+  }
+  return endpoints;
+}
+
+}  // namespace heddle::syntax

@@ -1,0 +1,230 @@
+// The words of a policy. The lexer sees single bytes (ISO 8859-1), so that a token's place is its place in the file.
+lexer grammar MeshLexer;
+
+channels { DOCUMENTATION }
+
+// Reserved: never a name.
+ANY             : 'any';
+AUTHENTICATED   : 'authenticated';
+UNAUTHENTICATED : 'unauthenticated';
+NONE            : 'none';
+AND             : 'and';
+OR              : 'or';
+NOT             : 'not';
+SPLIT           : 'split';
+RESPOND         : 'respond';
+REDIRECT        : 'redirect';
+
+// Keywords in their place, names elsewhere (MeshParser.g4, rule `name`).
+MESH            : 'mesh';
+TRUST_DOMAIN    : 'trust_domain';
+ALIAS           : 'alias';
+PATHS           : 'paths';
+STRICT          : 'strict';
+MERGE           : 'merge';
+DECODE          : 'decode';
+KEEP            : 'keep';
+OUTSIDE         : 'outside';
+ALLOW           : 'allow';
+DENY            : 'deny';
+AMPLIFICATION   : 'amplification';
+AT_MOST         : 'at_most';
+SPACE           : 'space';
+IDENTITY        : 'identity';
+SPIFFE          : 'spiffe';
+JWT             : 'jwt';
+ISSUER          : 'issuer';
+AUDIENCE        : 'audience';
+JWKS            : 'jwks';
+WHERE           : 'where';
+CLAIM           : 'claim';
+HAS             : 'has';
+WORKLOAD        : 'workload';
+CGROUP          : 'cgroup';
+FAST_PATH       : 'fast_path';
+ON              : 'on';
+OFF             : 'off';
+SERVICE         : 'service';
+ADDRESS         : 'address';
+PROTOCOL        : 'protocol';
+HTTP            : 'http';
+HTTP2           : 'http2';
+GRPC            : 'grpc';
+TCP             : 'tcp';
+TLS             : 'tls';
+TRANSPORT       : 'transport';
+MTLS            : 'mtls';
+PLAINTEXT       : 'plaintext';
+SUBSET          : 'subset';
+IS              : 'is';
+BALANCE         : 'balance';
+ROUND_ROBIN     : 'round_robin';
+RANDOM          : 'random';
+LEAST_REQUEST   : 'least_request';
+MAGLEV          : 'maglev';
+BY              : 'by';
+PREFER          : 'prefer';
+SAME_NODE       : 'same_node';
+SAME_ZONE       : 'same_zone';
+EJECT           : 'eject';
+AFTER           : 'after';
+FAILURES        : 'failures';
+FOR             : 'for';
+CONNECTIONS     : 'connections';
+PENDING         : 'pending';
+ENDPOINTS       : 'endpoints';
+ENDPOINT        : 'endpoint';
+WEIGHT          : 'weight';
+RETRY           : 'retry';
+CONNECT_FAILURE : 'connect_failure';
+REFUSED         : 'refused';
+RESET           : 'reset';
+STATUS          : 'status';
+TIMEOUT         : 'timeout';
+RETRIES         : 'retries';
+PER_TRY         : 'per_try';
+BACKOFF         : 'backoff';
+BUDGET          : 'budget';
+OF              : 'of';
+REQUESTS        : 'requests';
+AT_LEAST        : 'at_least';
+METHODS         : 'methods';
+IDEMPOTENT      : 'idempotent';
+BUFFER          : 'buffer';
+ROUTE           : 'route';
+WHEN            : 'when';
+OTHERWISE       : 'otherwise';
+REQUIRE         : 'require';
+KERNEL          : 'kernel';
+PATH            : 'path';
+UNDER           : 'under';
+STARTS          : 'starts';
+ENDS            : 'ends';
+LIKE            : 'like';
+MATCHES         : 'matches';
+CONTAINS        : 'contains';
+IGNORING        : 'ignoring';
+CASE            : 'case';
+HEADER          : 'header';
+QUERY           : 'query';
+COOKIE          : 'cookie';
+PRESENT         : 'present';
+ABSENT          : 'absent';
+IN              : 'in';
+METHOD          : 'method';
+HOST            : 'host';
+SNI             : 'sni';
+PORT            : 'port';
+TYPE            : 'type';
+SCHEME          : 'scheme';
+PREFIX          : 'prefix';
+LABEL           : 'label';
+UPGRADE         : 'upgrade';
+WEBSOCKET       : 'websocket';
+REWRITE         : 'rewrite';
+TO              : 'to';
+SET             : 'set';
+ADD             : 'add';
+REMOVE          : 'remove';
+RESPONSE        : 'response';
+MIRROR          : 'mirror';
+FAULT           : 'fault';
+DELAY           : 'delay';
+ABORT           : 'abort';
+CORS            : 'cors';
+ORIGINS         : 'origins';
+HEADERS         : 'headers';
+EXPOSE          : 'expose';
+CREDENTIALS     : 'credentials';
+MAX_AGE         : 'max_age';
+ACCESS          : 'access';
+AUDIT           : 'audit';
+EVERY           : 'every';
+FROM            : 'from';
+VIA             : 'via';
+LIMIT           : 'limit';
+RATE            : 'rate';
+BURST           : 'burst';
+KEY             : 'key';
+SCOPE           : 'scope';
+NODE            : 'node';
+USER            : 'user';
+ASSERT          : 'assert';
+ALLOWED         : 'allowed';
+DENIED          : 'denied';
+ONLY            : 'only';
+ROUTED          : 'routed';
+TEST            : 'test';
+SEND            : 'send';
+CONNECT         : 'connect';
+WITH            : 'with';
+AT              : 'at';
+TIMES           : 'times';
+EXPECT          : 'expect';
+LIMITED         : 'limited';
+RULE            : 'rule';
+TIER            : 'tier';
+HANDLER         : 'handler';
+EXTERN          : 'extern';
+
+NAME: NameStart NamePart* ('-' NamePart+)*;
+
+// A number and its unit are one token.
+INTEGER:  Digits;
+DECIMAL:  Digits '.' Digits;
+PERCENT:  Number '%';
+DURATION: Number ('ms' | 's' | 'm' | 'h');
+PER_TIME: Digits '/' ('s' | 'm' | 'h');
+SIZE:     Digits ('B' | 'KiB' | 'MiB' | 'GiB');
+
+// Shapes only; whether the numbers fit is said with a better message later.
+IPV4:        Ipv4;
+IPV4_PORT:   Ipv4 ':' Digits;
+IPV4_RANGE:  Ipv4 '/' Digits;
+IPV6:        Ipv6;
+IPV6_PORT:   '[' [0-9A-Fa-f:.]+ ']' ':' Digits;
+IPV6_RANGE:  Ipv6 '/' Digits;
+
+BAD_NUMBER: Digits NumberRest* ('%' | (':' | '/') NumberRest*)?;
+
+STRING:              '"' StringPart* '"';
+UNTERMINATED_STRING: '"' StringPart* '\\'?;
+
+// Always a regular expression; a slash in it is written \/.
+REGEX: '/' RegexStart RegexPart* '/';
+
+ARROW:    '->';
+RANGE:    '..';
+EQUALS:   '=';
+COMMA:    ',';
+DOT:      '.';
+COLON:    ':';
+LBRACE:   '{';
+RBRACE:   '}';
+LBRACKET: '[';
+RBRACKET: ']';
+LPAREN:   '(';
+RPAREN:   ')';
+
+// Exactly three slashes document the declaration that follows.
+DOC_COMMENT:          '///' (~[/\r\n] ~[\r\n]*)? -> channel(DOCUMENTATION);
+LINE_COMMENT:         '//' ~[\r\n]*              -> skip;
+BLOCK_COMMENT:        '/*' NoCommentEnd '*'+ '/' -> skip;
+UNTERMINATED_COMMENT: '/*' NoCommentEnd '*'*;
+SPACES:               [ \t\r\n]+                 -> skip;
+
+// Bytes of one character outside ASCII stay together.
+UNKNOWN: [\u0080-\u00FF]+ | .;
+
+fragment NameStart:    [A-Za-z_];
+fragment NamePart:     [A-Za-z0-9_];
+fragment Digits:       [0-9]+;
+fragment Number:       Digits ('.' Digits)?;
+fragment NumberRest:   [0-9A-Za-z_] | '.' [0-9A-Za-z_];
+fragment Ipv4:         Digits '.' Digits '.' Digits '.' Digits;
+fragment Ipv6:         Hex? ':' Hex? ':' [0-9A-Fa-f:.]*;
+fragment Hex:          [0-9A-Fa-f]+;
+fragment StringPart:   ~["\\\r\n] | '\\' ~[\r\n];
+fragment RegexStart:   ~[/*\\\r\n] | '\\' ~[\r\n];
+fragment RegexPart:    ~[/\\\r\n] | '\\' ~[\r\n];
+fragment NoCommentEnd: (~'*' | '*'+ ~[*/])*;
