@@ -10,6 +10,7 @@ namespace heddle::eval {
 namespace {
 
 constexpr std::size_t max_length_digits = 18;
+constexpr std::size_t max_connection_elements = 64;  // over all lines: what they name has to be remembered
 
 // Headers that a hop may never be told to drop: without them the next reader sees another request.
 constexpr std::array<std::string_view, 3> never_hop_by_hop = {"host", "content-length", "transfer-encoding"};
@@ -64,14 +65,21 @@ std::optional<Refusal> check_repeated(const Head& head, const TestedHeaders& tes
   return std::nullopt;
 }
 
-std::optional<Refusal> check_connection(const Head& head, const TestedHeaders& tested) {
+/// What the `Connection` lines name, in lower case.
+std::vector<std::string> connection_names(const Head& head) {
+  std::vector<std::string> names;
   for (const std::string_view line : values_of(head, "connection")) {
-    for (const std::string_view element : list_elements(line)) {
-      const std::string name = lower(element);
-      if (tested.names.contains(name) ||
-          std::ranges::find(never_hop_by_hop, name) != never_hop_by_hop.end()) {
-        return refuse("`Connection` names `" + name + "`");
-      }
+    for (const std::string_view element : list_elements(line)) names.push_back(lower(element));
+  }
+  return names;
+}
+
+std::optional<Refusal> check_connection(const Head& head, const TestedHeaders& tested) {
+  const auto names = connection_names(head);
+  if (names.size() > max_connection_elements) return refuse("`Connection` names more than 64 headers");
+  for (const std::string& name : names) {
+    if (tested.names.contains(name) || std::ranges::find(never_hop_by_hop, name) != never_hop_by_hop.end()) {
+      return refuse("`Connection` names `" + name + "`");
     }
   }
   return std::nullopt;

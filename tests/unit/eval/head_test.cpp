@@ -291,5 +291,12 @@ TEST(Framing, ConnectionNamesNoTestedHeader) {
   EXPECT_EQ(fate(with_lines("Connection: one\r\n")), "");
 }
 
+TEST(Framing, ConnectionNamesAtMost64Headers) {
+  std::string names = "x";
+  for (int more = 1; more < 64; ++more) names += ",,x";
+  EXPECT_EQ(fate(with_lines("Connection: " + names + "\r\n")), "");
+  EXPECT_EQ(fate(with_lines("Connection: " + names + "\r\nConnection: y\r\n")), "400 mesh/malformed");
+}
+
 }  // namespace
 }  // namespace heddle::eval

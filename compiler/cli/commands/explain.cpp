@@ -1,0 +1,83 @@
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/cli/command.h"
+#include "compiler/cli/commands/commands.h"
+#include "compiler/cli/exit_code.h"
+#include "compiler/cli/explain_report.h"
+#include "compiler/cli/pipeline.h"
+#include "compiler/cli/terminal.h"
+#include "compiler/diagnostics/pages.h"
+#include "compiler/diagnostics/render.h"
+#include "compiler/eval/send.h"
+#include "compiler/sema/check.h"
+
+namespace heddle::cli {
+
+namespace {
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string send;
+  std::optional<std::uint64_t> draw;
+  bool placement = false;
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.add_option("PATH", options.paths,
+                 "policy files, or folders with `*.mesh` files; or the code of a diagnostic")
+      ->required();
+  auto* send = app.add_option("--send", options.send, "the request to explain, as a `test` block writes it");
+  app.add_option("--draw", options.draw, "decide with this draw instead of showing every part of a split")
+      ->needs(send);
+  app.add_flag("--placement", options.placement, "show where every rule is decided, and why there");
+}
+
+/// What is wrong with the request is a mistake on the command line, not in the policy.
+int explain_send(Checked& checked, const Options& options) {
+  const model::Policy& policy = *checked.policy;
+  diagnostics::Sink sink;
+  const auto send = sema::parse_request(options.send, policy, checked.sources, sink);
+  std::cerr << diagnostics::render_pretty(sink, checked.sources, colour_on_stderr());
+  if (!send) return exit_usage;
+  const eval::Sent sent = eval::make_requests(policy, *send);
+  if (sent.requests.empty()) return report_error({ErrorKind::usage, sent.problem, ""});
+  for (const eval::Request& request : sent.requests) {
+    std::cout << render_decision(policy, checked.sources, request, options.draw);
+  }
+  return exit_ok;
+}
+
+/// `heddle explain E0123`.
+std::optional<std::string_view> find_asked_page(const Options& options) {
+  if (options.paths.size() != 1 || !options.send.empty() || options.placement) return std::nullopt;
+  return diagnostics::find_page(options.paths.front());
+}
+
+int run(const Options& options) {
+  if (const auto page = find_asked_page(options)) {
+    std::cout << *page;
+    return exit_ok;
+  }
+  if (options.send.empty() && !options.placement) {
+    return report_error({ErrorKind::usage, "nothing to explain",
+                         "give `--send '…'` or `--placement`, or the code of a diagnostic alone"});
+  }
+  Loaded loaded = load_policy(options.paths);
+  if (!loaded.checked.policy) return loaded.exit_code;
+  if (options.placement) std::cout << render_placement(*loaded.checked.policy, loaded.checked.sources);
+  return options.send.empty() ? exit_ok : explain_send(loaded.checked, options);
+}
+
+}  // namespace
+
+void add_explain(CommandSet& commands) {
+  commands.add<Options>({"explain", "Say how a request is decided, or what a diagnostic means",
+                         "heddle explain policy/ --send 'GET \"/reviews/7\" to reviews from web with header "
+                         "\"end-user\" \"jason\"'"},
+                        declare, run);
+}
+
+}  // namespace heddle::cli

@@ -1,0 +1,129 @@
+#include "compiler/cli/explain_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "compiler/cli/places.h"
+#include "compiler/eval/draw.h"
+#include "compiler/eval/evaluator.h"
+#include "compiler/eval/test_run.h"
+
+namespace heddle::cli {
+
+namespace {
+
+using eval::Outcome;
+using eval::Stage;
+using eval::Step;
+
+const char* stage_name(Stage stage) {
+  static constexpr std::array<const char*, 6> names = {"destination", "form",  "caller",
+                                                       "access",      "route", "target"};
+  return names.at(static_cast<std::size_t>(stage));
+}
+
+class DecisionText {
+ public:
+  DecisionText(const model::Policy& policy, const source::SourceManager& sources,
+               const eval::Request& request)
+      : policy_(policy), sources_(sources), request_(request), evaluator_(policy) {}
+
+  std::string render(std::optional<std::uint64_t> draw) {
+    text_ = "caller " + request_.spiffe.value_or("unauthenticated") + "\n";
+    std::vector<std::uint64_t> draws = {draw.value_or(0)};
+    const auto* rule = eval::find_route_rule(policy_, decide(draws.front()).route_rule);
+    if (!draw && rule != nullptr) draws = eval::draws_of_all_parts(*rule);
+    for (const std::uint64_t one : draws) explain(one);
+    return text_;
+  }
+
+ private:
+  Outcome decide(std::uint64_t draw) {
+    request_.draw = draw;
+    return evaluator_.decide(request_);
+  }
+
+  /// What was said for an earlier draw is not said again.
+  void explain(std::uint64_t draw) {
+    request_.draw = draw;
+    std::vector<Step> trace;
+    const Outcome outcome = evaluator_.explain(request_, trace);
+    for (const Step& step : trace) {
+      if (step.stage == Stage::target || !common_said_) add_step(step);
+    }
+    common_said_ = true;
+    add_outcome(outcome);
+  }
+
+  void add_step(const Step& step) {
+    const bool passed_over = !step.hit;
+    text_ += fmt::format("  {:<12}{} ", stage_name(step.stage), passed_over ? '-' : '*');
+    if (!step.rule.empty()) text_ += "`" + step.rule + "` ";
+    text_ += step.text;
+    if (step.cause) text_ += ": " + words_of(sources_, *step.cause);
+    if (step.place) text_ += "  (" + place_text(sources_, *step.place) + ")";
+    text_ += "\n";
+  }
+
+  void add_outcome(const Outcome& outcome) {
+    text_ += "  => " + eval::outcome_text(policy_, outcome) + " by `" + outcome.rule + "`";
+    const bool routed = !outcome.access_rule.empty() && outcome.access_rule != outcome.rule;
+    if (routed) text_ += ", allowed by `" + outcome.access_rule + "`";
+    text_ += "\n";
+  }
+
+  const model::Policy& policy_;
+  const source::SourceManager& sources_;
+  eval::Request request_;
+  eval::Evaluator evaluator_;
+  std::string text_;
+  bool common_said_ = false;
+};
+
+struct Placed {
+  std::string rule;
+  std::string place;
+};
+
+std::vector<Placed> rules_of(const model::Service& service, const source::SourceManager& sources) {
+  std::vector<Placed> rules;
+  if (service.access) {
+    for (const auto& rule : service.access->rules) rules.push_back({rule.id, place_text(sources, rule.span)});
+  }
+  rules.push_back({model::rule_id("access", service.name, "default"), ""});
+  if (!service.route) {
+    rules.push_back({model::rule_id("route", service.name, "otherwise"), ""});
+    return rules;
+  }
+  for (const auto& rule : service.route->rules) rules.push_back({rule.id, place_text(sources, rule.span)});
+  return rules;
+}
+
+}  // namespace
+
+std::string render_decision(const model::Policy& policy, const source::SourceManager& sources,
+                            const eval::Request& request, std::optional<std::uint64_t> draw) {
+  return DecisionText(policy, sources, request).render(draw);
+}
+
+std::string render_placement(const model::Policy& policy, const source::SourceManager& sources) {
+  std::string text;
+  for (const model::Service& service : policy.services) {
+    const bool tcp = service.protocol == model::Protocol::tcp;
+    text += fmt::format(
+        "service `{}` ({}): {}\n", service.name, tcp ? "tcp" : "http",
+        tcp ? "decided when a socket connects"
+            : "decided per request by the socket handler, which asks the function in the kernel: every "
+              "request of an http service needs its head read");
+    for (const Placed& rule : rules_of(service, sources)) {
+      text += fmt::format("  {:<8}  {}{}\n", tcp ? "connect" : "handler", rule.rule,
+                          rule.place.empty() ? "" : "  (" + rule.place + ")");
+    }
+  }
+  return text;
+}
+
+}  // namespace heddle::cli

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "compiler/eval/request.h"
+#include "compiler/model/policy.h"
+#include "compiler/source/source_manager.h"
+
+namespace heddle::cli {
+
+/// The decision on one request, step by step. Without a draw, every part of a split is shown.
+std::string render_decision(const model::Policy& policy, const source::SourceManager& sources,
+                            const eval::Request& request, std::optional<std::uint64_t> draw);
+
+/// Every rule and where it is decided, with the reason.
+std::string render_placement(const model::Policy& policy, const source::SourceManager& sources);
+
+}  // namespace heddle::cli
