@@ -5,6 +5,7 @@
 
 #include "compiler/cli/exit_code.h"
 #include "compiler/cli/terminal.h"
+#include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/render.h"
 #include "compiler/sema/check.h"
 
@@ -18,6 +19,19 @@ Result<Checked> check_paths(const std::vector<std::string>& paths) {
 
   // Every name is resolved, every rule complete, all order canonical; or the sink says why not.
   checked.policy = sema::check(checked.sources, checked.sink);
+  if (!checked.policy) return checked;
+
+  // Every condition is a combination of bits, every string that is tested an automaton, all within what can be
+  // compiled; or the sink says what is too large.
+  plan::PlanResult planned = plan::make_plan(*checked.policy);
+  for (const plan::LimitError& error : planned.errors) {
+    checked.sink.report(diagnostics::kinds::too_large(error.span, error.what));
+  }
+  if (!planned.errors.empty()) {
+    checked.policy.reset();
+    return checked;
+  }
+  checked.plan = std::move(planned.plan);
 
   return checked;
 }

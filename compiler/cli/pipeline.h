@@ -6,6 +6,7 @@
 
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/model/policy.h"
+#include "compiler/plan/plan.h"
 #include "compiler/source/source_manager.h"
 #include "runtime/base/result.h"
 
@@ -21,6 +22,7 @@ struct Checked {
   source::SourceManager sources;
   diagnostics::Sink sink;
   std::optional<model::Policy> policy;  // none: errors were reported
+  std::optional<plan::Plan> plan;       // there if and only if the policy is
 };
 
 Result<Checked> check_paths(const std::vector<std::string>& paths);

@@ -114,6 +114,9 @@ class EntryLowering {
   void lower_entry(const std::vector<Part>& parts, const std::vector<llvm::Function*>& lowered) {
     const Frame frame = begin(name_);
     llvm::IRBuilder<> builder(module_.getContext());
+    // A call between functions with debug information needs a place of its own.
+    builder.SetCurrentDebugLocation(
+        llvm::DILocation::get(module_.getContext(), 1, 0, frame.function->getSubprogram()));
     std::vector<llvm::BasicBlock*> calls;
     for (std::size_t i = 0; i < parts.size(); ++i) calls.push_back(block(frame.function, "part"));
     std::vector<bool> known;

@@ -6,6 +6,7 @@ namespace heddle::plan {
 namespace {
 
 constexpr std::uint32_t default_entry = 256;
+constexpr std::uint32_t search_window = 1024;
 
 hd_u32 packed(std::uint32_t next, std::uint8_t event) {
   return next | static_cast<hd_u32>(event) << HD_STEP_EVENT_SHIFT;
@@ -24,6 +25,8 @@ std::uint32_t Comb::find_base(const Automaton::State& state) {
   while (hint_ + default_entry < used_.size() && used_[hint_ + default_entry]) ++hint_;
   std::uint32_t base = hint_;
   while (!fits(base, state)) ++base;
+  // Gaps far behind are given up: looking for them again and again would make long tables quadratic.
+  if (base > hint_ + search_window) hint_ = base - search_window;
   return base;
 }
 

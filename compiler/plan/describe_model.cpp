@@ -1,0 +1,48 @@
+#include "compiler/plan/describe_model.h"
+
+#include "compiler/plan/meaning.h"
+
+namespace heddle::plan {
+namespace {
+
+std::string describe_service(const model::Service& service, const model::Policy& policy) {
+  std::string out = "service " + service.name + (service.protocol == model::Protocol::http ? " http" : " tcp");
+  out += service.balance == model::Balance::random ? " random\n" : " round_robin\n";
+  for (const model::SocketAddress& address : service.addresses) out += "  address " + address.text() + "\n";
+  for (const model::Endpoint& endpoint : service.endpoints) out += "  endpoint " + endpoint.address.text() + "\n";
+  for (const model::Subset& subset : service.subsets) {
+    out += "  subset " + subset.name + ":";
+    for (const std::uint32_t e : subset.endpoints) out += " " + service.endpoints[e].address.text();
+    out += "\n";
+  }
+  if (service.access) {
+    for (const model::AccessRule& rule : service.access->rules) out += "  " + rule.id + ": " + meaning(rule, policy) + "\n";
+  }
+  if (service.route) {
+    for (const model::RouteRule& rule : service.route->rules) {
+      out += "  " + rule.id + ": " + meaning(rule, service, policy) + "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string describe_model(const model::Policy& policy) {
+  std::string out = "mesh " + policy.name + " " + policy.trust_domain + "\n";
+  for (const model::Identity& identity : policy.identities) {
+    out += "identity " + identity.name + ":";
+    for (const model::SpiffePattern& pattern : identity.patterns) {
+      out += " spiffe://" + pattern.trust_domain + "/" + pattern.path;
+    }
+    out += "\n";
+  }
+  for (const model::Workload& workload : policy.workloads) {
+    out += "workload " + workload.name + ": cgroup " + workload.cgroup + " identity " +
+           policy.identities[workload.identity].name + "\n";
+  }
+  for (const model::Service& service : policy.services) out += describe_service(service, policy);
+  return out;
+}
+
+}  // namespace heddle::plan

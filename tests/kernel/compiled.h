@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "compiler/model/policy.h"
+#include "runtime/loader/decide_session.h"
+
+namespace heddle::test {
+
+/// A model through plan, LLVM and bundle, opened again as the agent would.
+bundle::Opened compile(const model::Policy& policy);
+
+/// The same, loaded into the running kernel; fails the test that calls it.
+std::unique_ptr<loader::DecideSession> load(const model::Policy& policy);
+
+model::SocketAddress address(const std::string& ip, std::uint16_t port);
+loader::SocketAddress dialled(const model::SocketAddress& address);
+
+}  // namespace heddle::test
