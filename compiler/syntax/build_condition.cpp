@@ -93,7 +93,7 @@ class Comparison {
     out_.kind = Kind::unsupported;
   }
 
-  void set_list_operator(const TerminalNode* is, const TerminalNode* negated, const TerminalNode* in) {
+  void set_list_operator(TerminalNode* is, TerminalNode* negated, TerminalNode* in) {
     out_.test.op = is != nullptr ? ast::Operator::is : negated != nullptr ? ast::Operator::not_in : ast::Operator::in;
     if (is != nullptr) out_.test.op_span = builder_.span(is);
     if (in != nullptr) out_.test.op_span = Builder::join(builder_.span(negated != nullptr ? negated : in), builder_.span(in));
@@ -136,10 +136,10 @@ ast::Condition build_term(Builder& builder, P::TermContext* context) {
 }
 
 /// The first `and` beside an `or`, or the other way round.
-const TerminalNode* find_mixed(P::ConditionContext* context) {
-  const TerminalNode* first = nullptr;
+TerminalNode* find_mixed(P::ConditionContext* context) {
+  TerminalNode* first = nullptr;
   for (auto* child : context->children) {
-    const auto* node = dynamic_cast<const TerminalNode*>(child);
+    auto* node = dynamic_cast<TerminalNode*>(child);
     if (node == nullptr) continue;
     if (first == nullptr) first = node;
     if (node->getSymbol()->getType() != first->getSymbol()->getType()) return node;
@@ -160,9 +160,9 @@ ast::Condition build_condition(Builder& builder, P::ConditionContext* context) {
     condition.children.push_back(build_term(builder, term));
     supported = supported && condition.children.back().kind != Kind::unsupported;
   }
-  if (const TerminalNode* mixed = find_mixed(context)) {
+  if (TerminalNode* mixed = find_mixed(context)) {
     const bool first_is_and = mixed->getSymbol()->getType() == P::OR;
-    const TerminalNode* first = first_is_and ? context->AND(0) : context->OR(0);
+    TerminalNode* first = first_is_and ? context->AND(0) : context->OR(0);
     builder.report(kinds::mixed_and_or(builder.span(mixed)))
         .with_label(builder.span(first), "which of the two binds first is not said")
         .with_help("put one of them in parentheses: `a and (b or c)` or `(a and b) or c`");

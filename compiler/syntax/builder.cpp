@@ -33,12 +33,12 @@ std::vector<ast::QualifiedName> Builder::names(const std::vector<Parser::Qualifi
   return result;
 }
 
-ast::String Builder::string(const antlr4::tree::TerminalNode* node) const {
+ast::String Builder::string(antlr4::tree::TerminalNode* node) const {
   const source::Span place = span(node);
   return {string_value(text(place)), place};
 }
 
-ast::Number Builder::number(const antlr4::tree::TerminalNode* node) const {
+ast::Number Builder::number(antlr4::tree::TerminalNode* node) const {
   const source::Span place = span(node);
   return {text(place), place};
 }

@@ -18,7 +18,7 @@ class Builder {
       : sources_(sources), file_(file), sink_(sink) {}
 
   [[nodiscard]] source::Span span(const antlr4::Token* token) const;
-  [[nodiscard]] source::Span span(const antlr4::tree::TerminalNode* node) const { return span(node->getSymbol()); }
+  [[nodiscard]] source::Span span(antlr4::tree::TerminalNode* node) const { return span(node->getSymbol()); }
   [[nodiscard]] source::Span span(const antlr4::ParserRuleContext* context) const;
   /// From the first to the last byte of two.
   [[nodiscard]] static source::Span join(source::Span first, source::Span last) { return {first.file, first.begin, last.end}; }
@@ -27,8 +27,8 @@ class Builder {
   [[nodiscard]] ast::Name name(Parser::NameContext* context) const;
   [[nodiscard]] ast::QualifiedName name(Parser::QualifiedNameContext* context) const;
   [[nodiscard]] std::vector<ast::QualifiedName> names(const std::vector<Parser::QualifiedNameContext*>& contexts) const;
-  [[nodiscard]] ast::String string(const antlr4::tree::TerminalNode* node) const;
-  [[nodiscard]] ast::Number number(const antlr4::tree::TerminalNode* node) const;
+  [[nodiscard]] ast::String string(antlr4::tree::TerminalNode* node) const;
+  [[nodiscard]] ast::Number number(antlr4::tree::TerminalNode* node) const;
   [[nodiscard]] ast::Choice choice(const antlr4::ParserRuleContext* context) const;
   [[nodiscard]] ast::Address address(Parser::SocketAddressContext* context) const;
 

@@ -124,7 +124,7 @@ class FileBuilder {
   void add_unsupported(P::DeclarationContext* context) {
     const source::Span keyword = builder_.span(context->start);
     // Of `access every` the first word alone would be wrong.
-    const auto* every = dynamic_cast<P::AccessEveryContext*>(context->access());
+    auto* every = dynamic_cast<P::AccessEveryContext*>(context->access());
     builder_.unsupported(every == nullptr ? keyword : Builder::join(keyword, builder_.span(every->EVERY())));
   }
 
