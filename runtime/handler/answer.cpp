@@ -1,0 +1,113 @@
+// Answers of the mesh: what a connection does when nothing is forwarded.
+#include <algorithm>
+#include <array>
+
+#include "runtime/handler/connection.h"
+
+namespace heddle::handler {
+
+void Connection::respond() {
+  answer({decision_.status, tables_->rule_name(decision_.rule), tables_->body(decision_.rule), {}, false});
+}
+
+void Connection::deny() {
+  const std::string_view rule = tables_->rule_name(decision_.rule);
+  ShortText text;
+  describe_denial(text, rule);
+  answer({403, rule, text.view(), {}, false});
+}
+
+void Connection::refuse() {
+  // A form that the decision function passed is our own veto.
+  const bool ours = decision_.verdict != HD_VERDICT_REFUSE;
+  const auto status = static_cast<std::uint16_t>(ours ? 400 : decision_.status);
+  const std::string_view rule = tables_->rule_name(ours ? std::uint32_t{HD_RULE_MALFORMED} : decision_.rule);
+  ShortText text;
+  describe_refusal(text, status, rule);
+  answer({status, rule, text.view(), status == 405 ? "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH" : "", true});
+}
+
+/// No endpoint: none is healthy, or the chosen one does not take the connection.
+void Connection::unhealthy() {
+  const std::uint32_t rule = tables_->unhealthy_rule(decision_.service);
+  if (rule != HD_NONE) decision_.rule = rule;
+  const std::string_view name = tables_->rule_name(decision_.rule);
+  answer({503, name, "no endpoint of the service takes the request\n", {}, false});
+}
+
+void Connection::answer(const Reply& reply) {
+  drop_upstream();
+  if (passed_on_ || download_left_ != 0) return abort(0);
+  const bool keep = skip_request() && request_.keep_alive && !reply.close && !close_after_ && !engine_.draining();
+  close_after_ = !keep;
+  status_ = reply.status;
+  out_.acquire();
+  out_.reset();
+  out_.added(write_reply_head(out_.space(), reply, close_after_, request_.http10));
+  const bool bodiless = request_.head_method || reply.status == 204 || reply.status == 304;
+  const std::string_view body = bodiless ? std::string_view() : reply.body;
+  const std::size_t first = std::min(body.size(), out_.space().size());
+  std::copy_n(body.data(), first, out_.space().data());
+  out_.added(first);
+  // Only texts of the generation are longer than a block, and tables_ keeps those.
+  out_rest_ = body.substr(first);
+  set_phase(Phase::answering);
+}
+
+/// Leaves the request behind if it has come completely; false if more of it is under way.
+bool Connection::skip_request() {
+  if (request_.form != HD_FORM_OK || request_.length == 0) return false;
+  in_.consume(upload_left_);
+  upload_left_ = 0;
+  return body_.done();
+}
+
+bool Connection::send_answer() {
+  if (out_.empty() && out_rest_.empty()) {
+    record();
+    if (close_after_) {
+      begin_linger();
+    } else {
+      next_request();
+    }
+    return true;
+  }
+  if (!client_.writable()) return false;
+  const bool from_block = !out_.empty();
+  const std::string_view bytes = from_block ? out_.view() : out_rest_;
+  const io::Transfer transfer = client_.send(bytes, from_block && !out_rest_.empty());
+  if (transfer.outcome == io::Transfer::failed) {
+    abort(HD_EVENT_CLIENT_ABORTED);
+    return true;
+  }
+  if (from_block) {
+    out_.consume(transfer.bytes);
+  } else {
+    out_rest_.remove_prefix(transfer.bytes);
+  }
+  bytes_out_ += transfer.bytes;
+  passed_on_ = passed_on_ || transfer.bytes != 0;
+  return transfer.outcome == io::Transfer::done;
+}
+
+/// Says that nothing more comes, and waits for the client to end: closing now, with bytes of it unread, would reset
+/// the connection and could take the answer from it.
+void Connection::begin_linger() {
+  in_.release();
+  out_.release();
+  tables_.reset();
+  if (client_.peer_closed() && !client_.readable()) return close();
+  client_.shut_down_writing();
+  set_phase(Phase::lingering);
+}
+
+bool Connection::linger() {
+  if (!client_.readable()) return false;
+  std::array<char, 4096> thrown_away;
+  const io::Transfer transfer = client_.receive(thrown_away);
+  if (transfer.outcome == io::Transfer::done) return true;
+  if (transfer.outcome != io::Transfer::again) close();
+  return false;
+}
+
+}  // namespace heddle::handler

@@ -1,0 +1,168 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "runtime/handler/engine.h"
+#include "runtime/handler/http/body.h"
+#include "runtime/handler/http/field.h"
+#include "runtime/handler/http/request.h"
+#include "runtime/handler/http/response.h"
+#include "runtime/handler/io/buffer.h"
+#include "runtime/handler/io/socket.h"
+#include "runtime/handler/reply.h"
+
+namespace heddle::handler {
+
+/// One client's connection and the request it is busy with. Requests of one connection are worked off one after the
+/// other, so responses are in order.
+///
+/// While a request is forwarded there are two flows, each with one block of memory: upload from `in_` to the
+/// endpoint, download from the endpoint's `in` to the client. A flow reads only when its block is empty, so that
+/// whoever is slow holds up the other side and nothing piles up here.
+class Connection final : public io::EventSink,
+                         public io::Deadline,
+                         public upstream::Owner,
+                         public Undecided {
+ public:
+  Connection(Engine& engine, io::UniqueFd client, const hd_connection& origin);
+
+  void start();
+  /// Goes on after resume_later().
+  void resume();
+  [[nodiscard]] bool resume_pending() const { return resume_pending_; }
+  /// The engine drains: an idle connection ends now, another after its request.
+  void drain();
+  void close();
+
+  // The engine's list of all connections.
+  void link(Connection*& first);
+  void unlink(Connection*& first);
+  [[nodiscard]] Connection* next() const { return next_; }
+
+  void on_events(std::uint32_t events) override;
+  void on_deadline() override;
+  void on_upstream_events() override;
+
+  [[nodiscard]] const hd_connection& origin() const override { return origin_; }
+  [[nodiscard]] hd_form form() const override { return request_.form; }
+  [[nodiscard]] std::string_view head() const override { return in_.view().substr(0, request_.length); }
+  void decided(const hd_decision& decision) override;
+  void undecided() override;
+
+ private:
+  enum class Phase : std::uint8_t {
+    reading,     // a head, or nothing yet
+    deciding,    // the round decides
+    connecting,  // to the endpoint
+    exchanging,  // request up, response down
+    answering,   // with an answer of the mesh
+    lingering,   // what the client still sends is thrown away, so that it can read the answer
+    closed,
+  };
+
+  /// One step of a phase: true if it got somewhere.
+  using Step = bool (Connection::*)();
+  [[nodiscard]] static Step step_of(Phase phase);
+  void advance();
+  bool wait() { return false; }
+  void set_phase(Phase phase);
+  void update_deadline();
+
+  // reading (connection.cpp)
+  bool read_head();
+  bool find_head();
+  void receive_head();
+  void end_of_input();
+  void submit(const http::Request& request);
+  void next_request();
+
+  // what was decided (connection.cpp)
+  using Outcome = void (Connection::*)();
+  [[nodiscard]] static Outcome outcome_of(std::uint16_t verdict);
+  void take_request_body();
+  void forward();
+  void respond();
+  void deny();
+  void refuse();
+  void unhealthy();
+  void drop();
+
+  // the exchange (exchange.cpp)
+  void begin_exchange();
+  [[nodiscard]] upstream::Endpoint chosen_endpoint() const;
+  void connect_anew();
+  void begin_flows();
+  bool connect();
+  bool exchange();
+  bool upload();
+  bool send_upload();
+  bool receive_upload();
+  bool download();
+  bool deliver();
+  bool receive_response();
+  bool end_of_response(bool reset);
+  bool parse_response();
+  bool begin_response(const http::Response& response);
+  bool take_response_body();
+  void take_behind_head();
+  void note_taken(const http::Body::Taken& taken, std::uint32_t of);
+  bool replay();
+  bool complete_exchange();
+  void bad_gateway(std::string_view why);
+  void bad_body();
+  /// Ends without a proper end of the response: whoever still reads must see that it is incomplete.
+  void abort(std::uint8_t event_flags);
+  void drop_upstream();
+  [[nodiscard]] bool upload_complete() const { return body_.done() && upload_left_ == 0; }
+
+  // answers of the mesh (answer.cpp)
+  void answer(const Reply& reply);
+  bool skip_request();
+  bool send_answer();
+  bool linger();
+  void begin_linger();
+
+  void record();
+
+  Engine& engine_;
+  io::Socket client_;
+  io::Buffer in_;   // what the client sent
+  io::Buffer out_;  // an answer of the mesh
+  std::string_view out_rest_;
+  http::HeadEnd head_end_;
+  http::Request request_;
+  http::Body body_;           // of the request
+  http::Body response_body_;
+  upstream::Connection* upstream_ = nullptr;
+  std::shared_ptr<const Tables> tables_;  // of the generation that decided
+  Connection* next_ = nullptr;
+  Connection* previous_ = nullptr;
+
+  std::uint64_t started_ns_ = 0;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  std::uint32_t upload_left_ = 0;    // bytes at the front of in_ that are to be sent
+  std::uint32_t upload_sent_ = 0;    // bytes in front of them that were, and can be sent again
+  std::uint32_t download_left_ = 0;  // bytes at the front of the endpoint's `in` that are for the client
+  std::uint16_t status_ = 0;         // that the client sees
+
+  Phase phase_ = Phase::reading;
+  std::uint8_t event_flags_ = 0;
+  bool resume_pending_ : 1 = false;
+  bool submitted_ : 1 = false;       // a decision was asked for: an event is due
+  bool close_after_ : 1 = false;     // the response says so
+  bool upload_broken_ : 1 = false;   // the endpoint takes no more
+  bool replayable_ : 1 = false;      // the whole request is still in in_
+  bool response_begun_ : 1 = false;  // its final head was read
+  bool response_done_ : 1 = false;   // its last byte was read
+  bool response_bytes_ : 1 = false;  // the endpoint sent something
+  bool passed_on_ : 1 = false;       // the client got something
+  bool upstream_reusable_ : 1 = false;
+
+  hd_connection origin_;
+  hd_decision decision_{};
+};
+
+}  // namespace heddle::handler

@@ -1,0 +1,122 @@
+#include "runtime/handler/engine.h"
+
+#include <algorithm>
+
+#include "runtime/handler/connection.h"
+#include "runtime/handler/listener.h"
+
+namespace heddle::handler {
+
+namespace {
+
+std::int64_t sooner(std::int64_t a, std::int64_t b) {
+  if (a < 0) return b;
+  return b < 0 ? a : std::min(a, b);
+}
+
+}  // namespace
+
+void Timeouts::expire(std::uint64_t now_ms) {
+  for (io::Deadlines* deadlines : {&head, &idle, &connect, &stall, &linger, &accept}) deadlines->expire(now_ms);
+}
+
+std::int64_t Timeouts::next_in(std::uint64_t now_ms) const {
+  std::int64_t next = -1;
+  for (const io::Deadlines* deadlines : {&head, &idle, &connect, &stall, &linger, &accept}) {
+    next = sooner(next, deadlines->next_in(now_ms));
+  }
+  return next;
+}
+
+Result<std::unique_ptr<Engine>> Engine::make(Decider& decider, std::uint32_t connections_max) {
+  Result<io::EventLoop> loop = io::EventLoop::make();
+  if (!loop) return loop.error();
+  return std::unique_ptr<Engine>(new Engine(std::move(loop).value(), decider, connections_max));
+}
+
+Engine::Engine(io::EventLoop made, Decider& edge, std::uint32_t connections_max)
+    : loop(std::move(made)),
+      decider(edge),
+      pool(loop, buffers),
+      round(edge),
+      now_ns_(io::monotonic_ns()),
+      connections_max_(connections_max) {
+  unfinished_.reserve(256);
+  resuming_.reserve(256);
+  buried_.reserve(256);
+}
+
+Engine::~Engine() {
+  while (first_ != nullptr) first_->close();
+  free_buried();
+}
+
+Result<void> Engine::listen(io::UniqueFd listener) {
+  Result<std::unique_ptr<Listener>> made = Listener::make(*this, std::move(listener));
+  if (!made) return made.error();
+  listeners_.push_back(std::move(made).value());
+  return {};
+}
+
+void Engine::run_round(int wait_ms) {
+  loop.run_round(find_wait(wait_ms), [this] { now_ns_ = io::monotonic_ns(); });
+  resume_unfinished();
+  pool.expire(now_ms());
+  timeouts.expire(now_ms());
+  round.run(now_ms());
+  pool.collect();
+  free_buried();
+}
+
+int Engine::find_wait(int wait_ms) const {
+  if (round.has_heads() || !unfinished_.empty()) return 0;
+  std::int64_t wait = sooner(wait_ms, timeouts.next_in(now_ms()));
+  wait = sooner(wait, pool.next_in(now_ms()));
+  wait = sooner(wait, round.next_in(now_ms()));
+  return static_cast<int>(std::min<std::int64_t>(wait, 60'000));
+}
+
+void Engine::resume_unfinished() {
+  resuming_.swap(unfinished_);
+  for (Connection* connection : resuming_) connection->resume();
+  resuming_.clear();
+}
+
+void Engine::accepted(io::UniqueFd client) {
+  const std::optional<hd_connection> origin = decider.find_origin(client.get());
+  if (!origin) return;
+  auto* connection = new Connection(*this, std::move(client), *origin);
+  ++connection_count_;
+  connection->link(first_);
+  connection->start();
+}
+
+void Engine::bury(Connection& connection) {
+  connection.unlink(first_);
+  --connection_count_;
+  buried_.push_back(&connection);
+}
+
+void Engine::free_buried() {
+  // One that was to be resumed is freed a round later.
+  std::erase_if(buried_, [this](Connection* connection) {
+    if (std::find(unfinished_.begin(), unfinished_.end(), connection) != unfinished_.end()) return false;
+    delete connection;
+    return true;
+  });
+}
+
+void Engine::drain() {
+  draining_ = true;
+  listeners_.clear();
+  Connection* connection = first_;
+  while (connection != nullptr) {
+    Connection* const next = connection->next();
+    connection->drain();
+    connection = next;
+  }
+}
+
+bool Engine::drained() const { return draining_ && connection_count_ == 0 && round.next_in(now_ms()) < 0; }
+
+}  // namespace heddle::handler

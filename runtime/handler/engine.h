@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/base/result.h"
+#include "runtime/handler/decider.h"
+#include "runtime/handler/io/buffer.h"
+#include "runtime/handler/io/event_loop.h"
+#include "runtime/handler/io/timers.h"
+#include "runtime/handler/round.h"
+#include "runtime/handler/upstream/pool.h"
+
+namespace heddle::handler {
+
+class Connection;
+class Listener;
+
+/// How long the handler waits for whom. None of these runs while a server works on a request: that is the policy's
+/// to bound.
+struct Timeouts {
+  io::Deadlines head{15'000};      // the rest of a request's head
+  io::Deadlines idle{75'000};      // the next request
+  io::Deadlines connect{5'000};    // an endpoint's answer to a SYN
+  io::Deadlines stall{300'000};    // a client that neither reads nor sends what it announced
+  io::Deadlines linger{2'000};     // a client that was told to go
+  io::Deadlines accept{100};       // descriptors to become free
+
+  void expire(std::uint64_t now_ms);
+  [[nodiscard]] std::int64_t next_in(std::uint64_t now_ms) const;
+};
+
+/// The data path of one worker: listeners, clients, upstream connections and rounds of decisions on one event loop.
+class Engine {
+ public:
+  /// `connections_max`: clients at a time; more wait in the listeners' queues.
+  static Result<std::unique_ptr<Engine>> make(Decider& decider, std::uint32_t connections_max);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  /// Serves what connects to a listening socket.
+  [[nodiscard]] Result<void> listen(io::UniqueFd listener);
+  /// One round: waits at most `wait_ms` (-1: as long as nothing happens) and works off everything that is ready.
+  void run_round(int wait_ms = -1);
+  /// Accepts nothing more, closes idle connections, and lets every other finish its request.
+  void drain();
+  [[nodiscard]] bool draining() const { return draining_; }
+  /// Nothing is left to do after drain().
+  [[nodiscard]] bool drained() const;
+
+  // For the connections.
+  [[nodiscard]] std::uint64_t now_ns() const { return now_ns_; }
+  [[nodiscard]] std::uint64_t now_ms() const { return now_ns_ / 1'000'000; }
+  void accepted(io::UniqueFd client);
+  [[nodiscard]] bool full() const { return connection_count_ >= connections_max_; }
+  /// Goes on with a connection in the next round, because it had its share of this one.
+  void resume_later(Connection& connection) { unfinished_.push_back(&connection); }
+  /// The connection is closed; it is freed at the end of the round.
+  void bury(Connection& connection);
+
+  io::EventLoop loop;
+  io::BufferPool buffers;
+  Timeouts timeouts;
+  Decider& decider;
+  upstream::Pool pool;
+  Round round;
+
+  [[nodiscard]] std::uint32_t connection_count() const { return connection_count_; }
+
+ private:
+  Engine(io::EventLoop made, Decider& decider, std::uint32_t connections_max);
+
+  [[nodiscard]] int find_wait(int wait_ms) const;
+  void resume_unfinished();
+  void free_buried();
+
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<Connection*> unfinished_;
+  std::vector<Connection*> resuming_;
+  std::vector<Connection*> buried_;
+  Connection* first_ = nullptr;  // all connections, for drain()
+  std::uint64_t now_ns_ = 0;
+  std::uint32_t connections_max_;
+  std::uint32_t connection_count_ = 0;
+  bool draining_ = false;
+};
+
+}  // namespace heddle::handler

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+
+#include "runtime/base/result.h"
+#include "runtime/handler/engine.h"
+
+namespace heddle::handler {
+
+/// Accepts from a listening socket that workers share.
+class Listener final : public io::EventSink, public io::Deadline {
+ public:
+  static Result<std::unique_ptr<Listener>> make(Engine& engine, io::UniqueFd fd);
+  Listener(Engine& engine, io::UniqueFd fd) : engine_(engine), fd_(std::move(fd)) {}
+  ~Listener();
+
+  void on_events(std::uint32_t events) override;
+  void on_deadline() override;
+
+ private:
+  [[nodiscard]] bool watch();
+  /// Stops listening for a moment: there are too many connections, or no descriptors.
+  void pause();
+
+  Engine& engine_;
+  io::UniqueFd fd_;
+};
+
+}  // namespace heddle::handler

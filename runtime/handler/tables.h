@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "bpf_templates/include/heddle/abi.h"
+
+namespace heddle::handler {
+
+/// What a worker reads of one generation: the texts behind the numbers of a decision. Unknown numbers give empty
+/// texts.
+class Tables {
+ public:
+  Tables(std::span<const hd_rule> rules, std::span<const hd_service> services, std::string_view blob)
+      : rules_(rules), services_(services), blob_(blob) {}
+  Tables(const Tables&) = delete;
+  Tables& operator=(const Tables&) = delete;
+  virtual ~Tables() = default;
+
+  [[nodiscard]] std::string_view rule_name(std::uint32_t rule) const {
+    return rule < rules_.size() ? text(rules_[rule].name_offset, rules_[rule].name_length) : std::string_view();
+  }
+  [[nodiscard]] std::string_view body(std::uint32_t rule) const {
+    return rule < rules_.size() ? text(rules_[rule].body_offset, rules_[rule].body_length) : std::string_view();
+  }
+  [[nodiscard]] std::uint32_t unhealthy_rule(std::uint32_t service) const {
+    return service < services_.size() ? services_[service].unhealthy_rule : HD_NONE;
+  }
+
+ private:
+  [[nodiscard]] std::string_view text(std::uint32_t offset, std::uint32_t length) const {
+    if (offset > blob_.size() || length > blob_.size() - offset) return {};
+    return blob_.substr(offset, length);
+  }
+
+  std::span<const hd_rule> rules_;
+  std::span<const hd_service> services_;
+  std::string_view blob_;
+};
+
+}  // namespace heddle::handler

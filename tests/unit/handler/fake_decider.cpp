@@ -1,0 +1,149 @@
+#include "tests/unit/handler/fake_decider.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <charconv>
+#include <cstring>
+
+namespace heddle::handler {
+
+namespace {
+
+enum FakeRule : std::uint32_t { malformed, path, outside, route, denied, responded, big, unhealthy, fake_rules };
+
+constexpr std::string_view names[] = {"mesh/malformed",       "mesh/path",     "mesh/outside", "route echo/1",
+                                      "access echo/default",  "route echo/2",  "route echo/3", "service echo/unhealthy"};
+
+void set_verdict(hd_decision& decision, hd_verdict verdict, std::uint16_t status, FakeRule rule) {
+  decision.verdict = static_cast<hd_u16>(verdict);
+  decision.status = status;
+  decision.rule = rule;
+}
+
+void set_address(hd_decision& decision, bool v6, std::uint16_t port) {
+  std::memset(decision.address, 0, sizeof decision.address);
+  decision.address[15] = 1;
+  if (!v6) {
+    decision.address[10] = decision.address[11] = 0xff;
+    decision.address[12] = 127;
+  }
+  decision.port = port;
+}
+
+}  // namespace
+
+/// Tables with memory of their own.
+struct FakeDecider::Texts {
+  std::vector<hd_rule> rules{fake_rules};
+  std::vector<hd_service> services{1};
+  std::string blob;
+
+  Texts() {
+    for (std::uint32_t i = 0; i < fake_rules; ++i) {
+      rules[i].name_offset = add(names[i]);
+      rules[i].name_length = static_cast<hd_u32>(names[i].size());
+    }
+    set_body(responded, "hello\n");
+    set_body(big, std::string(300'000, 'b'));
+    services[0].unhealthy_rule = unhealthy;
+  }
+  hd_u32 add(std::string_view text) {
+    const auto offset = static_cast<hd_u32>(blob.size());
+    blob += text;
+    return offset;
+  }
+  void set_body(FakeRule rule, const std::string& text) {
+    rules[rule].body_offset = add(text);
+    rules[rule].body_length = static_cast<hd_u32>(text.size());
+  }
+};
+
+FakeDecider::FakeDecider(std::uint16_t default_port)
+    : default_port_(default_port), slots_(HD_ROUND_MAX), arena_(HD_PAGES_PER_WORKER * HD_PAGE_SIZE) {
+  struct OwnTables final : Tables {
+    explicit OwnTables(std::unique_ptr<Texts> owned)
+        : Tables(owned->rules, owned->services, owned->blob), texts(std::move(owned)) {}
+    std::unique_ptr<Texts> texts;
+  };
+  tables_ = std::make_shared<OwnTables>(std::make_unique<Texts>());
+}
+
+std::optional<hd_connection> FakeDecider::find_origin(int accepted) {
+  if (knows_nobody) return std::nullopt;
+  hd_connection origin{};
+  origin.cgroup = 42;
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  ::getpeername(accepted, reinterpret_cast<sockaddr*>(&peer), &size);
+  origin.source_port = ntohs(reinterpret_cast<const sockaddr_in*>(&peer)->sin_port);
+  return origin;
+}
+
+std::shared_ptr<const Tables> FakeDecider::tables(std::uint64_t generation) {
+  return generation == 1 ? tables_ : nullptr;
+}
+
+bool FakeDecider::run(std::uint32_t count) {
+  ++calls;
+  if (fails) return false;
+  std::uint32_t decided = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    hd_slot& slot = slots_[i];
+    if (slot.op == HD_OP_FINISH) {
+      if (keeps_record) events.push_back(slot.finish);
+      continue;
+    }
+    const std::size_t offset = std::size_t{slot.request.page - first_page()} * HD_PAGE_SIZE;
+    const std::string_view head(arena_.data() + offset, slot.request.head_length);
+    slot.decision = decide(slot.request, head);
+    ++decided;
+    if (!keeps_record) continue;
+    heads.emplace_back(head);
+    forms.push_back(slot.request.form);
+  }
+  requests += decided;
+  most_in_one_call = std::max(most_in_one_call, decided);
+  return true;
+}
+
+hd_decision FakeDecider::decide(const hd_request& request, std::string_view head) const {
+  hd_decision decision{};
+  if (request.form != HD_FORM_OK) {
+    set_verdict(decision, HD_VERDICT_REFUSE, request.form, malformed);
+  } else {
+    const std::size_t begin = head.find(' ') + 1;
+    decision = decide_path(head.substr(begin, head.find(' ', begin) - begin));
+  }
+  decision.generation = 1;
+  return decision;
+}
+
+hd_decision FakeDecider::decide_path(std::string_view target) const {
+  hd_decision decision{};
+  if (denies_all || target.starts_with("/deny")) {
+    set_verdict(decision, HD_VERDICT_DENY, 403, denied);
+  } else if (target.starts_with("/respond")) {
+    set_verdict(decision, HD_VERDICT_RESPOND, 200, responded);
+  } else if (target.starts_with("/big")) {
+    set_verdict(decision, HD_VERDICT_RESPOND, 200, big);
+  } else if (target.starts_with("/refuse")) {
+    set_verdict(decision, HD_VERDICT_REFUSE, 400, path);
+  } else if (target.starts_with("/unhealthy")) {
+    set_verdict(decision, HD_VERDICT_UNHEALTHY, 503, unhealthy);
+  } else if (target.starts_with("/outside")) {
+    set_verdict(decision, HD_VERDICT_OUTSIDE, 0, outside);
+  } else {
+    const bool v6 = target.starts_with("/to6/");
+    std::uint16_t port = default_port_;
+    if (v6 || target.starts_with("/to/")) {
+      const std::string_view digits = target.substr(v6 ? 5 : 4);
+      std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    }
+    set_verdict(decision, HD_VERDICT_FORWARD, 0, route);
+    set_address(decision, v6, port);
+  }
+  return decision;
+}
+
+}  // namespace heddle::handler

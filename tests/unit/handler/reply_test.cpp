@@ -1,0 +1,48 @@
+#include "runtime/handler/reply.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace heddle::handler {
+namespace {
+
+std::string head_of(const Reply& reply, bool close, bool http10) {
+  std::array<char, 2048> space;
+  return {space.data(), write_reply_head(space, reply, close, http10)};
+}
+
+TEST(Reply, Heads) {
+  EXPECT_EQ(head_of({403, "access a/default", "no\n", {}, false}, false, false),
+            "HTTP/1.1 403 Forbidden\r\nx-heddle-rule: access a/default\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            "content-length: 3\r\n\r\n");
+  EXPECT_EQ(head_of({405, "mesh/malformed", "", "GET", true}, true, false),
+            "HTTP/1.1 405 Method Not Allowed\r\nx-heddle-rule: mesh/malformed\r\nallow: GET\r\ncontent-length: 0\r\n"
+            "connection: close\r\n\r\n");
+  EXPECT_EQ(head_of({204, "route a/1", "", {}, false}, false, true),
+            "HTTP/1.1 204 No Content\r\nx-heddle-rule: route a/1\r\nconnection: keep-alive\r\n\r\n");
+}
+
+TEST(Reply, DenialSaysWhichBlockToWrite) {
+  ShortText text;
+  describe_denial(text, "access payments.reviews/default");
+  EXPECT_NE(text.view().find("denied by `access payments.reviews/default`"), std::string_view::npos);
+  EXPECT_NE(text.view().find("  access payments.reviews {\n    allow from"), std::string_view::npos);
+}
+
+TEST(Reply, DenialByADenyDoesNotAdviseAnAllow) {
+  ShortText text;
+  describe_denial(text, "access reviews/no-debug");
+  EXPECT_NE(text.view().find("denied by `access reviews/no-debug`"), std::string_view::npos);
+  EXPECT_EQ(text.view().find("allow"), std::string_view::npos);
+}
+
+TEST(Reply, LongNamesAreCut) {
+  ShortText text;
+  describe_denial(text, "access " + std::string(5000, 'a') + "/default");
+  EXPECT_LE(text.view().size(), 2048U);
+  EXPECT_LE(head_of({403, std::string(5000, 'a'), "x", {}, false}, true, false).size(), 1024U);
+}
+
+}  // namespace
+}  // namespace heddle::handler
