@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace heddle::agent {
+
+/// Where `heddled` listens unless told otherwise.
+constexpr const char* default_control = "/run/heddle/control.sock";
+
+struct Options {
+  std::string bundle;
+  std::string control = default_control;
+  std::string cgroup_root;  // empty: the mount of cgroup v2
+  std::size_t workers = 0;  // 0: one for each CPU, at least 2
+  std::string log_level = "info";
+  bool detach_at_end = false;  // SIGINT and SIGTERM, and the end of the parent, remove everything
+};
+
+}  // namespace heddle::agent

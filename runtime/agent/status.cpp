@@ -1,0 +1,101 @@
+// What Agent tells whoever asks; the rest of the class is in agent.cpp.
+#include <unistd.h>
+
+#include "runtime/agent/agent.h"
+
+namespace heddle::agent {
+
+nlohmann::json Agent::handle(const Json& request, std::span<const std::byte> payload) {
+  const auto found = request.find("op");
+  const std::string operation = found != request.end() && found->is_string() ? found->get<std::string>() : "";
+  if (operation == "status") return {{"ok", true}, {"status", status()}};
+  if (operation == "reload") return handle_reload(payload);
+  if (operation == "detach") {
+    if (Result<void> done = detach(); !done) return Control::failure(done.error());
+    loop_.stop();
+    return {{"ok", true}, {"pid", ::getpid()}};
+  }
+  return Control::failure({ErrorKind::usage, "unknown request `" + operation + "`",
+                           "use the `heddle` that belongs to this `heddled`"});
+}
+
+nlohmann::json Agent::handle_reload(std::span<const std::byte> file) {
+  if (Result<void> done = reload(bundle::open(file)); !done) return Control::failure(done.error());
+  return {{"ok", true},
+          {"generation", policy_->generation().number()},
+          {"digest", policy_->generation().digest()}};
+}
+
+nlohmann::json Agent::status() const {
+  const bundle::Manifest& manifest = policy_->manifest();
+  Json workers = Json::array();
+  for (const Workers::Status& worker : workers_->status()) {
+    workers.push_back({{"number", worker.number},
+                       {"pid", worker.pid},
+                       {"ready", worker.ready},
+                       {"restarts", worker.restarts}});
+  }
+  return {
+      {"pid", ::getpid()},
+      {"started", started_},
+      {"cgroup_root", node_.cgroup_root()},
+      {"pins", node_.folder()},
+      {"adopted", adopted_},
+      {"generation", policy_->generation().number()},
+      {"bundle",
+       {{"digest", policy_->generation().digest()},
+        {"mesh", manifest.mesh},
+        {"compiler", manifest.compiler},
+        {"source_digest", manifest.source_digest}}},
+      {"listeners", {{"ipv4", workers_->listeners().port4}, {"ipv6", workers_->listeners().port6}}},
+      {"workers", workers},
+      {"workloads", status_of_workloads()},
+      {"rules", status_of_rules()},
+      {"connections_before_attach", status_of_connections()},
+      {"events", {{"received", events_.received}, {"lost", loader::lost_events(node_.state())}}},
+      {"last_reload",
+       {{"ok", last_reload_.ok},
+        {"digest", last_reload_.digest},
+        {"error", last_reload_.error},
+        {"help", last_reload_.help},
+        {"time", last_reload_.time}}},
+  };
+}
+
+nlohmann::json Agent::status_of_rules() const {
+  Json rules = Json::array();
+  const bundle::Manifest& manifest = policy_->manifest();
+  for (std::size_t i = 0; i < manifest.rules.size(); ++i) {
+    const bundle::Manifest::Rule& rule = manifest.rules[i];
+    const Result<std::uint64_t> count =
+        loader::read_counter(node_.state(), policy_->generation().counters()[i]);
+    Json entry = {{"id", rule.id}, {"decisions", count ? *count : 0}};
+    if (!rule.file.empty()) entry.update({{"file", rule.file}, {"line", rule.line}, {"column", rule.column}});
+    rules.push_back(std::move(entry));
+  }
+  return rules;
+}
+
+nlohmann::json Agent::status_of_workloads() const {
+  Json workloads = Json::array();
+  for (const bundle::Manifest::Workload& workload : policy_->manifest().workloads) {
+    workloads.push_back({{"name", workload.name}, {"pattern", workload.cgroup}, {"cgroups", Json::array()}});
+  }
+  for (const loader::CgroupTree::Workload& found : policy_->tree().workloads()) {
+    workloads[found.index]["cgroups"].push_back(node_.cgroup_root() + "/" + found.path);
+  }
+  return workloads;
+}
+
+nlohmann::json Agent::status_of_connections() const {
+  Json connections = Json::array();
+  for (const OpenConnection& connection : still_open(before_attach_)) {
+    connections.push_back({{"workload", connection.workload},
+                           {"pid", connection.pid},
+                           {"local", connection.local},
+                           {"remote", connection.remote}});
+  }
+  return connections;
+}
+
+}  // namespace heddle::agent

@@ -1,0 +1,263 @@
+#include "runtime/agent/workers.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "runtime/base/file.h"
+#include "runtime/loader/map_io.h"
+
+namespace heddle::agent {
+namespace {
+
+using handler::Message;
+using handler::MessageKind;
+using std::chrono::milliseconds;
+
+constexpr milliseconds answer_within{5000};
+constexpr milliseconds quick_death{2000};
+
+Result<UniqueFd> duplicate(int fd) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return system_error("cannot duplicate a descriptor", errno);
+  return copy;
+}
+
+Message message_of(MessageKind kind, std::uint64_t generation) {
+  Message message;
+  message.kind = kind;
+  message.generation = generation;
+  return message;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Workers>> Workers::start(Loop& loop, const loader::State& state, std::size_t count) {
+  std::unique_ptr<Workers> workers(new Workers(loop, state));
+  Result<WorkerUser> user = find_worker_user();
+  if (!user) return user.error();
+  workers->user_ = *user;
+  Result<Listeners> listeners = Listeners::make(count);
+  if (!listeners) return listeners.error();
+  workers->listeners_ = std::move(*listeners);
+  // What a worker may only look at, it gets by descriptors that cannot write.
+  for (const auto& [map, writable] : {std::pair("hd_word", false), std::pair("hd_slots", true),
+                                      std::pair("hd_arena", true), std::pair("hd_connections", false)}) {
+    const int fd = state.fd(map);
+    Result<UniqueFd> copy = writable ? duplicate(fd) : loader::read_only(fd);
+    if (!copy) return copy.error();
+    workers->shared_.push_back(std::move(*copy));
+  }
+  workers->workers_.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (Result<void> spawned = workers->spawn(i); !spawned) return spawned.error();
+  }
+  return workers;
+}
+
+Workers::~Workers() {
+  end(milliseconds(0));
+}
+
+Result<void> Workers::spawn(std::size_t number) {
+  Worker& worker = workers_[number];
+  Result<WorkerProcess> process = WorkerProcess::spawn(user_);
+  if (!process) return process.error();
+  worker.process = std::move(*process);
+  worker.ready = false;
+  worker.has.clear();
+  worker.dropping.clear();
+  worker.started = Clock::now();
+  if (Result<void> watched = loop_.watch(worker.process->fd(), [this, number] { read(number); }); !watched)
+    return watched;
+  return introduce(number);
+}
+
+Result<void> Workers::introduce(std::size_t number) {
+  Message message = message_of(MessageKind::start, 0);
+  message.worker = static_cast<std::uint32_t>(number);
+  message.user = user_.user;
+  message.group = user_.group;
+  const Listeners::Pair& pair = listeners_.pairs[number];
+  // Without IPv6 the second listener is the first once more: two descriptors of one queue do no harm.
+  std::vector<int> fds{pair.four.get(), pair.six ? pair.six.get() : pair.four.get()};
+  for (const UniqueFd& fd : shared_) fds.push_back(fd.get());
+  if (Result<void> sent = workers_[number].process->send(message, fds); !sent) return sent;
+  for (const Given& given : given_) {
+    if (Result<void> sent = give(number, given); !sent) return sent;
+  }
+  return {};
+}
+
+Result<void> Workers::give(std::size_t number, const Given& given) {
+  std::vector<int> fds;
+  for (const UniqueFd& fd : given.fds) fds.push_back(fd.get());
+  return workers_[number].process->send(message_of(MessageKind::generation, given.number), fds);
+}
+
+void Workers::read(std::size_t number) {
+  Worker& worker = workers_[number];
+  while (worker.process) {
+    Result<std::optional<Message>> message = worker.process->receive();
+    if (!message) return lost(number);
+    if (!*message) return;
+    take(worker, **message);
+  }
+}
+
+void Workers::take(Worker& worker, const Message& message) {
+  switch (message.kind) {
+    case MessageKind::ready:
+      worker.ready = true;
+      break;
+    case MessageKind::generation_ready:
+      worker.has.insert(message.generation);
+      break;
+    case MessageKind::generation_dropped:
+      worker.has.erase(message.generation);
+      worker.dropping.erase(message.generation);
+      settle_drops();
+      break;
+    default:
+      spdlog::warn("worker pid={} sent an unknown message", worker.process->pid());
+  }
+}
+
+void Workers::lost(std::size_t number) {
+  Worker& worker = workers_[number];
+  loop_.forget(worker.process->fd());
+  worker.process->kill();
+  const pid_t pid = worker.process->pid();
+  const std::string how = worker.process->reap();
+  worker.process.reset();
+  worker.ready = false;
+  worker.has.clear();
+  worker.dropping.clear();
+  settle_drops();
+  if (ending_) return;
+  ++worker.restarts;
+  worker.quick_deaths = Clock::now() - worker.started < quick_death ? worker.quick_deaths + 1 : 0;
+  spdlog::error("worker lost number={} pid={} {}", number, pid, how);
+  if (worker.quick_deaths <= 1) return respawn(number);
+  // It dies as it starts: not in a tight loop.
+  const milliseconds delay{std::min<std::int64_t>(5000, 100LL << std::min(worker.quick_deaths, 10U))};
+  loop_.after(delay, [this, number] {
+    if (!ending_ && !workers_[number].process) respawn(number);
+  });
+}
+
+void Workers::respawn(std::size_t number) {
+  if (Result<void> spawned = spawn(number); !spawned) {
+    spdlog::error("worker not restarted number={} error=\"{}\"", number, spawned.error().what);
+    if (workers_[number].process) return lost(number);
+    loop_.after(milliseconds(1000), [this, number] {
+      if (!ending_ && !workers_[number].process) respawn(number);
+    });
+    return;
+  }
+  spdlog::info("worker started number={} pid={}", number, workers_[number].process->pid());
+}
+
+bool Workers::wait(const std::function<bool()>& done, milliseconds patience) {
+  const auto end = Clock::now() + patience;
+  while (!done()) {
+    const auto left = std::chrono::ceil<milliseconds>(end - Clock::now()).count();
+    if (left <= 0) return false;
+    std::vector<pollfd> polled;
+    for (const Worker& worker : workers_) {
+      if (worker.process) polled.push_back({worker.process->fd(), POLLIN, 0});
+    }
+    ::poll(polled.data(), polled.size(), static_cast<int>(std::min<std::int64_t>(left, 100)));
+    for (std::size_t i = 0; i < workers_.size(); ++i) read(i);
+  }
+  return true;
+}
+
+bool Workers::all_have(std::uint64_t generation) const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [&](const Worker& worker) { return worker.ready && worker.has.contains(generation); });
+}
+
+Result<void> Workers::offer(const loader::Generation& generation) {
+  Given given;
+  given.number = generation.number();
+  Result<UniqueFd> decide = duplicate(generation.program("decide"));
+  if (!decide) return decide.error();
+  given.fds.push_back(std::move(*decide));
+  for (const char* table : {"hd_rules", "hd_services", "hd_blob"}) {
+    Result<UniqueFd> fd = loader::read_only(generation.table(table));
+    if (!fd) return fd.error();
+    given.fds.push_back(std::move(*fd));
+  }
+  given_.push_back(std::move(given));
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i].process && !give(i, given_.back())) lost(i);
+  }
+  const auto taken = [&] { return all_have(generation.number()); };
+  if (wait(taken, answer_within)) return {};
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (!workers_[i].process || workers_[i].has.contains(generation.number())) continue;
+    spdlog::error("worker does not answer number={} pid={}", i, workers_[i].process->pid());
+    lost(i);
+  }
+  if (wait(taken, answer_within)) return {};
+  drop(generation.number(), [] {});
+  return Error{ErrorKind::io, "a worker of the handler does not take the policy",
+               "its reason is in the log of `heddled`"};
+}
+
+void Workers::drop(std::uint64_t generation, std::function<void()> gone) {
+  std::erase_if(given_, [&](const Given& given) { return given.number == generation; });
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    Worker& worker = workers_[i];
+    if (!worker.process) continue;
+    if (worker.process->send(message_of(MessageKind::drop, generation), {}))
+      worker.dropping.insert(generation);
+  }
+  drops_.push_back({generation, std::move(gone)});
+  settle_drops();
+}
+
+void Workers::settle_drops() {
+  std::vector<std::function<void()>> gone;
+  std::erase_if(drops_, [&](Drop& drop) {
+    const bool held = std::any_of(workers_.begin(), workers_.end(), [&](const Worker& worker) {
+      return worker.dropping.contains(drop.generation);
+    });
+    if (!held) gone.push_back(std::move(drop.gone));
+    return !held;
+  });
+  for (const auto& call : gone) call();
+}
+
+void Workers::end(milliseconds patience) {
+  ending_ = true;
+  for (Worker& worker : workers_) {
+    if (worker.process) static_cast<void>(worker.process->send(message_of(MessageKind::drain, 0), {}));
+  }
+  wait(
+      [this] {
+        return std::none_of(workers_.begin(), workers_.end(),
+                            [](const Worker& w) { return w.process.has_value(); });
+      },
+      patience);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i].process) lost(i);
+  }
+}
+
+std::vector<Workers::Status> Workers::status() const {
+  std::vector<Status> list;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const Worker& worker = workers_[i];
+    list.push_back({static_cast<std::uint32_t>(i), worker.process ? worker.process->pid() : -1, worker.ready,
+                    worker.restarts});
+  }
+  return list;
+}
+
+}  // namespace heddle::agent

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/agent/listeners.h"
+#include "runtime/agent/loop.h"
+#include "runtime/agent/worker_process.h"
+#include "runtime/loader/generation.h"
+#include "runtime/loader/state.h"
+
+namespace heddle::agent {
+
+/// The handler's processes. One that ends is started again and given what the others have; its clients' new
+/// connections wait in its listeners meanwhile.
+class Workers {
+ public:
+  struct Status {
+    std::uint32_t number = 0;
+    pid_t pid = -1;
+    bool ready = false;
+    std::uint32_t restarts = 0;
+  };
+
+  /// Starts `count` workers; they answer when the loop runs, or in `offer`.
+  static Result<std::unique_ptr<Workers>> start(Loop& loop, const loader::State& state, std::size_t count);
+  ~Workers();
+
+  /// Gives a generation to all, and waits until all have taken it. One that does not answer is replaced; if
+  /// its replacement does not answer either, the generation is taken back.
+  Result<void> offer(const loader::Generation& generation);
+  /// Takes a generation back; `gone` is called when no worker uses it any more.
+  void drop(std::uint64_t generation, std::function<void()> gone);
+
+  /// Lets all finish what they do, at most so long, and ends them.
+  void end(std::chrono::milliseconds patience);
+
+  [[nodiscard]] std::vector<Status> status() const;
+  [[nodiscard]] const Listeners& listeners() const { return listeners_; }
+
+ private:
+  struct Given {
+    std::uint64_t number = 0;
+    std::vector<UniqueFd> fds;  // in the order of handler::GenerationFd
+  };
+  struct Worker {
+    std::optional<WorkerProcess> process;
+    bool ready = false;
+    std::set<std::uint64_t> has;  // generations that it has acknowledged
+    std::set<std::uint64_t> dropping;
+    std::uint32_t restarts = 0;
+    std::uint32_t quick_deaths = 0;
+    Clock::time_point started;
+  };
+  struct Drop {
+    std::uint64_t generation = 0;
+    std::function<void()> gone;
+  };
+
+  Workers(Loop& loop, const loader::State& state) : loop_(loop), state_(state) {}
+  Result<void> spawn(std::size_t number);
+  Result<void> introduce(std::size_t number);
+  Result<void> give(std::size_t number, const Given& given);
+  void read(std::size_t number);
+  void take(Worker& worker, const handler::Message& message);
+  void lost(std::size_t number);
+  void respawn(std::size_t number);
+  /// Reads from all workers until `done` or the time is over.
+  bool wait(const std::function<bool()>& done, std::chrono::milliseconds patience);
+  [[nodiscard]] bool all_have(std::uint64_t generation) const;
+  void settle_drops();
+
+  Loop& loop_;
+  const loader::State& state_;
+  WorkerUser user_;
+  Listeners listeners_;
+  std::vector<UniqueFd> shared_;  // word, slots, arena, connections
+  std::vector<Worker> workers_;
+  std::vector<Given> given_;
+  std::vector<Drop> drops_;
+  bool ending_ = false;
+};
+
+}  // namespace heddle::agent
