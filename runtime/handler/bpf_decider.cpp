@@ -1,0 +1,176 @@
+#include "runtime/handler/bpf_decider.h"
+
+#include <linux/bpf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "runtime/handler/io/bpf.h"
+
+namespace heddle::handler {
+
+namespace {
+
+Error failure(const std::string& what) { return Error{ErrorKind::io, what + ": " + std::strerror(errno), ""}; }
+
+/// The kernel lays out the values of an array map at multiples of 8 bytes.
+std::size_t array_bytes(const io::bpf::MapInfo& info) {
+  const std::size_t stride = (std::size_t{info.value_size} + 7) / 8 * 8;
+  return stride * info.max_entries;
+}
+
+Result<io::Mapping> map_array(const io::UniqueFd& fd, const char* name, std::size_t value_size, io::Mapping::Access access) {
+  const Result<io::bpf::MapInfo> info = io::bpf::map_info(fd.get());
+  if (!info) return info.error();
+  if (info->value_size != value_size) {
+    return Error{ErrorKind::invalid, std::string("`") + name + "` has values of another size", ""};
+  }
+  io::Mapping mapping = io::Mapping::of(fd.get(), array_bytes(*info), access);
+  if (!mapping) return failure(std::string("cannot map `") + name + "`");
+  return mapping;
+}
+
+/// All values of an array map: mapped if it can be, else copied.
+class Array {
+ public:
+  static Result<Array> make(const io::UniqueFd& fd, const char* name, std::size_t value_size) {
+    const Result<io::bpf::MapInfo> info = io::bpf::map_info(fd.get());
+    if (!info) return info.error();
+    if (value_size != 0 && info->value_size != value_size) {
+      return Error{ErrorKind::invalid, std::string("`") + name + "` has values of another size", ""};
+    }
+    Array array;
+    array.bytes_ = array_bytes(*info);
+    if ((info->flags & BPF_F_MMAPABLE) != 0) {
+      array.mapping_ = io::Mapping::of(fd.get(), array.bytes_, io::Mapping::Access::read);
+    }
+    if (array.mapping_) return array;
+    array.copy_.resize(array.bytes_);
+    for (std::uint32_t i = 0; i < info->max_entries; ++i) {
+      char* value = array.copy_.data() + array.bytes_ / info->max_entries * i;
+      if (!io::bpf::lookup(fd.get(), &i, value)) return failure(std::string("cannot read `") + name + "`");
+    }
+    return array;
+  }
+
+  template <typename T>
+  [[nodiscard]] std::span<const T> values() const {
+    return {reinterpret_cast<const T*>(data()), bytes_ / sizeof(T)};
+  }
+  [[nodiscard]] std::string_view text() const { return {data(), bytes_}; }
+
+ private:
+  [[nodiscard]] const char* data() const { return mapping_ ? mapping_.data() : copy_.data(); }
+
+  io::Mapping mapping_;
+  std::vector<char> copy_;
+  std::size_t bytes_ = 0;
+};
+
+class MappedTables final : public Tables {
+ public:
+  MappedTables(Array rules, Array services, Array blob)
+      : Tables(rules.values<hd_rule>(), services.values<hd_service>(), blob.text()),
+        rules_(std::move(rules)),
+        services_(std::move(services)),
+        blob_(std::move(blob)) {}
+
+ private:
+  Array rules_;
+  Array services_;
+  Array blob_;
+};
+
+static_assert(sizeof(hd_rule) % 8 == 0 && sizeof(hd_service) % 8 == 0 && sizeof(hd_slot) % 8 == 0);
+
+}  // namespace
+
+Result<std::unique_ptr<BpfDecider>> BpfDecider::make(Fds fds, std::uint32_t worker) {
+  if (worker >= HD_WORKERS_MAX) return Error{ErrorKind::invalid, "a worker's number is too great", ""};
+  std::unique_ptr<BpfDecider> decider(new BpfDecider(std::move(fds), worker));
+  using Access = io::Mapping::Access;
+  Result<io::Mapping> word = map_array(decider->fds_.word, "hd_word", sizeof(hd_word), Access::read);
+  if (!word) return word.error();
+  Result<io::Mapping> slots = map_array(decider->fds_.slots, "hd_slots", sizeof(hd_slot), Access::write);
+  if (!slots) return slots.error();
+  Result<io::Mapping> arena = map_array(decider->fds_.arena, "hd_arena", HD_PAGE_SIZE, Access::write);
+  if (!arena) return arena.error();
+  if (slots->bytes() < std::size_t{worker + 1} * HD_ROUND_MAX * sizeof(hd_slot) ||
+      arena->bytes() < std::size_t{worker + 1} * HD_PAGES_PER_WORKER * HD_PAGE_SIZE) {
+    return Error{ErrorKind::invalid, "`hd_slots` or `hd_arena` has no room for this worker", ""};
+  }
+  decider->word_ = std::move(word).value();
+  decider->slots_ = std::move(slots).value();
+  decider->arena_ = std::move(arena).value();
+  return decider;
+}
+
+Result<void> BpfDecider::add_generation(std::uint64_t number, GenerationFds fds) {
+  Result<Array> rules = Array::make(fds.rules, "hd_rules", sizeof(hd_rule));
+  if (!rules) return rules.error();
+  Result<Array> services = Array::make(fds.services, "hd_services", sizeof(hd_service));
+  if (!services) return services.error();
+  Result<Array> blob = Array::make(fds.blob, "hd_blob", 0);
+  if (!blob) return blob.error();
+  drop_generation(number);
+  generations_.push_back({number, std::move(fds.decide),
+                          std::make_shared<MappedTables>(std::move(rules).value(), std::move(services).value(),
+                                                         std::move(blob).value())});
+  return {};
+}
+
+void BpfDecider::drop_generation(std::uint64_t number) {
+  std::erase_if(generations_, [number](const Generation& generation) { return generation.number == number; });
+}
+
+const BpfDecider::Generation* BpfDecider::find(std::uint64_t number) const {
+  for (const Generation& generation : generations_) {
+    if (generation.number == number) return &generation;
+  }
+  return nullptr;
+}
+
+std::uint64_t BpfDecider::current() const {
+  return __atomic_load_n(&reinterpret_cast<const hd_word*>(word_.data())->generation, __ATOMIC_ACQUIRE);
+}
+
+std::optional<hd_connection> BpfDecider::find_origin(int accepted) {
+  hd_connection origin;
+  if (!io::bpf::lookup(fds_.connections.get(), &accepted, &origin)) return std::nullopt;
+  return origin;
+}
+
+std::span<hd_slot, HD_ROUND_MAX> BpfDecider::slots() {
+  return std::span<hd_slot, HD_ROUND_MAX>(reinterpret_cast<hd_slot*>(slots_.data()) + worker_ * HD_ROUND_MAX,
+                                          HD_ROUND_MAX);
+}
+
+std::span<char> BpfDecider::arena() {
+  constexpr std::size_t bytes = std::size_t{HD_PAGES_PER_WORKER} * HD_PAGE_SIZE;
+  return {arena_.data() + worker_ * bytes, bytes};
+}
+
+bool BpfDecider::run(std::uint32_t count) {
+  const std::uint64_t number = current();
+  const Generation* const generation = find(number);
+  if (generation == nullptr) {
+    log_.line("error", "generation " + std::to_string(number) + " decides, and it is unknown here");
+    return false;
+  }
+  hd_round round{worker_ * HD_ROUND_MAX, count};  // the kernel writes it back
+  std::uint32_t returned = 0;
+  const int status = io::bpf::run(generation->decide.get(), std::as_writable_bytes(std::span(&round, 1)), returned);
+  if (status == 0) return true;
+  log_.line("error", "the decision function does not run: " + std::string(std::strerror(-status)));
+  return false;
+}
+
+std::shared_ptr<const Tables> BpfDecider::tables(std::uint64_t number) {
+  const Generation* const generation = find(number);
+  return generation == nullptr ? nullptr : generation->tables;
+}
+
+}  // namespace heddle::handler
