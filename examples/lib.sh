@@ -187,8 +187,11 @@ send_http() {
   rm -f "$work/headers" "$work/body"
 }
 
-# Every rule that decided something, and how often, one a line.
-counters() { "$bin/heddle" status --control "$control" 2>/dev/null | sed -nE 's/^ *(([a-z.-]+ )?[^ ]+\/[^ ]+) +([0-9]+)$/\1\t\3/p' || true; }
+# Every rule, a tab, and how often it decided. The keys of a rule's object are in alphabetical order.
+counters() {
+  "$bin/heddle" status --control "$control" --format json | tr -d '\n' | tr '{}' '\n\n' |
+    sed -nE 's/.*"decisions": *([0-9]+).*"id": *"([^"]+)".*/\2\t\1/p'
+}
 
 # judge REQUEST `STATUS RULE [BODY]`: one line of the table.
 judge() {
