@@ -1,0 +1,72 @@
+#include "compiler/sema/check.h"
+
+#include <utility>
+#include <vector>
+
+#include "compiler/diagnostics/kinds.h"
+#include "compiler/sema/analysis.h"
+#include "compiler/sema/requests.h"
+#include "compiler/syntax/parse.h"
+
+namespace heddle::sema {
+
+namespace {
+
+namespace kinds = diagnostics::kinds;
+
+std::vector<ast::File> parse_all(const source::SourceManager& sources, diagnostics::Sink& sink) {
+  std::vector<ast::File> files;
+  for (const source::FileId id : sources.files_in_order()) files.push_back(syntax::parse_file(sources, id, sink));
+  return files;
+}
+
+void report_unsupported(const std::vector<ast::File>& files, diagnostics::Sink& sink) {
+  for (const ast::File& file : files) {
+    for (const ast::Unsupported& part : file.unsupported) sink.report(kinds::not_supported(part.span, part.what));
+  }
+}
+
+}  // namespace
+
+std::optional<model::Policy> check(const source::SourceManager& sources, diagnostics::Sink& sink) {
+  // Every file is a tree, in an order that no longer depends on how the files were named.
+  const std::vector<ast::File> files = parse_all(sources, sink);
+
+  // What this version does not build has been said; nothing of it is silently dropped.
+  report_unsupported(files, sink);
+
+  // Every declaration has one qualified name, and every name one declaration.
+  Analysis analysis(files, sink);
+  collect_names(analysis);
+
+  // There is one mesh, with its trust domain.
+  check_mesh(analysis);
+
+  // Every identity is a set of SPIFFE patterns; groups are the sets of their members.
+  check_identities(analysis);
+
+  // Every workload has one cgroup and one SPIFFE id, and no cgroup belongs to two.
+  check_workloads(analysis);
+
+  // Every address and endpoint belongs to one service; subsets know their endpoints.
+  check_services(analysis);
+
+  // Every service has at most one total route and one access block, all names in them resolved, all literals possible.
+  check_rules(analysis);
+
+  // Every test sends what can be sent and expects what can happen.
+  check_tests(analysis);
+
+  if (sink.has_errors()) return std::nullopt;
+  return std::move(analysis.policy);
+}
+
+std::optional<model::TestRequest> parse_request(const std::string& text, const model::Policy& policy,
+                                                source::SourceManager& sources, diagnostics::Sink& sink) {
+  const source::FileId file = sources.add("--send", text);
+  const auto request = syntax::parse_request(sources, file, sink);
+  if (!request) return std::nullopt;
+  return check_request({policy, sink, ""}, *request);
+}
+
+}  // namespace heddle::sema

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "compiler/sema/analysis.h"
+
+namespace heddle::sema {
+
+/// The headers, cookies, query names and claims that one service may test.
+inline constexpr std::size_t max_tested_names = 32;
+
+/// What the rules of one service share while they are checked.
+struct RuleScope {
+  Analysis& analysis;
+  std::string space;
+  model::ServiceId service = 0;
+  std::map<std::string, source::Span> headers = {};  // tested so far, in lower case
+
+  [[nodiscard]] model::Service& model_service() const { return analysis.policy.services[service]; }
+  [[nodiscard]] bool is_tcp() const { return model_service().protocol == model::Protocol::tcp; }
+  /// Reports that something needs HTTP.
+  void report_not_on_tcp(source::Span span, const std::string& what) const;
+};
+
+/// The condition in its simple form: `in` and `not in` become `or` and `not`. Nothing if it has an error, which was
+/// reported.
+std::optional<model::Condition> check_condition(RuleScope& scope, const ast::Condition& condition);
+
+std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers& callers);
+
+}  // namespace heddle::sema

@@ -1,0 +1,50 @@
+#include <algorithm>
+
+#include "compiler/diagnostics/kinds.h"
+#include "compiler/sema/analysis.h"
+#include "compiler/sema/spiffe.h"
+
+namespace heddle::sema {
+
+namespace kinds = diagnostics::kinds;
+
+namespace {
+
+const ast::Mesh* find_mesh(Analysis& analysis) {
+  const ast::Mesh* first = nullptr;
+  analysis.for_each<ast::Mesh>([&](const ast::Mesh& mesh, const std::string&) {
+    if (first == nullptr) {
+      first = &mesh;
+      return;
+    }
+    analysis.report(kinds::second_mesh(mesh.keyword)).with_label(first->keyword, "the first one");
+  });
+  return first;
+}
+
+void report_no_mesh(Analysis& analysis) {
+  if (analysis.names_may_be_missing || analysis.files.empty()) return;
+  const source::FileId file = analysis.files.front().id;
+  analysis.report(kinds::no_mesh({file, 0, 0})).with_help("one file has it: `mesh shop { trust_domain \"shop.example\" }`");
+}
+
+}  // namespace
+
+void check_mesh(Analysis& analysis) {
+  const ast::Mesh* mesh = find_mesh(analysis);
+  if (mesh == nullptr) return report_no_mesh(analysis);
+  analysis.policy.name = mesh->name.text;
+  only(analysis, mesh->paths, "paths", [](source::Span span) { return span; });
+  const auto* outside = only(analysis, mesh->outside, "outside", [](const ast::Outside& o) { return o.span; });
+  if (outside != nullptr && outside->mode == ast::OutsideMode::deny) analysis.policy.outside = model::Outside::deny;
+  const auto* domain = only(analysis, mesh->trust_domains, "trust_domain", [](const ast::String& s) { return s.span; });
+  require(analysis, *mesh, mesh->name, "mesh", "trust_domain", domain != nullptr);
+  if (domain == nullptr) return;
+  analysis.policy.trust_domain = domain->value;
+  if (!is_trust_domain(domain->value)) {
+    analysis.report(kinds::bad_trust_domain(domain->span, domain->value))
+        .with_help("it has lower-case letters, digits, `.`, `-` and `_` only: `shop.example`");
+  }
+}
+
+}  // namespace heddle::sema

@@ -1,0 +1,76 @@
+#include "compiler/sema/numbers.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <string_view>
+
+#include "compiler/diagnostics/kinds.h"
+
+namespace heddle::sema {
+
+namespace kinds = diagnostics::kinds;
+
+namespace {
+
+/// All digits and small enough.
+std::optional<std::uint32_t> to_number(std::string_view digits, std::uint32_t most) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc() || end != digits.data() + digits.size() || value > most) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> number_in(diagnostics::Sink& sink, const ast::Number& number, const char* what,
+                                       std::uint32_t least, std::uint32_t most) {
+  const auto value = to_number(number.text, most);
+  if (value && *value >= least) return value;
+  sink.report(kinds::number_out_of_range(number.span, number.text, what, least, most));
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> parts_of_million(const std::string& percent) {
+  std::string_view text = percent;
+  if (!text.ends_with("%")) return std::nullopt;
+  text.remove_suffix(1);
+  const std::size_t dot = std::min(text.find('.'), text.size());
+  std::string decimals(text.substr(std::min(dot + 1, text.size())));
+  while (decimals.size() > 4 && decimals.back() == '0') decimals.pop_back();
+  if (decimals.size() > 4) return std::nullopt;
+  decimals.resize(4, '0');
+  const auto whole = to_number(text.substr(0, dot), 100);
+  const auto fraction = to_number(decimals, 9999);
+  if (!whole || !fraction) return std::nullopt;
+  return *whole * 10000 + *fraction;
+}
+
+std::string percent_text(std::uint64_t parts) {
+  std::string text = fmt::format("{}.{:04}", parts / 10000, parts % 10000);
+  while (text.ends_with("0")) text.pop_back();
+  if (text.ends_with(".")) text.pop_back();
+  return text;
+}
+
+std::optional<model::SocketAddress> socket_address(diagnostics::Sink& sink, const ast::Address& address) {
+  const auto refuse = [&](const char* why) {
+    sink.report(kinds::bad_address(address.span, address.text, why));
+    return std::nullopt;
+  };
+  const std::size_t colon = address.text.rfind(':');
+  std::string host = address.text.substr(0, colon);
+  if (host.starts_with("[")) host = host.substr(1, host.size() - 2);
+  model::SocketAddress result;
+  if (!model::parse_ip(host, result.ip)) return refuse("the IP address is malformed");
+  const auto port = to_number(address.text.substr(colon + 1), 65535);
+  if (!port || *port == 0) return refuse("a port is from 1 to 65535");
+  result.port = static_cast<std::uint16_t>(*port);
+  const auto first = result.ip.is_v4() ? result.ip.bytes[12] : result.ip.bytes[0];
+  const bool multicast = result.ip.is_v4() ? first >= 224 : first == 0xFF;
+  const bool unspecified = result.ip == model::IpAddress{} || (result.ip.is_v4() && first == 0);
+  if (multicast || unspecified) return refuse("nobody can connect to it");
+  return result;
+}
+
+}  // namespace heddle::sema

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "compiler/diagnostics/kinds.h"
+#include "compiler/diagnostics/suggest.h"
+#include "compiler/sema/analysis.h"
+#include "compiler/sema/conditions.h"
+#include "compiler/sema/labels.h"
+#include "compiler/sema/owner.h"
+#include "compiler/sema/targets.h"
+
+namespace heddle::sema {
+
+namespace kinds = diagnostics::kinds;
+
+namespace {
+
+class Rules {
+ public:
+  explicit Rules(Analysis& analysis) : analysis_(analysis) {}
+
+  void add_route(const ast::Route& node, const std::string& space) {
+    RuleScope* scope = open(node.service, space, "route", node, routes_);
+    if (scope == nullptr) return;
+    model::Route route;
+    route.span = node.keyword;
+    Labels labels(analysis_, "route", scope->model_service().name);
+    const ast::RouteRule* otherwise = nullptr;
+    for (std::size_t i = 0; i < node.rules.size(); ++i) {
+      if (otherwise != nullptr) {
+        analysis_.report(kinds::after_otherwise(node.rules[i].keyword)).with_label(otherwise->keyword, "`otherwise` takes every request");
+      }
+      if (node.rules[i].otherwise && otherwise == nullptr) otherwise = &node.rules[i];
+      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1)) route.rules.push_back(std::move(*rule));
+    }
+    if (otherwise == nullptr && !node.broken) {
+      analysis_.report(kinds::no_otherwise(node.service.span, scope->model_service().name))
+          .with_help("say what happens to all other requests: `otherwise -> " + node.service.name + "`, or `-> respond 404 \"\"`");
+    }
+    scope->model_service().route = std::move(route);
+  }
+
+  void add_access(const ast::Access& node, const std::string& space) {
+    RuleScope* scope = open(node.service, space, "access", node, accesses_);
+    if (scope == nullptr) return;
+    model::Access access;
+    access.span = node.keyword;
+    Labels labels(analysis_, "access", scope->model_service().name);
+    for (std::size_t i = 0; i < node.rules.size(); ++i) {
+      const ast::AccessRule& written = node.rules[i];
+      auto callers = check_callers(*scope, written.from);
+      std::optional<model::Condition> when;
+      if (written.when) when = check_condition(*scope, *written.when);
+      model::AccessRule rule;
+      rule.id = labels.id(written.labels, i + 1);
+      rule.effect = written.deny ? model::Effect::deny : model::Effect::allow;
+      rule.span = written.span;
+      if (!callers || when.has_value() != written.when.has_value()) continue;
+      rule.from = std::move(*callers);
+      rule.when = std::move(when);
+      access.rules.push_back(std::move(rule));
+    }
+    scope->model_service().access = std::move(access);
+  }
+
+  void warn_without_access() {
+    if (analysis_.names_may_be_missing) return;
+    for (const auto& [name, entry] : analysis_.services.entries) {
+      if (accesses_.contains(entry.id)) continue;
+      analysis_.report(kinds::no_access(entry.node->name.span, name))
+          .with_help("say who may use it:\naccess " + entry.node->name.text + " {\n  allow from " + example_caller(entry) + "\n}");
+    }
+  }
+
+ private:
+  using Blocks = std::map<model::ServiceId, source::Span>;
+
+  /// The scope of the block's service, if the block is the first of its kind there.
+  RuleScope* open(const ast::QualifiedName& name, const std::string& space, const char* kind,
+                  const ast::Declaration& node, Blocks& blocks) {
+    const auto* owner = find_owner(analysis_, name, space, kind);
+    if (owner == nullptr) return nullptr;
+    const auto [first, is_new] = blocks.try_emplace(owner->id, node.keyword);
+    if (!is_new) {
+      analysis_.report(kinds::second_block(node.keyword, kind, analysis_.policy.services[owner->id].name))
+          .with_label(first->second, "the first one");
+      return nullptr;
+    }
+    return &scopes_.try_emplace(owner->id, RuleScope{analysis_, owner->space, owner->id}).first->second;
+  }
+
+  std::optional<model::RouteRule> check_rule(RuleScope& scope, const ast::RouteRule& written, Labels& labels, std::size_t ordinal) {
+    model::RouteRule rule;
+    rule.span = written.span;
+    std::optional<model::Condition> when;
+    if (written.when) when = check_condition(scope, *written.when);
+    auto target = check_target(scope, written.target);
+    rule.id = written.otherwise ? labels.otherwise_id(written.labels) : labels.id(written.labels, ordinal);
+    if (!target || when.has_value() != written.when.has_value()) return std::nullopt;
+    rule.when = std::move(when);
+    rule.target = std::move(*target);
+    return rule;
+  }
+
+  /// Somebody else than the service itself, if there is one.
+  [[nodiscard]] std::string example_caller(const Table<ast::Service>::Entry& entry) const {
+    const auto& own = analysis_.policy.services[entry.id].identity;
+    for (const std::string& name : analysis_.identities.names_in(entry.space)) {
+      const auto* found = analysis_.identities.find({"", name, {}}, entry.space);
+      if (found != nullptr && found->second.id != own) return name;
+    }
+    return "any";
+  }
+
+  Analysis& analysis_;
+  std::map<model::ServiceId, RuleScope> scopes_;
+  Blocks routes_;
+  Blocks accesses_;
+};
+
+}  // namespace
+
+void check_rules(Analysis& analysis) {
+  Rules rules(analysis);
+  analysis.for_each<ast::Route>([&](const ast::Route& node, const std::string& space) { rules.add_route(node, space); });
+  analysis.for_each<ast::Access>([&](const ast::Access& node, const std::string& space) { rules.add_access(node, space); });
+  rules.warn_without_access();
+}
+
+}  // namespace heddle::sema
