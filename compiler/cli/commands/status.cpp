@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+
+#include "compiler/cli/agent_client.h"
+#include "compiler/cli/commands/commands.h"
+#include "compiler/cli/exit_code.h"
+
+namespace heddle::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+struct Options {
+  std::string control = default_control;
+  std::string format = "pretty";
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.add_option("--control", options.control, "socket of the agent")
+      ->type_name("SOCKET")
+      ->capture_default_str();
+  app.add_option("--format", options.format, "pretty or json")
+      ->check(CLI::IsMember({"pretty", "json"}))
+      ->capture_default_str();
+}
+
+std::string text(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end()) return "";
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+void print_agent(const Json& status) {
+  const Json& bundle = status["bundle"];
+  std::cout << fmt::format("heddled {} governs {}{}\n", text(status, "pid"), text(status, "cgroup_root"),
+                           status["adopted"] == true ? ", taken over from an earlier agent" : "")
+            << fmt::format("generation {} of mesh {}, bundle {:.16}, built by {}\n",
+                           text(status, "generation"), text(bundle, "mesh"), text(bundle, "digest"),
+                           text(bundle, "compiler"));
+  const Json& reload = status["last_reload"];
+  if (reload["ok"] == false) {
+    std::cout << fmt::format("the last reload failed, and the policy before it goes on deciding: {}\n",
+                             text(reload, "error"));
+    if (!text(reload, "help").empty()) std::cout << "  help: " << text(reload, "help") << "\n";
+  }
+}
+
+void print_workers(const Json& status) {
+  std::cout << "\nworkers of the handler\n";
+  for (const Json& worker : status["workers"]) {
+    const std::string restarts = text(worker, "restarts");
+    std::cout << fmt::format("  {} {}{}\n", text(worker, "pid"),
+                             worker["ready"] == true ? "ready" : "starting",
+                             restarts == "0" ? "" : ", restarted " + restarts + " times");
+  }
+}
+
+void print_workloads(const Json& status) {
+  std::cout << "\nworkloads\n";
+  for (const Json& workload : status["workloads"]) {
+    std::string where;
+    for (const Json& cgroup : workload["cgroups"])
+      where += (where.empty() ? "" : ", ") + cgroup.get<std::string>();
+    if (where.empty()) where = "no cgroup yet matches " + text(workload, "pattern");
+    std::cout << fmt::format("  {:<20} {}\n", text(workload, "name"), where);
+  }
+}
+
+void print_rules(const Json& status) {
+  std::size_t width = 20;
+  for (const Json& rule : status["rules"]) width = std::max(width, text(rule, "id").size());
+  std::cout << "\ndecisions\n";
+  for (const Json& rule : status["rules"]) {
+    std::cout << fmt::format("  {:<{}} {:>10}\n", text(rule, "id"), width, text(rule, "decisions"));
+  }
+  const std::string lost = text(status["events"], "lost");
+  if (lost != "0") std::cout << fmt::format("\n{} events were lost because nobody read them in time\n", lost);
+}
+
+void print_connections(const Json& status) {
+  if (status["connections_before_attach"].empty()) return;
+  std::cout << "\nconnections that are older than the policy, and not governed by it\n";
+  for (const Json& connection : status["connections_before_attach"]) {
+    std::cout << fmt::format("  {:<20} pid {:<8} {} with {}\n", text(connection, "workload"),
+                             text(connection, "pid"), text(connection, "local"), text(connection, "remote"));
+  }
+}
+
+int run(const Options& options) {
+  const Result<Json> status = ask_status(options.control);
+  if (!status) return report_error(status.error());
+  if (options.format == "json") {
+    std::cout << status->dump(2) << "\n";
+    return exit_ok;
+  }
+  print_agent(*status);
+  print_workers(*status);
+  print_workloads(*status);
+  print_rules(*status);
+  print_connections(*status);
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_status(CommandSet& commands) {
+  commands.add<Options>(
+      {"status", "Show the policy that is in force, and what its rules decided", "heddle status"}, declare,
+      run);
+}
+
+}  // namespace heddle::cli
