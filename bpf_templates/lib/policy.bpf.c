@@ -93,19 +93,34 @@ int connect6(struct bpf_sock_addr* ctx) {
   return 1;
 }
 
-/* Steps 1 to 6 for a request whose head lies in the arena. */
+/* Step 2: the facts of a head, or its refusal. */
+static __always_inline int hd_refuses_form(struct hd_work* work, hd_u32 scan) {
+  hd_u32 form = work->request.form;
+  if (form > HD_FORM_MALFORMED) {
+    hd_end(work, HD_VERDICT_REFUSE, (hd_u16)form, HD_RULE_MALFORMED);
+    return 1;
+  }
+  hd_scan_head(work, scan);
+  if (work->scan_status == HD_SCAN_TO_HANDLER) {
+    hd_end(work, HD_VERDICT_HANDLER, 0, HD_RULE_MALFORMED);
+    return 1;
+  }
+  if (work->scan_status || form) {
+    hd_u32 rule = work->scan_status ? work->scan_rule : HD_RULE_MALFORMED;
+    hd_end(work, HD_VERDICT_REFUSE, (hd_u16)(work->scan_status ? work->scan_status : form), rule);
+    return 1;
+  }
+  hd_match_fields(work);
+  return 0;
+}
+
+/* Steps 1 to 6 for a request whose head lies in the arena, or for a tcp connection. */
 static __always_inline int decide_head(struct hd_work* work) {
   hd_resolve(work);
   hd_u32 number = work->facts.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
   if (!service) return hd_decide_outside(work);
-  hd_u32 form = work->request.form;
-  if (form > HD_FORM_MALFORMED) return hd_end(work, HD_VERDICT_REFUSE, (hd_u16)form, HD_RULE_MALFORMED);
-  hd_scan_head(work, service->scan);
-  if (work->scan_status == HD_SCAN_TO_HANDLER) return hd_end(work, HD_VERDICT_HANDLER, 0, HD_RULE_MALFORMED);
-  if (work->scan_status) return hd_end(work, HD_VERDICT_REFUSE, (hd_u16)work->scan_status, work->scan_rule);
-  if (form) return hd_end(work, HD_VERDICT_REFUSE, (hd_u16)form, HD_RULE_MALFORMED);
-  hd_match_fields(work);
+  if (service->protocol == HD_PROTOCOL_HTTP && hd_refuses_form(work, service->scan)) return 0;
   return hd_decide_facts(work);
 }
 

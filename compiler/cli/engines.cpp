@@ -1,15 +1,32 @@
 #include "compiler/cli/engines.h"
 
+#include "compiler/cli/kernel_engine.h"
+#include "runtime/loader/requirements.h"
+
 namespace heddle::cli {
 
-Result<std::vector<std::unique_ptr<eval::Engine>>> make_engines(const std::string& choice,
-                                                                const model::Policy& policy) {
-  if (choice == "kernel" || choice == "both") {
-    return Error{ErrorKind::unsupported, "this build of heddle has no kernel engine",
-                 "use `--engine evaluator`"};
+namespace {
+
+bool can_load_programs() {
+  return loader::check_machine().ok();
+}
+
+Result<void> add_kernel(const Checked& checked, Engines& engines) {
+  auto kernel = KernelEngine::make(checked);
+  if (!kernel) return kernel.error();
+  engines.push_back(std::move(*kernel));
+  return {};
+}
+
+}  // namespace
+
+Result<Engines> make_engines(const std::string& choice, const Checked& checked) {
+  Engines engines;
+  if (choice != "kernel") engines.push_back(std::make_unique<eval::EvaluatorEngine>(*checked.policy));
+  const bool with_kernel = choice == "kernel" || choice == "both" || (choice.empty() && can_load_programs());
+  if (with_kernel) {
+    if (auto added = add_kernel(checked, engines); !added) return added.error();
   }
-  std::vector<std::unique_ptr<eval::Engine>> engines;
-  engines.push_back(std::make_unique<eval::EvaluatorEngine>(policy));
   return engines;
 }
 

@@ -4,14 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "compiler/cli/pipeline.h"
 #include "compiler/eval/engine.h"
 #include "runtime/base/result.h"
 
 namespace heddle::cli {
 
-/// The engines that `--engine` names: `evaluator`, `kernel` or `both`; empty is what this machine allows. The
-/// policy outlives them.
-Result<std::vector<std::unique_ptr<eval::Engine>>> make_engines(const std::string& choice,
-                                                                const model::Policy& policy);
+using Engines = std::vector<std::unique_ptr<eval::Engine>>;
+
+/// The engines that `--engine` names: `evaluator`, `kernel` or `both`; empty is both where this machine and
+/// this user may load programs, else the evaluator. `checked` has a policy and outlives them.
+Result<Engines> make_engines(const std::string& choice, const Checked& checked);
 
 }  // namespace heddle::cli

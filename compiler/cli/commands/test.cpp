@@ -74,7 +74,7 @@ int run(const Options& options) {
   if (tests.empty() && !options.filter.empty()) {
     return report_error({ErrorKind::usage, "no test has `" + options.filter + "` in its name", ""});
   }
-  const auto engines = make_engines(options.engine, policy);
+  const auto engines = make_engines(options.engine, loaded.checked);
   if (!engines) return report_error(engines.error());
   std::vector<EngineResults> all;
   for (const auto& engine : *engines) all.push_back(run_tests(policy, tests, *engine));

@@ -1,0 +1,129 @@
+#include "compiler/cli/kernel_engine.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "compiler/cli/build_bundle.h"
+#include "compiler/eval/framing.h"
+#include "compiler/eval/head.h"
+#include "compiler/eval/test_run.h"
+
+namespace heddle::cli {
+
+namespace {
+
+/// A head as the handler passes it on: what is wrong with its frame, and origin-form for absolute-form.
+struct Received {
+  std::string head;
+  hd_form form = HD_FORM_OK;
+};
+
+/// The head as read, or why not: whatever does not depend on the policy.
+std::optional<eval::Head> read_frame(const std::string& raw, eval::Refusal& refusal) {
+  auto head = eval::read_head(raw, refusal);
+  if (!head) return std::nullopt;
+  const auto wrong = eval::check_framing(*head, {});
+  if (!wrong) return head;
+  refusal = *wrong;
+  return std::nullopt;
+}
+
+std::string origin_form(std::string raw, const eval::Head& head) {
+  if (!head.authority) return raw;
+  const std::size_t target = head.method.size() + 1;
+  raw.erase(target, std::string_view("http://").size() + head.authority->size());
+  if (raw[target] != '/') raw.insert(target, "/");
+  return raw;
+}
+
+Received receive(const std::string& raw) {
+  eval::Refusal refusal;
+  if (const auto head = read_frame(raw, refusal)) return {origin_form(raw, *head), HD_FORM_OK};
+  const bool path = refusal.rule == std::string_view(model::rule_path);  // the kernel finds it by itself
+  return {raw, path ? HD_FORM_OK : static_cast<hd_form>(refusal.status)};
+}
+
+std::optional<std::uint32_t> find_workload(const bundle::Manifest& manifest, const std::string& spiffe) {
+  for (std::uint32_t index = 0; index < manifest.workloads.size(); ++index) {
+    if (manifest.workloads[index].spiffe == spiffe) return index;
+  }
+  return std::nullopt;
+}
+
+eval::Verdict verdict_of(unsigned verdict) {
+  using eval::Verdict;
+  static constexpr std::array<Verdict, 6> verdicts = {Verdict::forward, Verdict::respond,   Verdict::deny,
+                                                      Verdict::refuse,  Verdict::unhealthy, Verdict::outside};
+  if (verdict < HD_VERDICT_FORWARD || verdict > HD_VERDICT_OUTSIDE) std::abort();
+  return verdicts.at(verdict - HD_VERDICT_FORWARD);
+}
+
+/// The pool that manifests call `reviews` or `reviews.v1`.
+std::optional<eval::Pool> find_pool(const model::Policy& policy, model::ServiceId service,
+                                    const std::string& name) {
+  const model::Service& owner = policy.services[service];
+  if (name == owner.name) return eval::Pool{service, std::nullopt};
+  for (std::uint32_t subset = 0; subset < owner.subsets.size(); ++subset) {
+    if (name == owner.name + "." + owner.subsets[subset].name) return eval::Pool{service, subset};
+  }
+  return std::nullopt;
+}
+
+eval::EngineFailure as_failure(const Error& error) {
+  return {error.what, error.help};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KernelEngine>> KernelEngine::make(const Checked& checked) {
+  const auto opened = bundle::open(build_bundle(checked).file);
+  if (!opened) return opened.error();
+  auto session = loader::DecideSession::make(*opened);
+  if (!session) return session.error();
+  return std::unique_ptr<KernelEngine>(new KernelEngine(*checked.policy, std::move(*session)));
+}
+
+eval::Answer KernelEngine::decide(const eval::Request& request) {
+  loader::DecideInput input;
+  if (request.spiffe) {
+    input.workload = find_workload(session_.manifest(), *request.spiffe);
+    if (!input.workload) {
+      return eval::EngineFailure{
+          "no workload has the id `" + *request.spiffe + "`, and the kernel knows callers by theirs",
+          "declare a workload with this identity, or use `--engine evaluator`"};
+    }
+  }
+  const Received received = receive(request.head);
+  input.source = {request.source.ip.bytes, request.source.port};
+  input.destination = {request.destination.ip.bytes, request.destination.port};
+  input.form = request.head.empty() ? HD_FORM_OK : received.form;
+  input.head = received.head;
+  input.draw = request.draw;
+  const auto decisions = session_.decide({&input, 1});
+  if (!decisions) return as_failure(decisions.error());
+  return in_words(decisions->front());
+}
+
+eval::Outcome KernelEngine::in_words(const hd_decision& decision) const {
+  const bundle::Manifest& manifest = session_.manifest();
+  eval::Outcome outcome;
+  outcome.verdict = verdict_of(decision.verdict);
+  outcome.rule = session_.rule_id(decision.rule);
+  if (decision.access != HD_NONE) outcome.access_rule = session_.rule_id(decision.access);
+  if (eval::find_route_rule(policy_, outcome.rule) != nullptr) outcome.route_rule = outcome.rule;
+  if (decision.service == HD_NONE) return outcome;
+  outcome.service = decision.service;
+  if (policy_.services[decision.service].protocol == model::Protocol::http) outcome.status = decision.status;
+  if (decision.pool != HD_NONE)
+    outcome.pool = find_pool(policy_, decision.service, manifest.pools[decision.pool].name);
+  if (outcome.verdict == eval::Verdict::forward) {
+    model::SocketAddress address;
+    std::copy(std::begin(decision.address), std::end(decision.address), address.ip.bytes.begin());
+    address.port = decision.port;
+    outcome.endpoints = {address};
+  }
+  return outcome;
+}
+
+}  // namespace heddle::cli

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/cli/pipeline.h"
+#include "compiler/eval/engine.h"
+#include "runtime/loader/decide_session.h"
+
+namespace heddle::cli {
+
+/// The compiled policy in the running kernel, asked through its syscall entry, with state of its own. Nothing
+/// is attached, and nothing stays.
+///
+/// The kernel knows a caller by the cgroup of a workload: a request from an id that no workload has cannot be
+/// decided here. The size and framing of a head are found by the reference, as the handler finds them before
+/// it asks.
+class KernelEngine final : public eval::Engine {
+ public:
+  /// `checked` has a policy, and outlives the engine.
+  static Result<std::unique_ptr<KernelEngine>> make(const Checked& checked);
+
+  [[nodiscard]] std::string_view name() const override { return "kernel"; }
+  eval::Answer decide(const eval::Request& request) override;
+
+ private:
+  KernelEngine(const model::Policy& policy, loader::DecideSession session)
+      : policy_(policy), session_(std::move(session)) {}
+  [[nodiscard]] eval::Outcome in_words(const hd_decision& decision) const;
+
+  const model::Policy& policy_;
+  loader::DecideSession session_;
+};
+
+}  // namespace heddle::cli
