@@ -48,7 +48,10 @@ class Construction {
     }
     out_.sets.emplace_back();
     out_.automaton.start = number_of(std::move(start));
-    for (std::size_t at = 0; at < work_.size(); ++at) expand(static_cast<std::uint32_t>(at));
+    for (std::size_t at = 0; at < work_.size() && !out_.too_large; ++at) {
+      expand(static_cast<std::uint32_t>(at));
+      out_.too_large = work_.size() > state_limit;
+    }
     return std::move(out_);
   }
 

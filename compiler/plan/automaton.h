@@ -48,7 +48,11 @@ struct Pattern {
 struct Classifier {
   Automaton automaton;
   std::vector<std::vector<std::uint32_t>> sets;
+  bool too_large = false;
 };
+
+/// States that the patterns of one string may need together; `classify` stops past it, with `too_large` set.
+inline constexpr std::size_t state_limit = 65536;
 
 Classifier classify(const std::vector<Pattern>& patterns);
 

@@ -283,7 +283,7 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
   }
 }
 
-hd_field TableWriter::write_field(const Field& field) {
+hd_field TableWriter::write_field(const Field& field, source::Span span) {
   hd_field entry{};
   entry.atom_word = static_cast<hd_u16>(field.atom_word);
   entry.words = static_cast<hd_u16>(field.words());
@@ -291,6 +291,10 @@ hd_field TableWriter::write_field(const Field& field) {
   entry.sets = static_cast<std::uint32_t>(tables().sets.size());
   if (field.patterns.empty()) return entry;
   const Classifier classifier = classify(field.patterns);
+  if (classifier.too_large) {
+    limit(span, "the tests of one string of a request", classifier.automaton.states.size(), "states together", state_limit);
+    return entry;
+  }
   entry.start = comb_.add(classifier.automaton);
   for (const std::vector<std::uint32_t>& set : classifier.sets) {
     std::vector<hd_u64> row(field.words());
@@ -309,7 +313,7 @@ void TableWriter::write_fields(model::ServiceId id, const Fields& fields) {
   limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request", HD_FIELDS_MAX);
   entry.field_count = static_cast<std::uint32_t>(in_order.size());
   for (std::uint32_t f = 0; f < in_order.size(); ++f) {
-    tables().fields.push_back(write_field(*in_order[f]));
+    tables().fields.push_back(write_field(*in_order[f], service.span));
     if (in_order[f]->name.empty()) continue;
     const auto name = std::lower_bound(names_.begin(), names_.end(), in_order[f]->name) - names_.begin();
     tables().names.push_back({{id, HD_NAME_FIRST + static_cast<std::uint32_t>(name)}, f});

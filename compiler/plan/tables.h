@@ -27,7 +27,7 @@ class TableWriter {
   void write_access(model::ServiceId id, const Fields& fields);
   void write_route(model::ServiceId id, const Fields& fields);
   void write_fields(model::ServiceId id, const Fields& fields);
-  hd_field write_field(const Field& field);
+  hd_field write_field(const Field& field, source::Span span);
 
   std::uint32_t add_rule(const RuleInfo& info, hd_rule rule);
   hd_rule target_rule(const model::Target& target, std::uint32_t first_pool);
