@@ -1,0 +1,169 @@
+"""What is decided, and what the mesh answers itself."""
+import socket
+import threading
+import unittest
+
+from support import MB, TIMEOUT, Harness, Peer, Server, Traffic, echo, get, request, sending
+
+
+class Decisions(Traffic):
+    def test_answers_of_the_mesh(self):
+        for path, status, rule, body in (
+                ("/respond", 200, "route echo/2", b"hello\n"),
+                ("/deny", 403, "access echo/default", b"`access echo/default`"),
+                ("/unhealthy", 503, "service echo/unhealthy", b""),
+                ("/refuse", 400, "mesh/path", b"`mesh/path`")):
+            response = self.ask(get(path))
+            self.assertEqual(response.status, status)
+            self.assertEqual(response.field("x-heddle-rule"), rule)
+            self.assertIn(body, response.body)
+
+    def test_keep_alive_after_an_answer_but_not_after_a_refusal(self):
+        peer = self.client()
+        for path in ("/respond", "/deny", "/unhealthy", "/respond"):
+            peer.send(get(path))
+            self.assertIsNone(peer.read_response().field("connection"))
+        peer.send(get("/refuse"))
+        self.assertEqual(peer.read_response().field("connection"), "close")
+        self.assertTrue(peer.ended())
+
+    def test_outside_closes(self):
+        peer = self.client()
+        peer.send(get("/outside"))
+        self.assertTrue(peer.ended())
+
+    def test_nobody_of_the_mesh_is_closed(self):
+        self.harness.say("unknown")
+        try:
+            peer = self.client()
+            try:
+                peer.send(get("/respond"))
+                self.assertTrue(peer.ended())
+            except ConnectionError:
+                pass
+        finally:
+            self.harness.say("known")
+
+    def test_a_failing_decision_forwards_nothing(self):
+        server = self.server(echo)
+        self.harness.say("fail")
+        try:
+            response = self.ask(get(f"/to/{server.port}/"))
+            self.assertEqual(response.status, 503)
+            self.assertEqual(response.field("connection"), "close")
+        finally:
+            self.harness.say("work")
+        self.assertEqual(server.accepted, 0)
+
+    def test_the_next_request_of_an_open_connection_meets_the_new_policy(self):
+        server = self.server(echo)
+        peer = self.client()
+        peer.send(get(f"/to/{server.port}/"))
+        self.assertEqual(peer.read_response().status, 200)
+        self.harness.say("deny")
+        try:
+            peer.send(get(f"/to/{server.port}/"))
+            self.assertEqual(peer.read_response().status, 403)
+        finally:
+            self.harness.say("allow")
+        peer.send(get(f"/to/{server.port}/"))
+        self.assertEqual(peer.read_response().status, 200)
+
+    def test_a_body_longer_than_any_buffer(self):
+        for head in (get("/big"), get("/big", "Connection: close")):
+            response = self.ask(head)
+            self.assertEqual(response.body, b"b" * 300_000)
+
+    def test_head_of_an_answer(self):
+        peer = self.client()
+        peer.send(request("HEAD", "/respond") + get("/respond"))
+        response = peer.read_response("HEAD")
+        self.assertEqual(response.field("content-length"), "6")
+        self.assertEqual(peer.read_response().body, b"hello\n")
+
+    def test_denied_with_a_body(self):
+        peer = self.client()
+        peer.send(request("POST", "/deny", "Content-Length: 5", body=b"hello"))
+        self.assertIsNone(peer.read_response().field("connection"))
+        peer.send(request("POST", "/deny", "Transfer-Encoding: chunked", body=b"2\r\nab\r\n0\r\n\r\n") + get("/respond"))
+        self.assertEqual(peer.read_response().status, 403)
+        self.assertEqual(peer.read_response().status, 200)
+
+    def test_denied_while_a_body_is_under_way(self):
+        peer = self.client()
+        peer.send(request("POST", "/deny", f"Content-Length: {4 * MB}"))
+        sender = sending(peer, b"x" * (4 * MB))
+        response = peer.read_response()
+        self.assertEqual((response.status, response.field("connection")), (403, "close"))
+        sender.join()
+
+    def test_events(self):
+        server = self.server(echo)
+        harness = Harness()
+        peer = Peer(socket.create_connection(("127.0.0.1", harness.port), TIMEOUT))
+        first = get(f"/to/{server.port}/")
+        peer.send(first)
+        size = len(peer.read_response().head) + len(first)
+        second = request("POST", "/deny", "Content-Length: 3", body=b"abc")
+        peer.send(second)
+        denied = peer.read_response()
+        peer.socket.close()
+        events = harness.wait_events(2)
+        self.assertEqual(harness.close(), 0)
+        self.assertEqual(events[0], (200, 1, 0, len(first), size))
+        self.assertEqual(events[1], (403, 3, 0, len(second), len(denied.head) + len(denied.body)))
+
+    def test_one_call_for_the_heads_of_a_round(self):
+        before = self.harness.stats()
+        peers = [self.client() for _ in range(64)]
+        self.harness.wait_stats(lambda s: s["connections"] >= before["connections"] + 64)
+        # The harness is stopped while the heads arrive, so that all are ready in one round.
+        self.harness.stop()
+        for peer in peers:
+            peer.send(get("/respond"))
+        before_calls = before["calls"]
+        self.harness.go_on()
+        for peer in peers:
+            self.assertEqual(peer.read_response().status, 200)
+        after = self.harness.stats()
+        self.assertEqual(after["requests"] - before["requests"], 64)
+        self.assertLessEqual(after["calls"] - before_calls, 4)  # events of before and after may take calls of their own
+        self.assertEqual(after["most"], 64)
+
+
+class Draining(unittest.TestCase):
+    def test_finishes_what_runs(self):
+        harness = Harness()
+        release = threading.Event()
+        reached = threading.Event()
+
+        def script(_, peer):
+            peer.read_request()
+            reached.set()
+            release.wait(TIMEOUT)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        server = Server(script)
+        idle = Peer(socket.create_connection(("127.0.0.1", harness.port), TIMEOUT))
+        idle.send(get("/respond"))
+        idle.read_response()
+        busy = Peer(socket.create_connection(("127.0.0.1", harness.port), TIMEOUT))
+        busy.send(get(f"/to/{server.port}/"))
+        self.assertTrue(reached.wait(TIMEOUT))
+        harness.say("drain")
+        self.assertTrue(idle.ended())
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", harness.port), TIMEOUT)
+        release.set()
+        response = busy.read_response()
+        self.assertEqual((response.body, response.field("connection")), (b"ok", "close"))
+        busy.socket.close()
+        idle.socket.close()
+        server.close()
+        self.assertEqual(harness.process.wait(TIMEOUT), 0)
+        harness.process.stdin.close()
+        harness.process.stdout.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
