@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -36,8 +37,8 @@ std::vector<std::string> command_names(const CLI::App& app) {
 }
 
 /// The first argument names no command: the one that was meant.
-int report_unknown_command(const CLI::App& app, const std::string& name) {
-  const auto meant = diagnostics::did_you_mean(name, command_names(app));
+int report_unknown_command(const std::vector<std::string>& names, const std::string& name) {
+  const auto meant = diagnostics::did_you_mean(name, names);
   return cli::report_error({ErrorKind::usage, "no command is called `" + name + "`",
                             meant ? *meant : "`heddle --help` lists the commands"});
 }
@@ -65,7 +66,9 @@ int run(int argc, char** argv) {
     return cli::exit_usage;
   }
   const std::string first = argv[1];
-  if (!first.starts_with("-") && app.get_subcommand_no_throw(first) == nullptr) return report_unknown_command(app, first);
+  const std::vector<std::string> names = command_names(app);
+  const bool known = std::find(names.begin(), names.end(), first) != names.end();
+  if (!first.starts_with("-") && !known) return report_unknown_command(names, first);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
