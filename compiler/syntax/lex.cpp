@@ -155,17 +155,17 @@ bool is_reported_by_lexer(size_t token_type) {
          token_type == Lexer::BAD_NUMBER || token_type == Lexer::UNKNOWN;
 }
 
-std::optional<Tokens> lex(std::string_view text, FileId file, Sink& sink) {
+std::optional<Lexed> lex(std::string_view text, FileId file, Sink& sink) {
   if (!check_bytes(text, file, sink)) return std::nullopt;
   const size_t errors_before = sink.error_count();
-  ByteStream stream(text);
-  Lexer lexer(&stream);
-  lexer.removeErrorListeners();
+  Lexed result;
+  result.stream = std::make_unique<ByteStream>(text);
+  result.lexer = std::make_unique<Lexer>(result.stream.get());
+  result.lexer->removeErrorListeners();
   NestingGuard nesting;
-  Tokens tokens;
   do {
-    tokens.push_back(lexer.nextToken());
-    const antlr4::Token& token = *tokens.back();
+    result.tokens.push_back(result.lexer->nextToken());
+    const antlr4::Token& token = *result.tokens.back();
     const Span span = span_of(token, file);
     check_token(token, text.substr(span.begin, span.end - span.begin), span, sink);
     if (!nesting.pass(token.getType(), span, sink)) return std::nullopt;
@@ -173,8 +173,8 @@ std::optional<Tokens> lex(std::string_view text, FileId file, Sink& sink) {
       sink.report(kinds::too_many_errors({file, span.begin, span.begin}, max_errors_per_file));
       return std::nullopt;
     }
-  } while (tokens.back()->getType() != antlr4::Token::EOF);
-  return tokens;
+  } while (result.tokens.back()->getType() != antlr4::Token::EOF);
+  return result;
 }
 
 std::string string_value(std::string_view token_text) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,9 +11,16 @@
 
 namespace heddle::syntax {
 
+/// Tokens, with the stream and the lexer that they refer to for their text.
+struct Lexed {
+  std::unique_ptr<antlr4::CharStream> stream;
+  std::unique_ptr<Lexer> lexer;
+  Tokens tokens;
+};
+
 /// The tokens of a file, with documentation comments. Nothing if the bytes or the number of errors make parsing
 /// pointless; what is wrong was reported. Bad tokens that were reported stay in the list (is_reported_by_lexer).
-std::optional<Tokens> lex(std::string_view text, source::FileId file, diagnostics::Sink& sink);
+std::optional<Lexed> lex(std::string_view text, source::FileId file, diagnostics::Sink& sink);
 
 /// Whether the lexer said already what is wrong with a token of this type.
 bool is_reported_by_lexer(size_t token_type);

@@ -22,8 +22,8 @@ using P = Parser;
 /// Tokens, and the tree that stands on them.
 class Reader {
  public:
-  Reader(Tokens tokens, source::FileId file, diagnostics::Sink& sink)
-      : source_(std::move(tokens)), tokens_(&source_), parser_(&tokens_), file_(file), sink_(sink) {
+  Reader(Lexed lexed, source::FileId file, diagnostics::Sink& sink)
+      : lexed_(std::move(lexed)), source_(std::move(lexed_.tokens)), tokens_(&source_), parser_(&tokens_), file_(file), sink_(sink) {
     parser_.removeErrorListeners();
     tokens_.fill();
   }
@@ -61,6 +61,7 @@ class Reader {
   antlr4::CommonTokenStream& tokens() { return tokens_; }
 
  private:
+  Lexed lexed_;
   antlr4::ListTokenSource source_;
   antlr4::CommonTokenStream tokens_;
   P parser_;
@@ -138,10 +139,10 @@ class FileBuilder {
 ast::File parse_file(const source::SourceManager& sources, source::FileId id, diagnostics::Sink& sink) {
   ast::File file;
   file.id = id;
-  auto tokens = lex(sources.text(id), id, sink);
+  auto lexed = lex(sources.text(id), id, sink);
   file.lost_declarations = true;
-  if (!tokens) return file;
-  Reader reader(std::move(*tokens), id, sink);
+  if (!lexed) return file;
+  Reader reader(std::move(*lexed), id, sink);
   P::FileContext* tree = reader.read(&P::file);
   if (tree == nullptr) return file;
   file.lost_declarations = false;
@@ -165,9 +166,9 @@ ast::File parse_file(const source::SourceManager& sources, source::FileId id, di
 
 std::optional<ast::Request> parse_request(const source::SourceManager& sources, source::FileId id,
                                           diagnostics::Sink& sink) {
-  auto tokens = lex(sources.text(id), id, sink);
-  if (!tokens) return std::nullopt;
-  Reader reader(std::move(*tokens), id, sink);
+  auto lexed = lex(sources.text(id), id, sink);
+  if (!lexed) return std::nullopt;
+  Reader reader(std::move(*lexed), id, sink);
   P::RequestTextContext* tree = reader.read(&P::requestText);
   if (tree == nullptr || reader.has_errors()) return std::nullopt;
   ast::File file;
