@@ -44,11 +44,12 @@ Result<std::unique_ptr<Workers>> Workers::start(Loop& loop, const loader::State&
   Result<Listeners> listeners = Listeners::make(count);
   if (!listeners) return listeners.error();
   workers->listeners_ = std::move(*listeners);
-  // What a worker may only look at, it gets by descriptors that cannot write.
-  for (const auto& [map, writable] : {std::pair("hd_word", false), std::pair("hd_slots", true),
-                                      std::pair("hd_arena", true), std::pair("hd_connections", false)}) {
+  // What a worker may only look at is frozen (then it can be mapped), or comes by a descriptor that cannot
+  // write.
+  for (const auto& [map, looks_up] : {std::pair("hd_word", false), std::pair("hd_slots", false),
+                                      std::pair("hd_arena", false), std::pair("hd_connections", true)}) {
     const int fd = state.fd(map);
-    Result<UniqueFd> copy = writable ? duplicate(fd) : loader::read_only(fd);
+    Result<UniqueFd> copy = looks_up ? loader::read_only(fd) : duplicate(fd);
     if (!copy) return copy.error();
     workers->shared_.push_back(std::move(*copy));
   }
@@ -189,7 +190,7 @@ Result<void> Workers::offer(const loader::Generation& generation) {
   if (!decide) return decide.error();
   given.fds.push_back(std::move(*decide));
   for (const char* table : {"hd_rules", "hd_services", "hd_blob"}) {
-    Result<UniqueFd> fd = loader::read_only(generation.table(table));
+    Result<UniqueFd> fd = duplicate(generation.table(table));  // frozen: there is nothing to write
     if (!fd) return fd.error();
     given.fds.push_back(std::move(*fd));
   }

@@ -57,7 +57,7 @@ Result<DecideSession> DecideSession::make(const bundle::Opened& opened) {
   const std::size_t pages = std::size_t{HD_PAGES_PER_WORKER} * HD_WORKERS_MAX;
   Result<MapView> arena = MapView::make(state->fd("hd_arena"), pages * HD_PAGE_SIZE, true);
   if (!arena) return arena.error();
-  state->set_generation(1);
+  if (Result<void> flipped = state->set_generation(1); !flipped) return flipped.error();
   return DecideSession(std::unique_ptr<Parts>(
       new Parts{std::move(*state), std::move(*generation), std::move(*slots), std::move(*arena), pages, 0}));
 }

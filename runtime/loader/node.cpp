@@ -176,7 +176,7 @@ Result<void> Node::activate(const Generation& generation) {
     const Result<void> written = write_entry(state_.fd(std::string("hd_to_") + hook), &place, &fd);
     if (!written) return written;
   }
-  state_.set_generation(generation.number());
+  if (Result<void> flipped = state_.set_generation(generation.number()); !flipped) return flipped;
   last_number_ = generation.number();
   return {};
 }

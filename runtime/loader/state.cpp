@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 
@@ -31,6 +32,34 @@ Result<void> check_layout(const bpf_map& map, int fd) {
     return other_version("a map `" + name + "`");
   }
   return {};
+}
+
+bpf_insn instruction(int code, int to, int from, std::int16_t offset, std::int32_t value) {
+  bpf_insn out{};
+  out.code = static_cast<std::uint8_t>(code);
+  out.dst_reg = static_cast<std::uint8_t>(to & 15);
+  out.src_reg = static_cast<std::uint8_t>(from & 15);
+  out.off = offset;
+  out.imm = value;
+  return out;
+}
+
+/// `*word = *context`, one store of eight bytes.
+Result<UniqueFd> load_flip(int word) {
+  const std::array<bpf_insn, 6> code{{
+      instruction(BPF_LDX | BPF_DW | BPF_MEM, BPF_REG_2, BPF_REG_1, 0, 0),
+      instruction(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_3, BPF_PSEUDO_MAP_VALUE, 0, word),
+      instruction(0, 0, 0, 0, 0),  // second half: offset in the value
+      instruction(BPF_STX | BPF_DW | BPF_MEM, BPF_REG_3, BPF_REG_2, 0, 0),
+      instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0),
+      instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+  }};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.prog_flags = BPF_F_SLEEPABLE;  // the kernel takes no other syscall programs
+  UniqueFd flip(bpf_prog_load(BPF_PROG_TYPE_SYSCALL, "hd_flip", "GPL", code.data(), code.size(), &options));
+  if (!flip) return system_error("the kernel refused the program that changes the generation", errno);
+  return flip;
 }
 
 }  // namespace
@@ -98,9 +127,19 @@ Result<void> State::finish(const std::string& folder) {
   if (adopted_ && config.abi_version != 0 && config.abi_version != HD_ABI_VERSION) {
     return other_version("tables of version " + std::to_string(config.abi_version));
   }
-  Result<MapView> word = MapView::make(fd("hd_word"), sizeof(hd_word), true);
-  if (!word) return word.error();
-  word_ = std::move(*word);
+  return open_word();
+}
+
+Result<void> State::open_word() {
+  const int word = fd("hd_word");
+  const bool frozen = read_text("/proc/self/fdinfo/" + std::to_string(word)).find("frozen:\t1") != std::string::npos;
+  if (!frozen && bpf_map_freeze(word) != 0) return system_error("cannot freeze `hd_word`", errno);
+  Result<MapView> view = MapView::make(word, sizeof(hd_word), false);
+  if (!view) return view.error();
+  word_ = std::move(*view);
+  Result<UniqueFd> flip = load_flip(word);
+  if (!flip) return flip.error();
+  flip_ = std::move(*flip);
   return {};
 }
 
@@ -113,8 +152,14 @@ std::uint64_t State::generation() const {
   return std::atomic_ref(word_.as<hd_word>()->generation).load(std::memory_order_acquire);
 }
 
-void State::set_generation(std::uint64_t generation) {
-  std::atomic_ref(word_.as<hd_word>()->generation).store(generation, std::memory_order_seq_cst);
+Result<void> State::set_generation(std::uint64_t generation) {
+  bpf_test_run_opts options{};
+  options.sz = sizeof(options);
+  options.ctx_in = &generation;
+  options.ctx_size_in = sizeof(generation);
+  if (bpf_prog_test_run_opts(flip_.get(), &options) != 0)
+    return system_error("cannot change the generation", errno);
+  return {};
 }
 
 }  // namespace heddle::loader

@@ -37,19 +37,22 @@ class State {
   [[nodiscard]] bool adopted() const { return adopted_; }
 
   [[nodiscard]] std::uint64_t generation() const;
-  /// From here on this generation decides.
-  void set_generation(std::uint64_t generation);
+  /// From here on this generation decides. The word is frozen: only a program in the kernel writes it, so that
+  /// whoever maps it can do no more than look.
+  Result<void> set_generation(std::uint64_t generation);
 
  private:
   State() = default;
   static Result<State> make(const std::string& folder);
   Result<void> take_over(const std::string& folder);
   Result<void> finish(const std::string& folder);
+  Result<void> open_word();
 
   Object object_;
   std::map<std::string, UniqueFd, std::less<>> maps_;
   std::vector<Trampoline> trampolines_;
   MapView word_;
+  UniqueFd flip_;  // the program that writes the word
   bool adopted_ = false;
 };
 
