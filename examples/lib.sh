@@ -25,7 +25,6 @@ end() {
   local status=$?
   trap '' INT TERM HUP
   stop_all
-  if [ "$status" != 0 ] && [ -s "$work/heddled.log" ] && [ -n "${HEDDLE_DEMO_LOG:-}" ]; then cat "$work/heddled.log" >&2; fi
   rm -rf "$work"
   trap - EXIT
   exit "$status"
@@ -63,7 +62,10 @@ until_true() {
   local what=$1 end=$((SECONDS + patience))
   shift
   until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$end" ] || die "after $patience seconds still not: $what"
+    if [ "$SECONDS" -ge "$end" ] || { [ -n "$agent" ] && ! kill -0 "$agent" 2>/dev/null; }; then
+      tail -n 20 "$work"/*.log >&2 2>/dev/null || true
+      die "not so after $((SECONDS - end + patience)) seconds: $what"
+    fi
     sleep 0.1
   done
 }
@@ -72,11 +74,7 @@ start_heddled() {
   # A session of its own: Ctrl-C is for the demo, which then ends the agent in the right order.
   setsid "$bin/heddled" --bundle "$1" --cgroup-root "$cgroup_root" --control "$control" >"$work/heddled.log" 2>&1 &
   agent=$!
-  until_true "heddled is ready" agent_answers
-}
-agent_answers() {
-  kill -0 "$agent" 2>/dev/null || { cat "$work/heddled.log" >&2 && exit 1; }
-  "$bin/heddle" status --control "$control"
+  until_true "heddled is ready" "$bin/heddle" status --control "$control"
 }
 
 exec_as() {

@@ -16,7 +16,7 @@ case "$mode" in '' | --break) ;; *) echo "usage: demo.sh [--break]" >&2 && exit 
 # The policy that decides; --break replaces it by a copy with one rule flipped.
 start_demo() {
   local policy=$1
-  "$bin/heddle" build "$policy" "$here/env" -o "$work/bookinfo.bundle"
+  "$bin/heddle" build "$policy" "$here/env" -o "$work/bookinfo.bundle" >/dev/null
   make_cgroups "$here"/env/*.mesh
   start_heddled "$work/bookinfo.bundle"
   start_servers "$here/topology" "$here/servers"

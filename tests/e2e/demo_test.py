@@ -13,7 +13,7 @@ from machine import Snapshot
 
 SOURCE = pathlib.Path(os.environ["HEDDLE_SOURCE_DIR"])
 DEMO = SOURCE / "examples/bookinfo/demo.sh"
-ENVIRONMENT = dict(os.environ, HEDDLE_PEERS_DIR=str(SOURCE / "build/peers/bin"), HEDDLE_DEMO_LOG="1")
+ENVIRONMENT = dict(os.environ, HEDDLE_PEERS_DIR=str(SOURCE / "build/peers/bin"))
 
 
 def start(*arguments):
@@ -68,7 +68,7 @@ def test_killed():
       source {SOURCE}/examples/lib.sh
       begin
       make_cgroups "$here"/env/*.mesh
-      "$bin/heddle" build "$here/policy" "$here/env" -o "$work/bookinfo.bundle"
+      "$bin/heddle" build "$here/policy" "$here/env" -o "$work/bookinfo.bundle" >/dev/null
       start_heddled "$work/bookinfo.bundle"
       kill -9 "$agent"
       wait "$agent" || true
