@@ -1,0 +1,65 @@
+#include "tests/differential/agreement.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace heddle::differential {
+namespace {
+
+std::string unequal(const char* what, const std::string& expected, const std::string& compiled) {
+  if (expected == compiled) return "";
+  return std::string("  ") + what + ": evaluator `" + expected + "`, compiled `" + compiled + "`\n";
+}
+
+std::string service_name(const model::Policy& policy, const eval::Outcome& outcome) {
+  return outcome.service ? policy.services[*outcome.service].name : "";
+}
+
+/// As manifests call it: `reviews`, `reviews.v1`.
+std::string pool_text(const model::Policy& policy, const eval::Outcome& outcome) {
+  if (!outcome.pool) return "";
+  const model::Service& service = policy.services[outcome.pool->service];
+  return service.name + (outcome.pool->subset ? "." + service.subsets[*outcome.pool->subset].name : "");
+}
+
+std::string endpoint_mismatch(const eval::Outcome& expected, const Compiled& compiled) {
+  const bool forwards = expected.verdict == eval::Verdict::forward;
+  if (!forwards && !compiled.endpoint) return "";
+  if (forwards && compiled.endpoint && std::ranges::count(expected.endpoints, *compiled.endpoint) > 0)
+    return "";
+  const std::string chosen = compiled.endpoint ? compiled.endpoint->text() : "none";
+  return "  endpoint: compiled chose " + chosen + ", which is not one of the pool's\n";
+}
+
+}  // namespace
+
+std::string difference(const model::Policy& policy, const eval::Outcome& expected, const Compiled& compiled) {
+  return unequal("verdict", eval::verdict_name(expected.verdict), compiled.verdict) +
+         unequal("status", std::to_string(expected.status), std::to_string(compiled.status)) +
+         unequal("rule", expected.rule, compiled.rule) +
+         unequal("access rule", expected.access_rule, compiled.access_rule) +
+         unequal("service", service_name(policy, expected), compiled.service) +
+         unequal("pool", pool_text(policy, expected), compiled.pool) + endpoint_mismatch(expected, compiled);
+}
+
+std::string printable_head(const std::string& head) {
+  std::string text = "  ";
+  for (std::size_t at = 0; at < head.size(); ++at) {
+    const auto value = static_cast<unsigned char>(head[at]);
+    std::size_t run = 1;
+    while (at + run < head.size() && head[at + run] == head[at]) ++run;
+    std::array<char, 8> escape{};
+    std::snprintf(escape.data(), escape.size(), "\\x%02x", static_cast<unsigned>(value));
+    const std::string shown = value >= 0x20 && value < 0x7f ? std::string(1, head[at]) : escape.data();
+    text += shown;
+    if (run > 20) {
+      text += "{" + std::to_string(run) + " times}";
+      at += run - 1;
+    }
+    if (head[at] == '\n') text += "\n  ";
+  }
+  return text;
+}
+
+}  // namespace heddle::differential

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "compiler/model/policy.h"
+#include "compiler/source/source_manager.h"
+#include "tests/differential/cases.h"
+
+namespace heddle::differential {
+
+/// A policy from its text, by the front end that users have. The text was made to be right: a complaint is a
+/// failure of the generator and ends the test.
+struct Parsed {
+  source::SourceManager sources;
+  std::optional<model::Policy> policy;
+  std::string complaint;
+};
+Parsed parse(const std::string& text);
+
+/// What a comparison of many requests came to.
+struct Tally {
+  Table table;
+  std::size_t requests = 0;
+  std::size_t decided = 0;               // the others never end
+  std::size_t hit_a_rule = 0;            // ended by a rule that the policy writes, `otherwise` not among them
+  std::size_t refused = 0;               // by their form
+  std::vector<std::string> differences;  // text of the first few
+  std::size_t difference_count = 0;
+
+  void add(const Tally& other);
+};
+
+/// Whether a rule is one that a request has to meet; `…/default`, `…/otherwise` and the mesh's own are not.
+bool is_written_rule(const std::string& id);
+
+/// Decides `requests` requests by both sides.
+void compare(const std::string& text, const Parsed& parsed, std::size_t requests, Random& random,
+             Tally& tally);
+
+/// The same without the compiled side: what the table would be.
+void rehearse(const Parsed& parsed, std::size_t requests, Random& random, Tally& tally);
+
+}  // namespace heddle::differential

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/eval/request.h"
+#include "compiler/model/policy.h"
+#include "tests/differential/random.h"
+
+namespace heddle::differential {
+
+/// How a request was aimed at one test of one rule.
+enum class Shape { hit, miss, negated, truncated, over_long };
+inline constexpr std::array<const char*, 5> shape_names = {"hit", "miss", "negated", "truncated",
+                                                           "over-long"};
+
+/// `path under`, `header is`, …
+std::string operator_name(const model::Test& test);
+
+/// One request of the comparison.
+struct Case {
+  eval::Request request;
+  std::optional<model::WorkloadId> caller;
+  const model::Condition* aim = nullptr;  // one test of one rule
+  const model::Service* service = nullptr;
+  Shape shape = Shape::hit;
+  bool damaged = false;
+};
+
+/// Whether the bytes became what the shape says: a well-formed request on which the test is true for a hit,
+/// and false for a miss and a truncated value.
+bool keeps_aim(const model::Policy& policy, const Case& made);
+
+/// Makes requests for the http services of a policy.
+class CaseMaker {
+ public:
+  CaseMaker(const model::Policy& policy, Random& random);
+
+  Case make();
+
+ private:
+  struct Leaf {
+    const model::Condition* condition = nullptr;
+    bool negated = false;
+  };
+  /// A rule with something to aim at.
+  struct Rule {
+    const model::Service* service = nullptr;
+    const model::Condition* when = nullptr;
+    const model::Callers* from = nullptr;  // access rules
+    std::vector<Leaf> leaves;
+  };
+  void add_rule(const model::Service& service, const model::Condition& when, const model::Callers* from);
+  static void collect(const model::Condition& condition, bool negated, std::vector<Leaf>& leaves);
+
+  const model::Policy& policy_;
+  Random& random_;
+  std::vector<Rule> rules_;
+};
+
+/// Cases per operator and shape.
+class Table {
+ public:
+  void count(const std::string& name, Shape shape) { ++cells_[name][static_cast<std::size_t>(shape)]; }
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::size_t smallest() const;
+  [[nodiscard]] std::size_t rows() const { return cells_.size(); }
+  void add(const Table& other);
+
+ private:
+  std::map<std::string, std::array<std::size_t, shape_names.size()>> cells_;
+};
+
+}  // namespace heddle::differential

@@ -1,0 +1,123 @@
+#include "tests/differential/compiled.h"
+
+#include <algorithm>
+#include <array>
+
+#include "compiler/emit/generate.h"
+#include "compiler/emit/images.h"
+#include "compiler/emit/manifest.h"
+#include "compiler/plan/plan.h"
+#include "runtime/bundle/bundle.h"
+#include "runtime/handler/http/rewrite.h"
+
+namespace heddle::differential {
+namespace {
+
+Error broken(const std::string& what) {
+  return {ErrorKind::invalid, what, ""};
+}
+
+bundle::MapImage as_bundled(emit::Image&& image) {
+  return {std::move(image.name), image.key_size,        image.value_size,       image.max_entries,
+          image.count,           std::move(image.keys), std::move(image.values)};
+}
+
+Result<bundle::Opened> build(const model::Policy& policy, const source::SourceManager& sources) {
+  const plan::PlanResult planned = plan::make_plan(policy);
+  if (!planned.errors.empty()) return broken("no plan: " + planned.errors.front().what);
+  const emit::Generated object = emit::generate(planned.plan, emit::Product::object);
+  if (!object.ok) return broken("no code: " + object.error);
+  std::vector<emit::Image> images = emit::make_images(planned.plan.tables);
+  bundle::Bundle bundle;
+  const auto* bytes = reinterpret_cast<const std::byte*>(object.bytes.data());
+  bundle.object.assign(bytes, bytes + object.bytes.size());
+  bundle.manifest = emit::make_manifest(policy, planned.plan, images, sources, "test");
+  for (emit::Image& image : images) bundle.maps.push_back(as_bundled(std::move(image)));
+  return bundle::open(bundle::serialize(bundle));
+}
+
+loader::SocketAddress as_loaded(const model::SocketAddress& address) {
+  return {address.ip.bytes, address.port};
+}
+
+/// The head as the handler gives it to the kernel; none: it goes on waiting for the head's end.
+struct Head {
+  std::string bytes;
+  hd_form form = HD_FORM_OK;
+};
+
+std::optional<Head> receive(const std::string& raw) {
+  http::HeadEnd end;
+  const std::string_view window = std::string_view(raw).substr(0, HD_HEAD_MAX);
+  const auto length = end.find(window);
+  if (!length) {
+    if (raw.size() <= HD_HEAD_MAX) return std::nullopt;
+    return Head{std::string(window), HD_FORM_HEAD_TOO_LARGE};
+  }
+  Head head{raw.substr(0, *length), HD_FORM_OK};
+  const http::Request request = http::parse_request(head.bytes);
+  head.form = request.form;
+  head.bytes.erase(0, http::make_origin_form(head.bytes.data(), request));
+  return head;
+}
+
+const char* verdict_text(unsigned verdict) {
+  static constexpr std::array<const char*, 8> names = {"none",   "forward",   "respond", "deny",
+                                                       "refuse", "unhealthy", "outside", "handler"};
+  return verdict < names.size() ? names[verdict] : "unknown";
+}
+
+std::string name_at(const auto& list, std::uint32_t index) {
+  return index < list.size() ? list[index].name : "";
+}
+
+}  // namespace
+
+Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
+                                            const source::SourceManager& sources) {
+  const auto opened = build(policy, sources);
+  if (!opened) return opened.error();
+  auto session = loader::DecideSession::make(*opened);
+  if (!session) return session.error();
+  return CompiledPolicy(std::move(*session));
+}
+
+Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::vector<Case>& cases) {
+  std::vector<std::optional<Head>> heads;
+  for (const Case& made : cases) heads.push_back(receive(made.request.head));
+  std::vector<loader::DecideInput> inputs;
+  for (std::size_t at = 0; at < cases.size(); ++at) {
+    if (!heads[at]) continue;
+    const eval::Request& request = cases[at].request;
+    inputs.push_back({cases[at].caller, as_loaded(request.source), as_loaded(request.destination),
+                      heads[at]->form, heads[at]->bytes, request.draw});
+  }
+  const auto decisions = session_.decide(inputs);
+  if (!decisions) return decisions.error();
+  std::vector<std::optional<Compiled>> answers(cases.size());
+  auto next = decisions->begin();
+  for (std::size_t at = 0; at < cases.size(); ++at) {
+    if (heads[at]) answers[at] = in_words(*next++);
+  }
+  return answers;
+}
+
+Compiled CompiledPolicy::in_words(const hd_decision& decision) const {
+  const bundle::Manifest& manifest = session_.manifest();
+  Compiled words;
+  words.verdict = verdict_text(decision.verdict);
+  words.status = decision.status;
+  words.rule = session_.rule_id(decision.rule);
+  words.access_rule = decision.access == HD_NONE ? "" : session_.rule_id(decision.access);
+  words.service = name_at(manifest.services, decision.service);
+  words.pool = name_at(manifest.pools, decision.pool);
+  if (decision.verdict == HD_VERDICT_FORWARD) {
+    model::SocketAddress address;
+    std::copy(std::begin(decision.address), std::end(decision.address), address.ip.bytes.begin());
+    address.port = decision.port;
+    words.endpoint = address;
+  }
+  return words;
+}
+
+}  // namespace heddle::differential

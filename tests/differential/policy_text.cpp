@@ -1,0 +1,276 @@
+#include "tests/differential/policy_text.h"
+
+#include <array>
+#include <cstdio>
+#include <vector>
+
+#include "tests/differential/vocabulary.h"
+
+namespace heddle::differential {
+namespace {
+
+// `we`, `web`, `web2` end within each other on purpose.
+constexpr char preamble[] = R"(mesh m {
+  trust_domain "t.example"
+}
+identity web    = spiffe "ns/a/web"
+identity we     = spiffe "ns/a/we"
+identity web2   = spiffe "spiffe://t.example/ns/a/web2"
+identity batch1 = spiffe "ns/a/batch-1"
+identity deep   = spiffe "ns/a/batch-1/deep"
+identity batch  = spiffe "ns/a/batch-*"
+identity both   = web or batch
+workload web    { cgroup "t/web"    identity web }
+workload we     { cgroup "t/we"     identity we }
+workload web2   { cgroup "t/web2"   identity web2 }
+workload batch1 { cgroup "t/batch1" identity batch1 }
+workload deep   { cgroup "t/deep"   identity deep }
+)";
+const std::vector<std::string> identities = {"web", "we", "web2", "batch1", "deep", "batch", "both"};
+
+std::string quoted(const std::string& bytes) {
+  std::string text = "\"";
+  for (const char byte : bytes) {
+    std::array<char, 8> escape{};
+    if (byte == '"' || byte == '\\') {
+      text += '\\';
+      text += byte;
+    } else if (static_cast<unsigned char>(byte) >= 0x80) {
+      std::snprintf(escape.data(), escape.size(), "\\x%02X",
+                    static_cast<unsigned>(static_cast<unsigned char>(byte)));
+      text += escape.data();
+    } else {
+      text += byte;
+    }
+  }
+  return text + "\"";
+}
+
+std::string random_path(Random& random) {
+  if (random.chance(4)) return "/";
+  std::string path;
+  const std::size_t count = random.between(1, random.chance(20) ? 5 : 2);
+  for (std::size_t segment = 0; segment < count; ++segment) path += "/" + random.pick(segments);
+  return path;
+}
+
+std::string callers(Random& random) {
+  if (random.chance(8)) return "authenticated";
+  if (random.chance(8)) return "unauthenticated";
+  const std::string first = random.pick(identities);
+  const std::string second = random.pick(identities);
+  return first == second || random.chance(60) ? first : first + ", " + second;
+}
+
+/// What follows `from` in a condition: several stand in a list.
+std::string from_test(Random& random) {
+  const std::string who = callers(random);
+  return who.find(',') == std::string::npos ? "from " + who : "from in [" + who + "]";
+}
+
+std::string method_test(Random& random) {
+  const std::string first = random.pick(methods);
+  const std::string second = random.pick(methods);
+  if (first == second || random.chance(50)) return "method is " + first;
+  return std::string("method ") + (random.chance(20) ? "not " : "") + "in [" + first + ", " + second + "]";
+}
+
+std::string header_test(Random& random) {
+  const std::string header = "header " + quoted(random.pick(header_names));
+  const std::size_t kind = random.below(10);
+  if (kind < 2) return header + " present";
+  if (kind < 4) return header + " absent";
+  return header + " is " + quoted(random.pick(header_values));
+}
+
+std::string path_test(Random& random) {
+  const std::size_t kind = random.below(3);
+  const std::string path = random_path(random);
+  if (kind == 0) return "path is " + quoted(path + (random.chance(10) && path != "/" ? "/" : ""));
+  if (kind == 1) return "path under " + quoted(path);
+  return "path starts " + quoted(random.chance(30) && path.size() > 2 && path.find('%') == std::string::npos
+                                     ? path.substr(0, path.size() - 1)
+                                     : path);
+}
+
+std::string random_test(Random& random) {
+  const std::size_t kind = random.below(100);
+  if (kind < 42) return path_test(random);
+  if (kind < 70) return header_test(random);
+  if (kind < 80) return method_test(random);
+  if (kind < 90) return "host is " + quoted(random.pick(hosts));
+  return from_test(random);
+}
+
+std::string condition(Random& random, int depth);
+
+std::string negation(Random& random, int depth) {
+  if (depth > 0 && random.chance(30)) return "not (" + condition(random, depth - 1) + ")";
+  return "not " + random_test(random);
+}
+
+/// One operand: parentheses around what has operators of its own.
+std::string operand(Random& random, int depth) {
+  if (random.chance(25)) return negation(random, depth);
+  if (depth > 0 && random.chance(35)) return "(" + condition(random, depth - 1) + ")";
+  return random_test(random);
+}
+
+std::string condition(Random& random, int depth) {
+  const std::size_t count = random.chance(45) ? 1 : random.between(2, 3);
+  const char* join = random.chance(55) ? " and " : " or ";
+  std::string text = operand(random, depth);
+  for (std::size_t more = 1; more < count; ++more) text += join + operand(random, depth);
+  return text;
+}
+
+/// Weights in hundredths of a percent that add up to 100%.
+std::string split(Random& random, const std::vector<std::string>& pools) {
+  const std::size_t parts = random.between(2, 4);
+  std::size_t rest = 10000;
+  std::string text = "split { ";
+  for (std::size_t part = 0; part < parts; ++part) {
+    const std::size_t weight = part + 1 == parts ? rest : random.between(1, rest - (parts - part - 1));
+    rest -= weight;
+    std::array<char, 16> percent{};
+    std::snprintf(percent.data(), percent.size(), "%zu.%02zu%% ", weight / 100, weight % 100);
+    text += (part == 0 ? "" : ", ") + std::string(percent.data()) + random.pick(pools);
+  }
+  return text + " }";
+}
+
+/// A service with everything of its own, written in one place.
+class ServiceText {
+ public:
+  ServiceText(Random& random, std::size_t number)
+      : random_(random), number_(number), name_("s" + std::to_string(number)), pools_{name_} {}
+
+  std::string text() {
+    std::string text = service() + endpoints();
+    if (!random_.chance(6)) text += access();
+    if (number_ == 0 || !random_.chance(6)) text += route();  // there is always a rule to aim at
+    return text;
+  }
+
+ private:
+  std::string address(const char* v4, const char* v6, std::size_t last, const char* port) {
+    if (random_.chance(25)) return std::string("[") + v6 + std::to_string(last) + "]:" + port;
+    return std::string(v4) + std::to_string(last) + ":" + port;
+  }
+
+  std::string service() {
+    std::string text =
+        "service " + name_ + " {\n  address " + address("10.96.0.", "fd00::", number_ + 1, "80");
+    if (random_.chance(30)) text += ", " + address("10.96.1.", "fd01::", number_ + 1, "8080");
+    text += "\n  protocol http\n  transport plaintext\n";
+    for (std::size_t version = 1; version <= 3; ++version) {
+      const std::string subset = "v" + std::to_string(version);
+      text += "  subset " + subset + " where version is \"" + subset + "\"\n";
+      pools_.push_back(subset);
+    }
+    return text + (random_.chance(50) ? "  balance round_robin\n}\n" : "  balance random\n}\n");
+  }
+
+  std::string endpoints() {
+    std::string text = "endpoints " + name_ + " {\n";
+    const std::size_t count = random_.between(1, 5);
+    for (std::size_t endpoint = 1; endpoint <= count; ++endpoint) {
+      const std::string net = std::to_string(number_);
+      text += "  endpoint " +
+              address(("10.1." + net + ".").c_str(), ("fd02::" + net + ":").c_str(), endpoint, "9000");
+      text += " { version \"v" + std::to_string(random_.between(1, 3)) + "\" }\n";
+    }
+    return text + "}\n";
+  }
+
+  std::string access() {
+    std::string text = "access " + name_ + " {\n";
+    const std::size_t count = random_.between(0, 3);
+    for (std::size_t rule = 0; rule < count; ++rule) {
+      text += random_.chance(30) ? "  deny from " : "  allow from ";
+      text += random_.chance(40) ? "any" : callers(random_);
+      text += " when " + condition(random_, 1) + "\n";
+    }
+    if (random_.chance(85)) text += "  allow from any\n";
+    if (text.ends_with("{\n")) text += "  allow from authenticated\n";
+    return text + "}\n";
+  }
+
+  std::string target() {
+    const std::size_t kind = random_.below(10);
+    if (kind < 2) return split(random_, pools_);
+    if (kind < 4) return "respond " + std::to_string(random_.between(400, 599)) + " \"r\"";
+    return random_.pick(pools_);
+  }
+
+  std::string route() {
+    std::string text = "route " + name_ + " {\n";
+    const std::size_t count = random_.between(1, random_.chance(10) ? 25 : 7);
+    for (std::size_t rule = 0; rule < count; ++rule) {
+      text += "  when " + condition(random_, 2) + " -> " + target() + "\n";
+    }
+    return text + "  otherwise -> " + target() + "\n}\n";
+  }
+
+  Random& random_;
+  std::size_t number_;
+  std::string name_;
+  std::vector<std::string> pools_;
+};
+
+}  // namespace
+
+std::string random_policy(Random& random) {
+  std::string text = preamble;
+  const std::size_t services = random.between(1, 3);
+  for (std::size_t number = 0; number < services; ++number) text += ServiceText(random, number).text();
+  return text;
+}
+
+std::string many_routes(std::size_t count) {
+  std::string text = preamble;
+  text += R"(service s0 {
+  address 10.96.0.1:80
+  protocol http
+  transport plaintext
+  subset v1 where version is "v1"
+  subset v2 where version is "v2"
+  balance round_robin
+  endpoint 10.1.0.1:9000 { version "v1" }
+  endpoint 10.1.0.2:9000 { version "v2" }
+}
+access s0 { allow from any }
+route s0 {
+)";
+  // The number of the route is in its literal, so no two are equal. Every third one overlaps the one before:
+  // the same literal under a wider or narrower test.
+  for (std::size_t route = 0; route < count; ++route) {
+    const bool overlaps = route % 3 == 2;
+    const std::string n = std::to_string(overlaps ? route - 1 : route);
+    const std::vector<std::string> shapes = {
+        "path is \"/r/" + n + "\"",
+        "path under \"/r/" + n + "\" and method is GET",
+        "path starts \"/r/" + n + "\"",
+        "header \"end-user\" is \"u" + n + "\"",
+        "(header \"end-user\" is \"u" + n + "\" or path under \"/u/" + n + "\") and not method is POST",
+        "host is \"h" + n + ".example\"",
+        "host is \"h" + n + ".example\" and not path under \"/private\"",
+        "path under \"/r/" + n + "\" and header \"x-tenant\" present and not header \"x-a\" present",
+        "method in [PUT, DELETE] and (path is \"/r/" + n + "\" or path is \"/s/" + n + "\")",
+        "header \"x-tenant\" is \"t" + n + "\" and from web",
+        "not (header \"x-a\" absent or path starts \"/u\") and host is \"h" + n + ".example\"",
+    };
+    const std::size_t own = route % shapes.size();
+    const std::size_t other = (route * 5 + 3) % shapes.size();
+    const bool repeats = other == (route - 1) % shapes.size();
+    const std::string shape = shapes[!overlaps ? own : repeats ? (other + 1) % shapes.size() : other];
+    text += "  when " + shape + " -> " +
+            (route % 7 == 0   ? "split { 90% v1, 10% v2 }"
+             : route % 2 == 0 ? "v1"
+                              : "v2") +
+            "\n";
+  }
+  return text + "  otherwise -> v1\n}\n";
+}
+
+}  // namespace heddle::differential

@@ -1,0 +1,196 @@
+#include "tests/differential/wire.h"
+
+#include <array>
+
+#include "tests/differential/vocabulary.h"
+
+namespace heddle::differential {
+namespace {
+
+using Damage = void (*)(std::string&, Random&);
+
+char upper(char byte) {
+  return 'a' <= byte && byte <= 'z' ? static_cast<char>(byte - 0x20) : byte;
+}
+
+std::string random_case(std::string text, Random& random) {
+  if (random.chance(50)) return text;
+  for (char& byte : text) {
+    if (random.chance(40)) byte = upper(byte);
+  }
+  return text;
+}
+
+std::string blanks(Random& random) {
+  static const std::vector<std::string> choices = {" ", " ", " ", "", "\t", "   ", " \t "};
+  return random.pick(choices);
+}
+
+std::string line(const std::string& name, const std::string& value, Random& random) {
+  return random_case(name, random) + ":" + blanks(random) + value +
+         (random.chance(10) ? blanks(random) : "") + "\r\n";
+}
+
+std::string host_value(const Draft& draft, Random& random) {
+  std::string host = random_case(draft.host, random);
+  if (random.chance(20)) host += ":" + std::to_string(random.between(1, 65535));
+  return host;
+}
+
+std::string extra_lines(Random& random) {
+  static const std::vector<std::string> lines = {"User-Agent: curl/8",       "Accept-Encoding: gzip, br",
+                                                 "Cookie: a=b; c=d",         "x-other: 1\r\nx-other: 2",
+                                                 "Connection: keep-alive",   "Connection: close, x-unknown",
+                                                 "Content-Length: 5",        "Transfer-Encoding: chunked",
+                                                 "Content-Type: text/plain", "x-long: "};
+  std::string text;
+  for (std::size_t count = random.chance(60) ? 0 : random.between(1, 3); count > 0; --count) {
+    const std::string& chosen = random.pick(lines);
+    text += chosen + (chosen.starts_with("x-long") ? std::string(random.between(1, 2000), 'y') : "") + "\r\n";
+  }
+  return text;
+}
+
+std::string query(Random& random) {
+  static const std::vector<std::string> queries = {"?",     "?a=1", "?a=/b//c", "?x=%20&y=%C3",
+                                                   "?;\\?", "?%2F", "?[0]={}"};
+  return random.chance(15) ? random.pick(queries) : "";
+}
+
+void insert(std::string& head, std::size_t at, const std::string& text) {
+  head.insert(std::min(at, head.size()), text);
+}
+
+/// Behind the request line.
+void add_line(std::string& head, const std::string& text) {
+  const std::size_t end = head.find("\r\n");
+  if (end != std::string::npos) insert(head, end + 2, text + "\r\n");
+}
+
+std::size_t target_begin(const std::string& head) {
+  const std::size_t space = head.find(' ');
+  return space == std::string::npos ? 0 : space + 1;
+}
+
+void in_target(std::string& head, Random& random) {
+  static const std::vector<std::string> texts = {
+      "//", "/../", "/./", "/..", "%2F",  "%2f", "%5c", "%00",  "%41", "%7E",  "%",   "%1",   "%zz", "\\",
+      ";",  "#x",   "/.",  "%2e", "\x80", "\t",  " ",   "\x7f", "%C3", "/...", "\"<", "%3B/", "/.?"};
+  const std::size_t begin = target_begin(head);
+  const std::size_t end = head.find(' ', begin);
+  const std::size_t at = end == std::string::npos ? begin : random.between(begin, end);
+  insert(head, at, random.pick(texts));
+}
+
+void in_lines(std::string& head, Random& random) {
+  static const std::vector<std::string> lines = {"Host: other",
+                                                 "host : a",
+                                                 " folded",
+                                                 "\tfolded",
+                                                 "no-colon",
+                                                 ": empty",
+                                                 "x y: 1",
+                                                 "x:\x01",
+                                                 "bare: a\nb: c",
+                                                 "cr: a\rb",
+                                                 "Content-Length: 1\r\nContent-Length: 1",
+                                                 "Content-Length: 1\r\nTransfer-Encoding: chunked",
+                                                 "Transfer-Encoding: gzip",
+                                                 "Content-Length: +1",
+                                                 "Content-Length: 1, 1",
+                                                 "x: \xff\x80",
+                                                 "Connection: host",
+                                                 "Connection: content-length",
+                                                 "x\x80: 1",
+                                                 "x: \x7f"};
+  add_line(head, random.pick(lines));
+}
+
+void repeat_header(std::string& head, Random& random) {
+  add_line(head, random.pick(header_names) + ": " + random.pick(header_values));
+}
+
+void name_in_connection(std::string& head, Random& random) {
+  add_line(head, "Connection: close ," + random_case(random.pick(header_names), random));
+}
+
+void flip_byte(std::string& head, Random& random) {
+  head[random.below(head.size())] = static_cast<char>(random.below(256));
+}
+
+void drop_byte(std::string& head, Random& random) {
+  head.erase(random.below(head.size()), 1);
+}
+
+void add_byte(std::string& head, Random& random) {
+  insert(head, random.below(head.size()), std::string(1, static_cast<char>(random.below(256))));
+}
+
+void absolute_form(std::string& head, Random& random) {
+  static const std::vector<std::string> prefixes = {"http://other.example",
+                                                    "HTTP://shop.example",
+                                                    "http://u@a",
+                                                    "http://a.",
+                                                    "https://a",
+                                                    "http://[::1]:80",
+                                                    "http://",
+                                                    "*"};
+  insert(head, target_begin(head), random.pick(prefixes));
+}
+
+void first_line(std::string& head, Random& random) {
+  static const std::vector<std::string> starts = {"CONNECT a:1 HTTP/1.1\r\n",
+                                                  "OPTIONS * HTTP/1.1\r\n",
+                                                  "get / HTTP/1.1\r\n",
+                                                  "GET / HTTP/1.2\r\n",
+                                                  "GET /\r\n",
+                                                  "GET  / HTTP/1.1\r\n",
+                                                  "\r\n",
+                                                  "GET / HTTP/1.1\n",
+                                                  "GET / HTTP/2.0\r\n"};
+  const std::size_t end = head.find('\n');
+  head = random.pick(starts) + (end == std::string::npos ? "" : head.substr(end + 1));
+}
+
+/// Around the limits of 16 KiB and 64 KiB.
+void oversize(std::string& head, Random& random) {
+  if (random.chance(50)) {
+    const std::size_t begin = target_begin(head);
+    const std::size_t length = head.find(' ', begin) - begin;
+    if (length < 16384) insert(head, begin + length, std::string(16384 - length + random.below(3) - 1, 'z'));
+    return;
+  }
+  if (head.size() < 65000)
+    add_line(head, "x: " + std::string(65536 - head.size() - 5 + random.below(3) - 1, 'z'));
+}
+
+}  // namespace
+
+std::string wire_text(const Draft& draft, Random& random) {
+  const bool old = random.chance(4);
+  const std::string host = host_value(draft, random);
+  const std::string origin = random.chance(3) ? (random.chance(50) ? "http://" : "HTTP://") + host : "";
+  std::string text =
+      draft.method + " " + origin + draft.path + query(random) + (old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  const bool host_first = random.chance(70);
+  const std::string host_line = old && random.chance(30) ? "" : line("host", host, random);
+  if (host_first) text += host_line;
+  text += extra_lines(random);
+  for (const auto& [name, value] : draft.headers) text += line(name, value, random);
+  if (!host_first) text += host_line;
+  return text + "\r\n";
+}
+
+std::string damage(std::string head, Random& random) {
+  static const std::vector<Damage> kinds = {in_target,     in_target,     in_lines,           in_lines,
+                                            repeat_header, repeat_header, name_in_connection, flip_byte,
+                                            drop_byte,     add_byte,      absolute_form,      first_line};
+  if (random.chance(3)) {
+    oversize(head, random);
+  } else {
+    random.pick(kinds)(head, random);
+  }
+  return head;
+}
+
+}  // namespace heddle::differential
