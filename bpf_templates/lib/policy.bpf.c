@@ -101,13 +101,16 @@ static __always_inline int hd_refuses_form(struct hd_work* work, hd_u32 scan) {
     return 1;
   }
   hd_scan_head(work, scan);
-  if (work->scan_status == HD_SCAN_TO_HANDLER) {
+  if (work->scan_status == HD_SCAN_TO_HANDLER && !form) {
     hd_end(work, HD_VERDICT_HANDLER, 0, HD_RULE_MALFORMED);
     return 1;
   }
-  if (work->scan_status || form) {
-    hd_u32 rule = work->scan_status ? work->scan_rule : HD_RULE_MALFORMED;
-    hd_end(work, HD_VERDICT_REFUSE, (hd_u16)(work->scan_status ? work->scan_status : form), rule);
+  if (work->scan_status && work->scan_status != HD_SCAN_TO_HANDLER) {
+    hd_end(work, HD_VERDICT_REFUSE, (hd_u16)work->scan_status, work->scan_rule);
+    return 1;
+  }
+  if (form) {
+    hd_end(work, HD_VERDICT_REFUSE, (hd_u16)form, HD_RULE_MALFORMED);
     return 1;
   }
   hd_match_fields(work);

@@ -183,11 +183,9 @@ void Connection::end_of_input() {
 void Connection::submit(const http::Request& request) {
   request_ = request;
   bytes_in_ = request.length;
-  if (request.form == HD_FORM_OK) {
-    const std::uint32_t cut = http::make_origin_form(in_.data(), request);
-    in_.consume(cut);
-    request_.length -= cut;
-  }
+  const std::uint32_t cut = http::make_origin_form(in_.data(), request);
+  in_.consume(cut);
+  request_.length -= cut;
   started_ns_ = engine_.now_ns();
   submitted_ = true;
   set_phase(Phase::deciding);

@@ -110,6 +110,13 @@ Request refused(hd_form form, std::size_t length) {
   return request;
 }
 
+/// What was found of absolute-form stays: the kernel still has to see the path that comes before what is wrong.
+Request malformed(Request request, std::size_t length) {
+  request.form = HD_FORM_MALFORMED;
+  request.length = static_cast<std::uint32_t>(length);
+  return request;
+}
+
 /// The bytes between the first SP of the first line and the next one or the line's end: for 414 alone, whatever the
 /// line's form.
 std::size_t apparent_target_length(std::string_view head) {
@@ -167,13 +174,13 @@ Request parse_request(std::string_view head) {
   Request request;
   Target target;
   const std::optional<std::size_t> first_field = parse_request_line(head, request, target);
-  if (!first_field) return refused(HD_FORM_MALFORMED, head.size());
+  if (!first_field) return malformed(request, head.size());
   Fields fields;
   FieldCursor cursor(head, *first_field);
   while (const std::optional<Field> field = cursor.next()) {
     notes[static_cast<std::size_t>(field->kind)](fields, field->value);
   }
-  if (!cursor.well_formed() || !agree(fields, request, target)) return refused(HD_FORM_MALFORMED, head.size());
+  if (!cursor.well_formed() || !agree(fields, request, target)) return malformed(request, head.size());
   request.length = static_cast<std::uint32_t>(head.size());
   request.keep_alive = !fields.close && (!request.http10 || fields.keep_alive);
   request.hop_by_hop = fields.hop_by_hop;

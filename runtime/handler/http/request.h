@@ -26,7 +26,7 @@ struct Request {
 };
 
 /// Of a complete head, empty line included, at most HD_HEAD_MAX bytes. A violation of the form is said in `form`;
-/// then nothing but `length` means anything.
+/// then nothing but `length` and the prefix means anything.
 [[nodiscard]] Request parse_request(std::string_view head);
 
 /// More elements of Connection are refused: what they name has to be remembered while the head is rewritten.
