@@ -188,6 +188,7 @@ IPV6_RANGE:  Ipv6 '/' Digits;
 BAD_NUMBER: Digits NumberRest* ('%' | (':' | '/') NumberRest*)?;
 
 STRING:              '"' StringPart* '"';
+SINGLE_QUOTED:       '\'' ~['\r\n]* '\'';
 UNTERMINATED_STRING: '"' StringPart* '\\'?;
 
 // Always a regular expression; a slash in it is written \/.

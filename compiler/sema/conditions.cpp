@@ -143,7 +143,8 @@ class TestChecker {
       case Attribute::method:
         if (!is_method(operand.value)) {
           fail(scope_.analysis.report(kinds::bad_method(operand.span, operand.value)))
-              .with_help("a method has upper-case letters and `-`");
+              .with_help(is_method(to_upper(operand.value)) ? "write `" + to_upper(operand.value) + "`"
+                                                            : "a method has upper-case letters and `-`");
         }
         return;
       case Attribute::from:

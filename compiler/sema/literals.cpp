@@ -217,4 +217,11 @@ std::string to_lower(std::string text) {
   return text;
 }
 
+std::string to_upper(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
 }  // namespace heddle::sema

@@ -35,5 +35,6 @@ const char* why_reserved(const std::string& lower_case_name);
 bool is_method(const std::string& text);
 
 std::string to_lower(std::string text);
+std::string to_upper(std::string text);
 
 }  // namespace heddle::sema

@@ -1,5 +1,7 @@
 #include "compiler/syntax/builder.h"
 
+#include <sstream>
+
 #include "compiler/syntax/lex.h"
 
 namespace heddle::syntax {
@@ -51,6 +53,13 @@ ast::Choice Builder::choice(const antlr4::ParserRuleContext* context) const {
 ast::Address Builder::address(Parser::SocketAddressContext* context) const {
   const source::Span place = span(context);
   return {text(place), place};
+}
+
+void Builder::unsupported(source::Span place) {
+  std::istringstream words(text(place));
+  std::string what;
+  for (std::string word; words >> word;) what += (what.empty() ? "" : " ") + word;
+  unsupported(what, place);
 }
 
 bool is_whole(const antlr4::ParserRuleContext* context) { return context != nullptr && context->exception == nullptr; }

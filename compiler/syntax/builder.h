@@ -33,8 +33,8 @@ class Builder {
   [[nodiscard]] ast::Address address(Parser::SocketAddressContext* context) const;
 
   void unsupported(std::string what, source::Span span) { file_.unsupported.push_back({std::move(what), span}); }
-  /// Called as it is written.
-  void unsupported(source::Span span) { unsupported(text(span), span); }
+  /// Called as it is written, on one line.
+  void unsupported(source::Span span);
 
   diagnostics::Diagnostic& report(diagnostics::Diagnostic diagnostic) { return sink_.report(std::move(diagnostic)); }
 

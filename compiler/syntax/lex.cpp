@@ -117,6 +117,10 @@ void check_token(const antlr4::Token& token, std::string_view text, Span span, S
     case Lexer::BAD_NUMBER:
       report_bad_number(text, span, sink);
       break;
+    case Lexer::SINGLE_QUOTED:
+      sink.report(kinds::unexpected_character(place(span.file, span.begin, 1), "'"))
+          .with_help("strings stand in double quotes: `\"text\"`");
+      break;
     case Lexer::UNKNOWN:
       report_bad_character(text, span, sink);
       break;
@@ -152,7 +156,7 @@ Span span_of(const antlr4::Token& token, FileId file) {
 
 bool is_reported_by_lexer(size_t token_type) {
   return token_type == Lexer::UNTERMINATED_STRING || token_type == Lexer::UNTERMINATED_COMMENT ||
-         token_type == Lexer::BAD_NUMBER || token_type == Lexer::UNKNOWN;
+         token_type == Lexer::BAD_NUMBER || token_type == Lexer::SINGLE_QUOTED || token_type == Lexer::UNKNOWN;
 }
 
 std::optional<Lexed> lex(std::string_view text, FileId file, Sink& sink) {
@@ -170,7 +174,7 @@ std::optional<Lexed> lex(std::string_view text, FileId file, Sink& sink) {
     check_token(token, text.substr(span.begin, span.end - span.begin), span, sink);
     if (!nesting.pass(token.getType(), span, sink)) return std::nullopt;
     if (sink.error_count() - errors_before >= max_errors_per_file) {
-      sink.report(kinds::too_many_errors({file, span.begin, span.begin}, max_errors_per_file));
+      sink.report(kinds::too_many_errors({file, span.end, span.end}, max_errors_per_file));
       return std::nullopt;
     }
   } while (result.tokens.back()->getType() != antlr4::Token::EOF);

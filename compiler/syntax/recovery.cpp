@@ -188,7 +188,7 @@ void Recovery::reportError(antlr4::Parser* parser, const antlr4::RecognitionExce
 void Recovery::count_error() {
   recovering_ = true;
   if (places_.size() <= max_errors_per_file) return;
-  sink_.report(kinds::too_many_errors(places_.back(), max_errors_per_file));
+  sink_.report(kinds::too_many_errors({file_, places_.back().end, places_.back().end}, max_errors_per_file));
   throw antlr4::ParseCancellationException();
 }
 
@@ -208,7 +208,9 @@ void Recovery::report(antlr4::Parser* parser, const Token& found, const TokenSet
       for (const size_t token : own) rest.erase(token);
       rest.erase(Parser::DOT);
     }
-    if (block && !rest.empty()) wanted = describe_expected(rest) + ", ";
+    // Who misspelt the next statement does not want to hear how the last one could go on.
+    const bool misspelt = diagnostics::closest(found.getText(), words_of(own)).has_value();
+    if (block && !rest.empty() && !misspelt) wanted = describe_expected(rest) + ", ";
     wanted += phrase;
     if (block && own.contains(Parser::RBRACE)) wanted += " or `}`";
   }
