@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 /// How long a hook may need from reading the word to its jump: far less.
 constexpr milliseconds grace{100};
 constexpr milliseconds drain_within{3000};
+constexpr milliseconds event_batch{10};
 
 std::size_t worker_count(const Options& options) {
   const std::size_t wanted =
@@ -137,7 +138,17 @@ Result<void> Agent::watch_events() {
       loader::EventReader::make(node_.state(), [this](const hd_event& event) { on_event(event); });
   if (!reader) return reader.error();
   event_reader_.emplace(std::move(*reader));
-  return loop_.watch(event_reader_->fd(), [this] { event_reader_->read(); });
+  return loop_.watch(event_reader_->fd(), [this] { read_events(); });
+}
+
+/// Under load there is always an event: then they are taken in batches, not one for each waking.
+void Agent::read_events() {
+  event_reader_->read();
+  loop_.forget(event_reader_->fd());
+  loop_.after(event_batch, [this] {
+    event_reader_->read();
+    static_cast<void>(loop_.watch(event_reader_->fd(), [this] { read_events(); }));
+  });
 }
 
 void Agent::on_event(const hd_event& event) {

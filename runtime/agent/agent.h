@@ -53,6 +53,7 @@ class Agent {
   Result<void> watch_signals();
   void on_signal();
   Result<void> watch_events();
+  void read_events();
   void on_event(const hd_event& event);
 
   Json handle(const Json& request, std::span<const std::byte> payload);

@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "runtime/base/file.h"
+#include "runtime/loader/mounts.h"
 
 namespace heddle::loader {
 namespace {
@@ -103,6 +104,9 @@ Result<void> CgroupTree::start() {
   inotify_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   stop_.reset(::eventfd(0, EFD_CLOEXEC));
   if (!inotify_ || !stop_) return system_error("cannot watch the cgroup tree", errno);
+  if (const Result<std::string> mount = find_cgroup2(); mount && root_.size() > mount->size()) {
+    root_level_ = split(root_.substr(mount->size() + 1)).size();
+  }
   appear("");
   if (known_.empty()) return Error{ErrorKind::not_found, "cgroup root `" + root_ + "` is gone", ""};
   thread_ = std::thread([this] { run(); });
@@ -173,7 +177,15 @@ void CgroupTree::appear(const std::string& path) {
   const auto [known, fresh] = known_.insert_or_assign(path, Known{id, entry});
   if (fresh && entry.kind == HD_CGROUP_WORKLOAD && thread_.joinable())
     report_("cgroup `" + path + "` is a workload's");
+  if (entry.kind == HD_CGROUP_WORKLOAD) warn_if_too_deep(path, parts.size());
   if (leads_on) list_children(path);
+}
+
+/// The hooks look at the first levels of the tree only: what lies deeper is never found, and so refused.
+void CgroupTree::warn_if_too_deep(const std::string& path, std::size_t levels) const {
+  if (root_level_ + levels < HD_LEVELS_MAX) return;
+  report_("cgroup `" + path + "` stays without network: it lies more than " +
+          std::to_string(HD_LEVELS_MAX - 1) + " levels deep");
 }
 
 void CgroupTree::list_children(const std::string& path) {

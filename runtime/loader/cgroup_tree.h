@@ -79,8 +79,10 @@ class CgroupTree {
   void list_children(const std::string& path);
   void rescan();
   [[nodiscard]] std::string absolute(const std::string& path) const;
+  void warn_if_too_deep(const std::string& path, std::size_t levels) const;
 
   std::string root_;
+  std::size_t root_level_ = 0;  // of the whole tree
   CgroupPatterns patterns_;
   CgroupTable& table_;
   Report report_;

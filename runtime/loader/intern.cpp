@@ -47,16 +47,18 @@ Result<Interner> Interner::make(const State& state) {
     bundle::Digest digest{};
     std::memcpy(digest.data(), key.digest, digest.size());
     kind->second.slots[digest] = slot;
-    kind->second.previous.insert(digest);
+    kind->second.in_force.insert(digest);
     kind->second.next = std::max(kind->second.next, slot + 1);
   }
   return interner;
 }
 
 void Interner::begin() {
-  for (auto& [number, kind] : kinds_) {
-    if (!kind.current.empty()) kind.previous = std::exchange(kind.current, {});
-  }
+  for (auto& [number, kind] : kinds_) kind.current.clear();
+}
+
+void Interner::commit() {
+  for (auto& [number, kind] : kinds_) kind.in_force = kind.current;
 }
 
 Result<std::uint32_t> Interner::slot(hd_interned_kind number, const bundle::Digest& digest) {
@@ -75,7 +77,7 @@ Result<std::uint32_t> Interner::slot(hd_interned_kind number, const bundle::Dige
 Result<std::uint32_t> Interner::take(Kind& kind, std::uint32_t number) {
   if (kind.next < kind.capacity) return kind.next++;
   for (auto at = kind.slots.begin(); at != kind.slots.end(); ++at) {
-    if (kind.current.contains(at->first) || kind.previous.contains(at->first)) continue;
+    if (kind.current.contains(at->first) || kind.in_force.contains(at->first)) continue;
     const std::uint32_t slot = at->second;
     const hd_interned_key key = key_of(number, at->first);
     bpf_map_delete_elem(fd_, &key);

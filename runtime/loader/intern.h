@@ -19,9 +19,11 @@ class Interner {
  public:
   static Result<Interner> make(const State& state);
 
-  /// Begins a generation: slots of the one before stay taken, older ones may be given to others when all are
-  /// used.
+  /// Begins a generation. When all slots are used, those go to others that neither it nor the one in force
+  /// has.
   void begin();
+  /// The generation that was begun last is in force now.
+  void commit();
 
   /// The slot of the digest; a new one starts at zero.
   Result<std::uint32_t> slot(hd_interned_kind kind, const bundle::Digest& digest);
@@ -33,8 +35,8 @@ class Interner {
     std::uint32_t capacity = 0;
     std::uint32_t next = 0;  // every slot below was given to somebody
     std::map<bundle::Digest, std::uint32_t> slots;
-    std::set<bundle::Digest> current;  // of the generation being loaded
-    std::set<bundle::Digest> previous;
+    std::set<bundle::Digest> current;  // of the generation that was begun last
+    std::set<bundle::Digest> in_force;
   };
 
   Result<std::uint32_t> take(Kind& kind, std::uint32_t number);

@@ -178,6 +178,7 @@ Result<void> Node::activate(const Generation& generation) {
   }
   if (Result<void> flipped = state_.set_generation(generation.number()); !flipped) return flipped;
   last_number_ = generation.number();
+  interner_.commit();
   return {};
 }
 

@@ -132,7 +132,8 @@ Result<void> State::finish(const std::string& folder) {
 
 Result<void> State::open_word() {
   const int word = fd("hd_word");
-  const bool frozen = read_text("/proc/self/fdinfo/" + std::to_string(word)).find("frozen:\t1") != std::string::npos;
+  const bool frozen =
+      read_text("/proc/self/fdinfo/" + std::to_string(word)).find("frozen:\t1") != std::string::npos;
   if (!frozen && bpf_map_freeze(word) != 0) return system_error("cannot freeze `hd_word`", errno);
   Result<MapView> view = MapView::make(word, sizeof(hd_word), false);
   if (!view) return view.error();

@@ -37,8 +37,8 @@ class State {
   [[nodiscard]] bool adopted() const { return adopted_; }
 
   [[nodiscard]] std::uint64_t generation() const;
-  /// From here on this generation decides. The word is frozen: only a program in the kernel writes it, so that
-  /// whoever maps it can do no more than look.
+  /// From here on this generation decides. The word is frozen: only a program in the kernel writes it, so
+  /// that whoever maps it can do no more than look.
   Result<void> set_generation(std::uint64_t generation);
 
  private:

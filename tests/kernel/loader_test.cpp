@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "embedded/refused_policy.h"
 #include "runtime/loader/cgroup_tree.h"
 #include "runtime/loader/decide_session.h"
 #include "runtime/loader/node.h"
+#include "runtime/loader/requirements.h"
 #include "tests/kernel/scratch.h"
 #include "tests/kernel/tiny_bundle.h"
 
@@ -225,6 +227,36 @@ TEST_F(Loader, CountersFollowTheRuleThroughAReload) {
   EXPECT_EQ(*read_counter(governed.node().state(), second->counters()[test::tiny_route]), 0U);
   EXPECT_EQ(second->endpoint_slots(), governed.generation().endpoint_slots());
   ASSERT_TRUE(governed.node().detach().ok());
+}
+
+TEST_F(Loader, SaysWhatTheKernelLacks) {
+  bundle::Manifest manifest = tiny_bundle({1, 0}).manifest;
+  EXPECT_TRUE(check_requirements(manifest).ok());
+  manifest.requires_.kernel = "99.1";
+  const Result<void> old = check_requirements(manifest);
+  ASSERT_FALSE(old.ok());
+  EXPECT_EQ(old.error().kind, ErrorKind::unsupported);
+  EXPECT_NE(old.error().what.find("needs kernel 99.1, this is "), std::string::npos) << old.error().what;
+}
+
+TEST_F(Loader, ARefusalByTheVerifierNamesTheProgramAndItsReason) {
+  bundle::Opened opened = tiny_bundle({1, 0});
+  const auto refused = embedded::refused_policy();
+  opened.bundle.object.assign(refused.begin(), refused.end());
+  const Result<std::vector<ProgramFigures>> figures = verify(opened);
+  ASSERT_FALSE(figures.ok());
+  EXPECT_EQ(figures.error().kind, ErrorKind::verifier);
+  EXPECT_NE(figures.error().what.find("refused program `connect4`"), std::string::npos)
+      << figures.error().what;
+  EXPECT_NE(figures.error().what.find("infinite loop"), std::string::npos) << figures.error().what;
+}
+
+TEST_F(Loader, WhatIsNoObjectIsRefused) {
+  bundle::Opened opened = tiny_bundle({1, 0});
+  opened.bundle.object.resize(opened.bundle.object.size() / 2);
+  EXPECT_EQ(verify(opened).error().kind, ErrorKind::invalid);
+  opened.bundle.object.clear();
+  EXPECT_EQ(verify(opened).error().kind, ErrorKind::invalid);
 }
 
 TEST_F(Loader, VerifyTellsFigures) {

@@ -4,6 +4,7 @@
 
 #include <openssl/sha.h>
 
+#include <random>
 #include <string>
 
 #include "bpf_templates/include/heddle/abi.h"
@@ -140,6 +141,41 @@ TEST(Bundle, LiesUnderARightChecksumAreFound) {
     }
   }
   EXPECT_EQ(accepted, 0U);
+}
+
+/// Anything may follow a right checksum. What is taken must be what `serialize` writes.
+TEST(Bundle, RandomContentIsRefusedOrRight) {
+  const std::vector<std::byte> file = serialize(small_bundle());
+  std::mt19937 random(20231123);
+  std::size_t taken = 0;
+  for (int round = 0; round < 20000; ++round) {
+    std::vector<std::byte> changed(file.begin(), file.end() - 32);
+    for (unsigned count = 1 + random() % 4; count > 0; --count) {
+      const std::size_t at = random() % changed.size();
+      const auto place = changed.begin() + static_cast<std::ptrdiff_t>(at);
+      switch (random() % 4) {
+        case 0:
+          changed[at] = static_cast<std::byte>(random());
+          break;
+        case 1:
+          if (changed.size() > 1) changed.erase(place);
+          break;
+        case 2:
+          changed.insert(place, static_cast<std::byte>(random()));
+          break;
+        default:
+          changed.resize(at + 1);
+          break;
+      }
+    }
+    seal(changed);
+    const Result<Bundle> parsed = parse(changed);
+    if (!parsed) continue;
+    ++taken;
+    ASSERT_EQ(serialize(*parsed), changed) << "round " << round;
+    static_cast<void>(parse_manifest(parsed->manifest));
+  }
+  EXPECT_GT(taken, 100U) << "changes within texts and values are legal";
 }
 
 TEST(Bundle, TablesMustHaveTheShapeOfTheContract) {
