@@ -3,7 +3,7 @@
 
 die() { echo "demo: $*" >&2 && exit 1; }
 
-work= control= cgroup_root= agent= unexpected=0
+work='' control='' cgroup_root='' agent='' workloads='' unexpected=0
 server_pids=()
 
 # Own cgroup root and control socket: several demos, and a real heddled, can run side by side.
@@ -45,17 +45,26 @@ stop_all() {
   remove_cgroups
 }
 
+# Whoever is still in one of our cgroups was started by us. An emptied cgroup can be removed a moment later.
 remove_cgroups() {
-  [ -d "$cgroup_root" ] || return 0
-  find "$cgroup_root" -depth -mindepth 1 -type d -exec rmdir {} + 2>/dev/null || true
-  rmdir "$cgroup_root" 2>/dev/null || echo "demo: $cgroup_root could not be removed" >&2
+  local end=$((SECONDS + 10)) pids
+  while [ -d "$cgroup_root" ]; do
+    pids=$(find "$cgroup_root" -name cgroup.procs -exec cat {} + 2>/dev/null || true)
+    # shellcheck disable=SC2086
+    if [ -n "$pids" ]; then kill -KILL $pids 2>/dev/null || true; fi
+    find "$cgroup_root" -depth -type d -exec rmdir {} \; 2>/dev/null || true
+    [ "$SECONDS" -lt "$end" ] || { echo "demo: $cgroup_root cannot be removed" >&2 && return; }
+    [ ! -d "$cgroup_root" ] || sleep 0.05
+  done
 }
 
+# make_cgroups FILES...: one for each workload.
 make_cgroups() {
-  local path
-  mkdir -p "$cgroup_root"
-  for path in $(sed -nE 's/^ *workload .*cgroup +"([^"]+)".*/\1/p' "$@"); do mkdir -p "$cgroup_root/$path"; done
+  workloads=$(sed -nE 's/^ *workload +([^ ]+) .*cgroup +"([^"]+)".*/\1 \2/p' "$@")
+  local workload path
+  while read -r workload path; do mkdir -p "$cgroup_root/$path"; done <<<"$workloads"
 }
+cgroup_of() { awk -v wanted="$1" '$1 == wanted { print $2 }' <<<"$workloads"; }
 
 # until_true WHAT COMMAND...: asks again until it is so, at most $patience seconds.
 until_true() {
@@ -80,7 +89,19 @@ start_heddled() {
 exec_as() {
   local workload=$1
   shift
-  "$bin/heddle" exec --control "$control" "$workload" -- "$@"
+  if [ -n "$agent" ]; then
+    "$bin/heddle" exec --control "$control" "$workload" -- "$@"
+  else
+    # Nobody to ask: into its cgroup by hand.
+    bash -c 'echo $$ >"$0" && exec "$@"' "$cgroup_root/$(cgroup_of "$workload")/cgroup.procs" "$@"
+  fi
+}
+
+# What --break does: everything stays but the programs, and the agent that would attach them again.
+detach_programs() {
+  "$bin/heddle" detach --control "$control" >/dev/null
+  wait "$agent" || true
+  agent=
 }
 
 # start_servers TOPOLOGY CONFIGURATIONS
@@ -102,8 +123,8 @@ start_server() {
     redis-server) command=("$peers/redis-server" "$3" --dir "$4") ;;
     *) die "unknown server $2" ;;
   esac
-  # In its cgroup before it is the server: nothing it does escapes the mesh.
-  (exec_as "$1" "${command[@]}" </dev/null >>"$work/server.log" 2>&1) &
+  # In its cgroup before it is the server: nothing it does escapes the mesh. `heddle exec` becomes the command.
+  "$bin/heddle" exec --control "$control" "$1" -- "${command[@]}" </dev/null >>"$work/server.log" 2>&1 &
   server_pids+=($!)
 }
 
@@ -177,16 +198,17 @@ send_http() {
     -w '%{http_code}' "http://$4$target" 2>"$work/error") || outcome="failed($?)"
   body=$(cat "$work/body" 2>/dev/null || true)
   rule=$(tr -d '\r' <"$work/headers" 2>/dev/null | sed -nE 's/^x-heddle-rule: *//Ip' | head -n 1)
-  # What is passed on carries no header of ours; its rule is the one whose counter moved.
+  # What is passed on carries no header of ours; its rule is the one of the service's route whose counter moved.
   if [ -z "$rule" ]; then
     counters >"$work/after"
-    rule=$(grep -vxFf "$work/before" "$work/after" | cut -f 1 | paste -s -d ',' || true)
+    rule=$(grep -vxFf "$work/before" "$work/after" | cut -f 1 | grep "^route $3/" | paste -s -d , || true)
   fi
   rm -f "$work/headers" "$work/body"
 }
 
 # Every rule, a tab, and how often it decided. The keys of a rule's object are in alphabetical order.
 counters() {
+  [ -n "$agent" ] || return 0
   "$bin/heddle" status --control "$control" --format json | tr -d '\n' | tr '{}' '\n\n' |
     sed -nE 's/.*"decisions": *([0-9]+).*"id": *"([^"]+)".*/\2\t\1/p'
 }
@@ -204,5 +226,5 @@ judge() {
   if [ -n "$wanted_body" ] && ! [[ $body =~ $wanted_body ]]; then verdict="expected \`$wanted_body\`, got \`${body:0:60}\`"; fi
   [ "$verdict" = ok ] || unexpected=$((unexpected + 1))
   if [ -z "$wanted_rule" ]; then rule=-; fi
-  printf '%-78s %-10s %-26s %s\n' "$1" "$outcome" "$rule" "$verdict"
+  printf '%-78s %-10s %-28s %s\n' "$1" "$outcome" "$rule" "$verdict"
 }

@@ -51,7 +51,7 @@ begin
 if [ "$mode" = --break ]; then
   unnoticed=0
   start_demo "$here/policy"
-  "$bin/heddle" detach --control "$control"
+  detach_programs
   printf '\n--break: the attached programs are removed\n'
   demonstrate
   if [ "$unexpected" = 0 ]; then unnoticed=1 && echo "demo: nobody noticed that the programs are gone" >&2; fi

@@ -25,6 +25,17 @@ def _bpf(command, attributes):
     return result, buffer.raw
 
 
+def _program_info(number):
+    """struct bpf_prog_info of a program, or None when it is gone."""
+    descriptor, _ = _bpf(BPF_PROG_GET_FD_BY_ID, struct.pack("III", number, 0, 0))
+    if descriptor < 0:
+        return None
+    info = ctypes.create_string_buffer(256)
+    _bpf(BPF_OBJ_GET_INFO_BY_FD, struct.pack("IIQ", descriptor, 256, ctypes.addressof(info)))
+    os.close(descriptor)
+    return info.raw
+
+
 def programs():
     """{id: name} of every BPF program in the kernel."""
     found, last = {}, 0
@@ -33,14 +44,30 @@ def programs():
         if result < 0:
             return found
         last = struct.unpack_from("I", attributes, 4)[0]
-        descriptor, _ = _bpf(BPF_PROG_GET_FD_BY_ID, struct.pack("III", last, 0, 0))
-        if descriptor < 0:
-            continue  # gone meanwhile
+        info = _program_info(last)
+        if info:
+            found[last] = info[64:80].split(b"\0")[0].decode()  # the name is 64 bytes in
+
+
+def run_count(number):
+    """How often a program ran; the kernel counts while kernel.bpf_stats_enabled is 1."""
+    return struct.unpack_from("Q", _program_info(number), 200)[0]
+
+
+def decide_runs():
+    """How often a program called `decide` ran; the kernel counts that only while it is told to."""
+    pathlib.Path("/proc/sys/kernel/bpf_stats_enabled").write_text("1")
+    runs = 0
+    for number, name in programs().items():
+        if name != "decide":
+            continue
+        descriptor, _ = _bpf(BPF_PROG_GET_FD_BY_ID, struct.pack("III", number, 0, 0))
         info = ctypes.create_string_buffer(256)
         _bpf(BPF_OBJ_GET_INFO_BY_FD, struct.pack("IIQ", descriptor, 256, ctypes.addressof(info)))
         os.close(descriptor)
-        # struct bpf_prog_info: the name is 64 bytes in.
-        found[last] = info.raw[64:80].split(b"\0")[0].decode()
+        # struct bpf_prog_info: run_cnt is 200 bytes in.
+        runs += struct.unpack_from("Q", info.raw, 200)[0]
+    return runs
 
 
 def pins():

@@ -1,0 +1,142 @@
+"""A mesh of the test's own: a scratch cgroup root, `heddled` on it, servers in this process, and clients as workloads."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent / "unit" / "handler" / "traffic"))
+from machine import cgroup_mount  # noqa: E402
+
+BIN = pathlib.Path(os.environ["HEDDLE_BIN_DIR"])
+TIMEOUT = 30
+
+
+def policy(servers, access="allow from web", route="", extra=""):
+    """One http service `echo` at 10.96.7.1:80, [fd00:7::1]:80 and on its first endpoint's own address."""
+    endpoints = "\n".join(f'  endpoint {server} {{ version "v{i}" }}' for i, server in enumerate(servers, 1))
+    subsets = "\n".join(f'  subset v{i} where version is "v{i}"' for i in range(1, len(servers) + 1))
+    return f"""
+mesh test {{ trust_domain "test.example" }}
+identity web = spiffe "ns/test/sa/web"
+identity foe = spiffe "ns/test/sa/foe"
+workload web {{ cgroup "web.service" identity web }}
+workload foe {{ cgroup "foe.service" identity foe }}
+service echo {{
+  address   10.96.7.1:80
+  address   [fd00:7::1]:80
+  protocol  http
+  transport plaintext
+{subsets}
+}}
+endpoints echo {{
+{endpoints}
+}}
+access echo {{
+  {access}
+}}
+{route}
+{extra}
+"""
+
+
+class Mesh:
+    def __init__(self, text, workers=2):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="heddle-e2e-"))
+        self.root = cgroup_mount() / f"heddle-e2e-{os.getpid()}"
+        for workload in ("web.service", "foe.service", "stranger.service"):
+            (self.root / workload).mkdir(parents=True)
+        self.control = str(self.folder / "control.sock")
+        self.builds = 0
+        self.agent = None
+        try:
+            self.log = open(self.folder / "log", "wb")
+            self.agent = subprocess.Popen(
+                [BIN / "heddled", "--bundle", self.build(text), "--control", self.control, "--cgroup-root", str(self.root),
+                 "--workers", str(workers), "--detach-at-end"], stderr=self.log)
+            self.wait_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def build(self, text):
+        self.builds += 1
+        source = self.folder / f"p{self.builds}.mesh"
+        source.write_text(text)
+        bundle = str(self.folder / f"p{self.builds}.bundle")
+        done = subprocess.run([BIN / "heddle", "build", "--verify", "off", str(source), "-o", bundle], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(f"heddle build: {done.returncode}\n{done.stdout}{done.stderr}")
+        return bundle
+
+    def reload(self, bundle):
+        subprocess.run([BIN / "heddle", "reload", "--control", self.control, bundle], check=True, capture_output=True)
+
+    def status(self):
+        done = subprocess.run([BIN / "heddle", "status", "--control", self.control], capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else ""
+
+    def wait_ready(self):
+        end = time.monotonic() + TIMEOUT
+        while not self.status():
+            if self.agent.poll() is not None or time.monotonic() > end:
+                raise AssertionError("heddled is not there:\n" + self.text_of_log())
+            time.sleep(0.02)
+
+    def text_of_log(self):
+        return (self.folder / "log").read_text(errors="replace")
+
+    def workers(self):
+        """Process ids of the handler's workers."""
+        children = pathlib.Path(f"/proc/{self.agent.pid}/task/{self.agent.pid}/children").read_text().split()
+        return [int(pid) for pid in children if b"--worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+    def popen(self, workload, command, **options):
+        """A process that is in the workload's cgroup from its first instruction."""
+        procs = str(self.root / f"{workload}.service" / "cgroup.procs")
+
+        def enter():
+            with open(procs, "w") as file:
+                file.write("0")
+
+        return subprocess.Popen(command, preexec_fn=enter, **options)
+
+    def run(self, workload, command, data=None):
+        process = self.popen(workload, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = process.communicate(data, TIMEOUT * 4)
+        return process.returncode, out, err
+
+    def curl(self, workload, *arguments, data=None):
+        """Exit code, status, rule, body."""
+        code, out, _ = self.run(workload, ["curl", "-sS", "-m", str(TIMEOUT), "-i", *arguments], data)
+        heads, _, body = out.partition(b"\r\n\r\n")
+        while b" 100 " in heads.split(b"\r\n")[0]:
+            heads, _, body = body.partition(b"\r\n\r\n")
+        status = re.match(rb"HTTP/1.1 (\d+)", heads)
+        rule = re.search(rb"(?i)x-heddle-rule: ([^\r]*)", heads)
+        return code, int(status.group(1)) if status else 0, rule.group(1).decode() if rule else None, body
+
+    def close(self):
+        if self.agent is not None:
+            self.agent.terminate()
+            try:
+                self.agent.wait(TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self.agent.kill()
+                self.agent.wait()
+        self.log.close()
+        end = time.monotonic() + 5
+        for folder in sorted(self.root.rglob("*"), reverse=True) + [self.root]:
+            while folder.is_dir():
+                try:
+                    folder.rmdir()
+                except OSError:
+                    if time.monotonic() > end:
+                        raise
+                    time.sleep(0.01)
+        shutil.rmtree(self.folder)
