@@ -1,9 +1,12 @@
-"""Executes the commands of a documentation page as they stand there.
+"""Executes the commands of a documentation page as they stand there, on a machine of its own.
 
 usage: page_test.py PAGE.md
 Every ```sh block is typed into one shell, in order, in an empty folder, with our programs on the PATH. A ```text block that
 follows says what must be seen on the terminal, line by line in this order; a line may stand for more with `...`. As a reader
 would, the test goes on when it has seen that, not before.
+
+The machine is a set of namespaces: own mounts, BPF file system, network and root of the cgroup tree. So the page can use
+default places and ports, and govern "the whole machine", whatever else runs here.
 """
 
 import os
@@ -17,7 +20,7 @@ import tempfile
 import threading
 import time
 
-from machine import Snapshot
+from machine import Snapshot, cgroup_mount
 
 PATIENCE = float(os.environ.get("HEDDLE_PAGE_PATIENCE", "60"))
 
@@ -78,8 +81,7 @@ class Shell:
             pass
 
 
-def main():
-    page = pathlib.Path(sys.argv[1])
+def run_page(page):
     steps = blocks(page.read_text())
     if len(steps) < 3 or not all(expected for _, expected in steps[1:-1]):
         raise SystemExit(f"page_test: {page} has too few commands, or commands without an outcome")
@@ -97,8 +99,38 @@ def main():
         finally:
             shell.kill()
         leftovers = snapshot.leftovers()
+        leftovers += [f"file {path}" for path in pathlib.Path(folder).iterdir()]
     if leftovers:
         raise SystemExit("page_test: left behind:\n  " + "\n  ".join(leftovers))
 
 
-main()
+def enter_own_machine():
+    """Called in the new namespaces, before the page."""
+    run = lambda *command: subprocess.run(command, check=True)
+    mount = cgroup_mount()
+    run("umount", "--lazy", mount)
+    run("mount", "-t", "cgroup2", "cgroup2", mount)
+    run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
+    run("mount", "-t", "tmpfs", "tmpfs", "/run")
+    run("ip", "link", "set", "lo", "up")
+
+
+def main():
+    if sys.argv[2:] == ["inside"]:
+        enter_own_machine()
+        return run_page(pathlib.Path(sys.argv[1]))
+    cgroup = cgroup_mount() / f"heddle-page.{os.getpid()}"
+    cgroup.mkdir()
+    try:
+        # The root of a new cgroup namespace is where its first process is.
+        join = lambda: (cgroup / "cgroup.procs").write_text("0")
+        unshare = ["unshare", "--mount", "--propagation", "private", "--cgroup", "--net"]
+        inside = subprocess.run([*unshare, sys.executable, "-B", *sys.argv, "inside"], preexec_fn=join)
+    finally:
+        for folder in sorted(cgroup.rglob("*/"), reverse=True):
+            folder.rmdir()
+        cgroup.rmdir()
+    return inside.returncode
+
+
+sys.exit(main())
