@@ -30,16 +30,14 @@ flip_one_rule() {
 
 # One in five of those who are not jason gets the red stars; a split that always takes the same part is none.
 check_split() {
-  local address old=0 red=0 i body
+  local address none red
   address=$(address_of reviews "$here"/policy/*.mesh)
-  for ((i = 0; i < 60; i++)); do
-    body=$(exec_as productpage curl -s -m 10 -H 'host: reviews' "http://$address/reviews/0" || true)
-    case "$body" in reviews-v1*) old=$((old + 1)) ;; reviews-v3*) red=$((red + 1)) ;; *) break ;; esac
-  done
-  printf '\nthe split of reviews, 60 requests: %s to v1, %s to v3 (80%% and 20%% of many)\n' "$old" "$red"
-  if [ $((old + red)) -ne 60 ] || [ "$red" -lt 1 ] || [ "$old" -le "$red" ]; then
-    unexpected=$((unexpected + 1))
-  fi
+  exec_as productpage curl -s -m 60 -H 'host: reviews' -w '\n' "http://$address/reviews/[1-100]" >"$work/split" || true
+  none=$(grep -c '^reviews-v1' "$work/split" || true)
+  red=$(grep -c '^reviews-v3' "$work/split" || true)
+  printf '\nthe split of reviews, 100 requests: %s to v1, %s to v3\n' "$none" "$red"
+  # Of 100 draws at 20% fewer than 3 or more than 45 come once in ten million demos.
+  if [ $((none + red)) -ne 100 ] || [ "$red" -lt 3 ] || [ "$red" -gt 45 ]; then unexpected=$((unexpected + 1)); fi
 }
 
 demonstrate() {
