@@ -214,7 +214,7 @@ Connection::Outcome Connection::outcome_of(std::uint16_t verdict) {
   // In the order of hd_verdict.
   static constexpr std::array<Outcome, HD_VERDICT_HANDLER + 1> outcomes = {
       &Connection::drop,   &Connection::forward,   &Connection::respond, &Connection::deny,
-      &Connection::refuse, &Connection::unhealthy, &Connection::drop,    &Connection::drop};
+      &Connection::refuse, &Connection::unhealthy, &Connection::drop,    &Connection::refuse};
   return verdict < outcomes.size() ? outcomes[verdict] : &Connection::drop;
 }
 

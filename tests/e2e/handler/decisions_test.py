@@ -28,7 +28,7 @@ class EndToEnd(unittest.TestCase):
         return policy(
             [f"127.0.0.1:{cls.server.port}", f"127.0.0.1:{cls.other.port}", f"127.0.0.1:{cls.unused.getsockname()[1]}"],
             access='deny from any when header "x-debug" present\n  allow from web\n'
-                   '  allow from foe when path is "/open" and method is "GET"',
+                   '  allow from foe when path is "/open" and method is GET',
             route='route echo {\n  when path is "/hello" -> respond 200 "hello from the mesh"\n'
                   '  when path under "/two" -> v2\n  when path under "/dead" -> v3\n  otherwise -> v1\n}')
 
@@ -155,8 +155,8 @@ class EndToEnd(unittest.TestCase):
             before = decide_runs()
         finally:
             subprocess.run(["kill", "-CONT", str(worker)], check=True)
-        self.assertEqual(json.loads(process.stdout.readline()), [200] * 64)
-        process.wait()
+        out, _ = process.communicate()
+        self.assertEqual(json.loads(out), [200] * 64)
         # One for the heads, and those that report the ends of earlier and of these requests.
         self.assertLessEqual(decide_runs() - before, 4)
 

@@ -60,7 +60,7 @@ class Load(unittest.TestCase):
         texts = [
             policy([self.address], route='route echo { when path under "/which" -> respond 200 "ant" { label "ant" }\n otherwise -> v1 }'),
             policy([self.address], access='deny from web when header "x-no" present\n allow from any',
-                   route='route echo { when path is "/nowhere" -> v1\n when method is "GET" and path starts "/whi" -> respond 200 "bee" '
+                   route='route echo { when path is "/nowhere" -> v1\n when method is GET and path starts "/whi" -> respond 200 "bee" '
                          '{ label "bee" }\n when header "a" is "b" -> v1\n otherwise -> v1 }')]
         self.mesh = Mesh(texts[0])
         bundles = [self.mesh.build(text) for text in texts]
@@ -92,9 +92,7 @@ class Load(unittest.TestCase):
         self.assertEqual(ask(), '[403, "access echo/1"]')
         self.mesh.reload(allows)
         self.assertEqual(ask(), '[200, ""]')
-        client.stdin.close()
-        client.wait()
-        client.stdout.close()
+        client.communicate()
 
     def test_a_request_that_runs_survives_reloads(self):
         """The generation that decided it is gone before its response ends."""

@@ -54,8 +54,8 @@ class Mesh:
         self.control = str(self.folder / "control.sock")
         self.builds = 0
         self.agent = None
+        self.log = open(self.folder / "log", "wb")
         try:
-            self.log = open(self.folder / "log", "wb")
             self.agent = subprocess.Popen(
                 [BIN / "heddled", "--bundle", self.build(text), "--control", self.control, "--cgroup-root", str(self.root),
                  "--workers", str(workers), "--detach-at-end"], stderr=self.log)
