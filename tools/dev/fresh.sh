@@ -7,8 +7,8 @@ fresh() {
   require_root
   if [ "$(id -u)" != 0 ]; then exec sudo --preserve-env=CI,HEDDLE_LONG,NO_COLOR -- "$root/dev" fresh "$@"; fi
   is_installed mmdebstrap || deps test
-  local top="$root/build/fresh" tree status=0
-  mkdir -p "$top/archives/partial"
+  local top="$root/build/fresh" tree first status=0
+  mkdir -p "$top/archives/partial" "$top/ccache"
   say "a minimal Debian 12 below build/fresh (150 MB; with the packages and builds of ./dev test 5 GB)"
   make_base "$top/base.tar"
   tree=$(mktemp -d "$top/root.XXXXXX")
@@ -19,9 +19,12 @@ fresh() {
   git -c safe.directory='*' clone -q --no-hardlinks "$root" "$tree/heddle"
   say "in the fresh root: $*"
   CI="${CI:-}" HEDDLE_LONG="${HEDDLE_LONG:-}" unshare --mount --propagation private --pid --fork --kill-child --uts --ipc \
-    bash tools/dev/enter-root.sh "$tree" "$top/archives" "$@" || status=$?
-  rm -rf --one-file-system "$tree"
-  trap - EXIT
+    bash tools/dev/enter-root.sh "$tree" "$top" "$@" <&0 &
+  first=$!
+  # The first process of a pid namespace hears no Ctrl-C; with it everything in there ends.
+  trap "kill -KILL $first 2>/dev/null" INT TERM HUP
+  wait "$first" || status=$?
+  trap - INT TERM HUP
   return $status
 }
 
