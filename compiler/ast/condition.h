@@ -22,8 +22,8 @@ enum class Operator : std::uint8_t { is, in, not_in, under, starts, present, abs
 /// One comparison.
 struct Test {
   Attribute attribute = Attribute::path;
-  Span attribute_span;           // `path`, `header "x"`
-  std::optional<String> name;    // of the header
+  Span attribute_span;         // `path`, `header "x"`
+  std::optional<String> name;  // of the header
   Operator op = Operator::is;
   Span op_span;                  // `is`, `not in`
   std::vector<String> operands;  // methods too: their names

@@ -11,7 +11,8 @@
 
 namespace heddle::ast {
 
-/// What every declaration has. `broken`: a syntax error lies in it, so that what is missing may have been meant.
+/// What every declaration has. `broken`: a syntax error lies in it, so that what is missing may have been
+/// meant.
 struct Declaration {
   std::string doc;
   Span keyword;  // `service`
@@ -193,7 +194,8 @@ struct TestBlock : Declaration {
 
 using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, Route, Access, TestBlock>;
 
-/// One file. `lost_declarations`: a syntax error took at least one whole declaration, so that names may be missing.
+/// One file. `lost_declarations`: a syntax error took at least one whole declaration, so that names may be
+/// missing.
 struct File {
   source::FileId id = 0;
   std::optional<Name> space;

@@ -8,7 +8,8 @@
 /// The frame of the subcommands. A command is one file in commands/ that ends in
 ///
 ///   void add_check(CommandSet& commands) {
-///     commands.add<Options>({"check", "say what is wrong with a policy", "heddle check policy/"}, declare, run);
+///     commands.add<Options>({"check", "say what is wrong with a policy", "heddle check policy/"}, declare,
+///     run);
 ///   }
 ///
 /// with `void declare(CLI::App&, Options&)` and `int run(const Options&)` (an ExitCode), plus its line in

@@ -53,9 +53,10 @@ int run(int argc, char** argv) {
   CLI::App app("Policy as code for service meshes, compiled to eBPF.", "heddle");
   app.set_version_flag("--version", "heddle " HEDDLE_VERSION);
   app.require_subcommand(0, 1);
-  app.footer("`heddle COMMAND --help` shows options and an example.\n"
-             "Exit codes: 0 fine, 1 policy wrong or test failed, 2 usage or I/O, 4 inconclusive, 5 refused by the\n"
-             "kernel's verifier, 70 a bug of heddle.");
+  app.footer(
+      "`heddle COMMAND --help` shows options and an example.\n"
+      "Exit codes: 0 fine, 1 policy wrong or test failed, 2 usage or I/O, 4 inconclusive, 5 refused by the\n"
+      "kernel's verifier, 70 a bug of heddle.");
   cli::CommandSet commands(app);
 #define HEDDLE_COMMAND(name) cli::add_##name(commands);
 #include "compiler/cli/commands/commands.def"

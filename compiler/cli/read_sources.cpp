@@ -40,8 +40,9 @@ class Reader {
     const fs::file_status status = fs::status(argument, error);
     if (!fs::exists(status)) {
       const Error missing{ErrorKind::not_found, "no file or folder `" + argument + "`", ""};
-      return error && error != std::errc::no_such_file_or_directory ? io_error("open", argument, error.message())
-                                                                    : missing;
+      return error && error != std::errc::no_such_file_or_directory
+                 ? io_error("open", argument, error.message())
+                 : missing;
     }
     if (fs::is_directory(status)) return add_folder(argument);
     if (fs::is_character_file(status) || fs::is_block_file(status)) {
@@ -61,12 +62,14 @@ class Reader {
     }
     if (error) return io_error("read folder", folder, error.message());
     if (found.empty()) {
-      return Error{ErrorKind::not_found, "no `*.mesh` file below folder `" + folder + "`",
-                   "name the files of the policy, or the folder that has them; `heddle init` writes a first one"};
+      return Error{
+          ErrorKind::not_found, "no `*.mesh` file below folder `" + folder + "`",
+          "name the files of the policy, or the folder that has them; `heddle init` writes a first one"};
     }
     std::sort(found.begin(), found.end());
     for (const fs::path& path : found) {
-      if (auto added = add_file(path.string(), path.lexically_relative(folder).generic_string()); !added) return added;
+      if (auto added = add_file(path.string(), path.lexically_relative(folder).generic_string()); !added)
+        return added;
     }
     return {};
   }
@@ -89,7 +92,8 @@ class Reader {
 }  // namespace
 
 Result<void> read_sources(const std::vector<std::string>& paths, source::SourceManager& sources) {
-  if (paths.empty()) return Error{ErrorKind::usage, "no policy was named", "name a folder or files: `heddle check policy/`"};
+  if (paths.empty())
+    return Error{ErrorKind::usage, "no policy was named", "name a folder or files: `heddle check policy/`"};
   Reader reader(sources);
   for (const std::string& path : paths) {
     if (auto added = reader.add_argument(path); !added) return added;

@@ -19,7 +19,11 @@ bool colour_on(int descriptor) {
 
 }  // namespace
 
-bool colour_on_stdout() { return colour_on(STDOUT_FILENO); }
-bool colour_on_stderr() { return colour_on(STDERR_FILENO); }
+bool colour_on_stdout() {
+  return colour_on(STDOUT_FILENO);
+}
+bool colour_on_stderr() {
+  return colour_on(STDERR_FILENO);
+}
 
 }  // namespace heddle::cli

@@ -8,6 +8,14 @@
 
 namespace heddle::diagnostics {
 
+std::string shortened(Text text) {
+  constexpr std::size_t longest = 200;
+  if (text.size() <= longest) return std::string(text);
+  std::size_t end = longest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "…";
+}
+
 Diagnostic& Sink::report(Diagnostic diagnostic) {
   if (diagnostic.kind->severity == Severity::error) ++errors_;
   if (diagnostic.kind->severity == Severity::warning) ++warnings_;

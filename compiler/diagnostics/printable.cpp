@@ -8,7 +8,9 @@ namespace heddle::diagnostics {
 
 namespace {
 
-std::uint32_t byte_at(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
+std::uint32_t byte_at(std::string_view text, std::size_t i) {
+  return static_cast<unsigned char>(text[i]);
+}
 
 std::size_t expected_length(std::uint32_t first) {
   if (first < 0x80) return 1;
@@ -27,7 +29,8 @@ std::uint32_t decode(std::string_view sequence) {
 
 bool is_invisible(std::uint32_t c) {
   const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0);
-  const bool direction = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F;
+  const bool direction =
+      (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F;
   const bool separator = c == 0x2028 || c == 0x2029 || c == 0xFEFF || c == 0x200B;
   return control || direction || separator;
 }

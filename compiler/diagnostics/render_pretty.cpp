@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t context_before = 60;
 constexpr std::size_t context_after = 100;
 
+// Nobody reads more; the counts say how many there are.
+constexpr std::size_t most_shown = 200;
+
 struct Style {
   const char* reset;
   const char* bold;
@@ -43,7 +46,9 @@ class Excerpt {
     end_ = to_boundary(std::min({end, line.size(), begin_ + 4 * context_after}));
   }
 
-  [[nodiscard]] std::string text() const { return lead() + shown(begin_, end_) + (end_ < line_.size() ? "…" : ""); }
+  [[nodiscard]] std::string text() const {
+    return lead() + shown(begin_, end_) + (end_ < line_.size() ? "…" : "");
+  }
   [[nodiscard]] std::size_t column(std::size_t byte) const {
     const std::size_t at = std::clamp(byte, begin_, end_);
     return display_width(lead()) + display_width(shown(begin_, at));
@@ -82,8 +87,8 @@ class Renderer {
     static constexpr const char* words[] = {"error", "warning", "note"};
     const auto severity = static_cast<std::size_t>(diagnostic.kind->severity);
     severity_colour_ = style_.severity[severity];
-    out_ += fmt::format("{}{}[{}]{}{}: {}{}\n", severity_colour_, words[severity], diagnostic.kind->code, style_.reset,
-                        style_.bold, printable(diagnostic.message), style_.reset);
+    out_ += fmt::format("{}{}[{}]{}{}: {}{}\n", severity_colour_, words[severity], diagnostic.kind->code,
+                        style_.reset, style_.bold, printable(diagnostic.message), style_.reset);
     const std::vector<Mark> marks = make_marks(diagnostic);
     std::uint32_t last_line = 1;
     for (const Mark& mark : marks) last_line = std::max(last_line, mark.line);
@@ -116,7 +121,8 @@ class Renderer {
     for (const Label& label : diagnostic.labels) marks.push_back(make_mark(label.span, false, label.text));
     const source::FileId own = diagnostic.span.file;
     const auto key = [own](const Mark& m) { return std::make_tuple(m.file != own, m.file, m.line, m.begin); };
-    std::stable_sort(marks.begin(), marks.end(), [&key](const Mark& a, const Mark& b) { return key(a) < key(b); });
+    std::stable_sort(marks.begin(), marks.end(),
+                     [&key](const Mark& a, const Mark& b) { return key(a) < key(b); });
     return marks;
   }
 
@@ -143,18 +149,23 @@ class Renderer {
     }
   }
 
-  void add_gutter() { out_ += fmt::format("{} {}|{}", std::string(gutter_, ' '), style_.frame, style_.reset); }
+  void add_gutter() {
+    out_ += fmt::format("{} {}|{}", std::string(gutter_, ' '), style_.frame, style_.reset);
+  }
 
   void add_mark(const Mark& mark, bool with_line, const Mark* previous) {
     // Marks of one line share its excerpt, which the first of them chose.
-    if (with_line || previous == nullptr) excerpt_ = Excerpt(sources_.line(mark.file, mark.line), mark.begin, mark.end);
+    if (with_line || previous == nullptr)
+      excerpt_ = Excerpt(sources_.line(mark.file, mark.line), mark.begin, mark.end);
     if (with_line) {
-      out_ += fmt::format("{}{:>{}} |{} {}\n", style_.frame, mark.line, gutter_, style_.reset, excerpt_.text());
+      out_ +=
+          fmt::format("{}{:>{}} |{} {}\n", style_.frame, mark.line, gutter_, style_.reset, excerpt_.text());
     }
     const std::size_t begin = excerpt_.column(mark.begin);
     const std::size_t end = std::max(excerpt_.column(mark.end), begin + 1);
     add_gutter();
-    out_ += fmt::format(" {}{}{}{}{}{}\n", std::string(begin, ' '), mark.primary ? severity_colour_ : style_.frame,
+    out_ += fmt::format(" {}{}{}{}{}{}\n", std::string(begin, ' '),
+                        mark.primary ? severity_colour_ : style_.frame,
                         std::string(end - begin, mark.primary ? '^' : '-'), mark.text.empty() ? "" : " ",
                         printable(mark.text), style_.reset);
   }
@@ -164,7 +175,8 @@ class Renderer {
     add_gutter();
     out_ += "\n";
     for (const std::string& help : diagnostic.help) {
-      const std::string lead = std::string(gutter_, ' ') + " " + style_.frame + "=" + style_.reset + " help: ";
+      const std::string lead =
+          std::string(gutter_, ' ') + " " + style_.frame + "=" + style_.reset + " help: ";
       const std::string indent(gutter_ + 9, ' ');
       std::size_t begin = 0;
       while (begin <= help.size()) {
@@ -191,11 +203,14 @@ std::string counted(std::size_t count, const char* what) {
 
 std::string render_pretty(const Sink& sink, const source::SourceManager& sources, bool colour) {
   Renderer renderer(sources, colour ? colour_style : plain_style);
-  for (const Diagnostic& diagnostic : sink.sorted(sources)) renderer.add(diagnostic);
+  const std::vector<Diagnostic> all = sink.sorted(sources);
+  for (std::size_t i = 0; i < std::min(all.size(), most_shown); ++i) renderer.add(all[i]);
   std::string text = renderer.take();
+  if (all.size() > most_shown) text += fmt::format("… and {} more\n\n", all.size() - most_shown);
   std::string counts;
   if (sink.error_count() > 0) counts = counted(sink.error_count(), "error");
-  if (sink.warning_count() > 0) counts += (counts.empty() ? "" : ", ") + counted(sink.warning_count(), "warning");
+  if (sink.warning_count() > 0)
+    counts += (counts.empty() ? "" : ", ") + counted(sink.warning_count(), "warning");
   if (!counts.empty()) text += counts + "\n";
   return text;
 }

@@ -41,7 +41,8 @@ std::optional<std::string> closest(std::string_view misspelt, const std::vector<
   return found;
 }
 
-std::optional<std::string> did_you_mean(std::string_view misspelt, const std::vector<std::string>& candidates) {
+std::optional<std::string> did_you_mean(std::string_view misspelt,
+                                        const std::vector<std::string>& candidates) {
   const auto found = closest(misspelt, candidates);
   if (!found) return std::nullopt;
   return "did you mean `" + *found + "`?";

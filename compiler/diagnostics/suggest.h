@@ -14,6 +14,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 std::optional<std::string> closest(std::string_view misspelt, const std::vector<std::string>& candidates);
 
 /// `did you mean `x`?`, or nothing.
-std::optional<std::string> did_you_mean(std::string_view misspelt, const std::vector<std::string>& candidates);
+std::optional<std::string> did_you_mean(std::string_view misspelt,
+                                        const std::vector<std::string>& candidates);
 
 }  // namespace heddle::diagnostics

@@ -52,9 +52,12 @@ inline std::string qualified(const std::string& space, const std::string& name) 
   return space.empty() ? name : space + "." + name;
 }
 
-inline std::string space_of(const ast::File& file) { return file.space ? file.space->text : std::string(); }
+inline std::string space_of(const ast::File& file) {
+  return file.space ? file.space->text : std::string();
+}
 
-/// What the passes share. Each pass reports all it can and leaves the model complete for the next, if not right.
+/// What the passes share. Each pass reports all it can and leaves the model complete for the next, if not
+/// right.
 struct Analysis {
   Analysis(const std::vector<ast::File>& parsed, diagnostics::Sink& out) : files(parsed), sink(out) {}
 
@@ -67,7 +70,9 @@ struct Analysis {
   // A syntax error took a declaration: a name that is not there may have been in it.
   bool names_may_be_missing = false;
 
-  diagnostics::Diagnostic& report(diagnostics::Diagnostic diagnostic) { return sink.report(std::move(diagnostic)); }
+  diagnostics::Diagnostic& report(diagnostics::Diagnostic diagnostic) {
+    return sink.report(std::move(diagnostic));
+  }
 
   /// All declarations of a kind with the space of their file, in the order of the pages.
   template <typename Declaration, typename Visit>

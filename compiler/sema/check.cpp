@@ -16,13 +16,15 @@ namespace kinds = diagnostics::kinds;
 
 std::vector<ast::File> parse_all(const source::SourceManager& sources, diagnostics::Sink& sink) {
   std::vector<ast::File> files;
-  for (const source::FileId id : sources.files_in_order()) files.push_back(syntax::parse_file(sources, id, sink));
+  for (const source::FileId id : sources.files_in_order())
+    files.push_back(syntax::parse_file(sources, id, sink));
   return files;
 }
 
 void report_unsupported(const std::vector<ast::File>& files, diagnostics::Sink& sink) {
   for (const ast::File& file : files) {
-    for (const ast::Unsupported& part : file.unsupported) sink.report(kinds::not_supported(part.span, part.what));
+    for (const ast::Unsupported& part : file.unsupported)
+      sink.report(kinds::not_supported(part.span, part.what));
   }
 }
 
@@ -51,7 +53,8 @@ std::optional<model::Policy> check(const source::SourceManager& sources, diagnos
   // Every address and endpoint belongs to one service; subsets know their endpoints.
   check_services(analysis);
 
-  // Every service has at most one total route and one access block, all names in them resolved, all literals possible.
+  // Every service has at most one total route and one access block, all names in them resolved, all literals
+  // possible.
   check_rules(analysis);
 
   // Every test sends what can be sent and expects what can happen.

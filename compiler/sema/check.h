@@ -13,10 +13,11 @@ namespace heddle::sema {
 /// The model is there if and only if no error was reported (warnings may be). Files may come in any order.
 std::optional<model::Policy> check(const source::SourceManager& sources, diagnostics::Sink& sink);
 
-/// One request as `explain --send` takes it: `GET "/reviews/7" to reviews from web with header "end-user" "jason"`,
-/// with or without a leading `send`, or `connect to cache from web`. Adds the text to `sources` under the name
-/// `--send`, so that diagnostics can show it. Checked against the policy as a `test` block is: unknown services and
-/// identities are errors.
+/// One request as `explain --send` takes it: `GET "/reviews/7" to reviews from web with header "end-user"
+/// "jason"`, with or without a leading `send`, or `connect to cache from web`. Adds the text to `sources`
+/// under the name
+/// `--send`, so that diagnostics can show it. Checked against the policy as a `test` block is: unknown
+/// services and identities are errors.
 std::optional<model::TestRequest> parse_request(const std::string& text, const model::Policy& policy,
                                                 source::SourceManager& sources, diagnostics::Sink& sink);
 

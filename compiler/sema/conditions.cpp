@@ -23,9 +23,11 @@ struct Row {
 
 // What can be said of which attribute; `in` and `not in` go with `is`.
 constexpr Row built[] = {
-    {Attribute::path, Operator::is},        {Attribute::path, Operator::under},    {Attribute::path, Operator::starts},
-    {Attribute::host, Operator::is},        {Attribute::method, Operator::is},     {Attribute::header, Operator::is},
-    {Attribute::header, Operator::present}, {Attribute::header, Operator::absent}, {Attribute::from, Operator::is},
+    {Attribute::path, Operator::is},        {Attribute::path, Operator::under},
+    {Attribute::path, Operator::starts},    {Attribute::host, Operator::is},
+    {Attribute::method, Operator::is},      {Attribute::header, Operator::is},
+    {Attribute::header, Operator::present}, {Attribute::header, Operator::absent},
+    {Attribute::from, Operator::is},
 };
 
 // What the language has and this version does not build.
@@ -34,12 +36,15 @@ constexpr Row not_built[] = {{Attribute::host, Operator::under}, {Attribute::hea
 constexpr const char* attribute_names[] = {"path", "host", "method", "header", "from"};
 constexpr const char* operator_names[] = {"is", "in", "not in", "under", "starts", "present", "absent"};
 
-bool is_list(Operator op) { return op == Operator::in || op == Operator::not_in; }
+bool is_list(Operator op) {
+  return op == Operator::in || op == Operator::not_in;
+}
 
 template <std::size_t Size>
 bool has_row(const Row (&table)[Size], Attribute attribute, Operator op) {
   const Operator plain = is_list(op) ? Operator::is : op;
-  return std::any_of(std::begin(table), std::end(table), [&](const Row& r) { return r.attribute == attribute && r.op == plain; });
+  return std::any_of(std::begin(table), std::end(table),
+                     [&](const Row& r) { return r.attribute == attribute && r.op == plain; });
 }
 
 std::string operators_of(Attribute attribute) {
@@ -120,8 +125,10 @@ class TestChecker {
           .with_help("a name has letters, digits and ``!#$%&'*+-.^_`|~``");
     } else if (const char* why = why_reserved(name_)) {
       fail(scope_.analysis.report(kinds::reserved_header(written.span, name_, why)));
-    } else if (scope_.headers.try_emplace(name_, written.span).second && scope_.headers.size() == max_tested_names + 1) {
-      fail(scope_.analysis.report(kinds::too_many_headers(written.span, scope_.model_service().name, max_tested_names)))
+    } else if (scope_.headers.try_emplace(name_, written.span).second &&
+               scope_.headers.size() == max_tested_names + 1) {
+      fail(scope_.analysis.report(
+               kinds::too_many_headers(written.span, scope_.model_service().name, max_tested_names)))
           .with_help("every request pays for every name that is looked for");
     }
   }
@@ -132,12 +139,16 @@ class TestChecker {
         return check_path_operand(operand);
       case Attribute::host:
         if (const auto never = check_host(to_lower(operand.value))) {
-          suggest(fail(scope_.analysis.report(kinds::host_never_matches(operand.span, operand.value, never->why))), *never);
+          suggest(fail(scope_.analysis.report(
+                      kinds::host_never_matches(operand.span, operand.value, never->why))),
+                  *never);
         }
         return;
       case Attribute::header:
         if (const auto never = check_header_value(operand.value)) {
-          suggest(fail(scope_.analysis.report(kinds::header_never_matches(operand.span, operand.value, never->why))), *never);
+          suggest(fail(scope_.analysis.report(
+                      kinds::header_never_matches(operand.span, operand.value, never->why))),
+                  *never);
         }
         return;
       case Attribute::method:
@@ -157,10 +168,13 @@ class TestChecker {
                           : test_.op == Operator::starts ? PathTest::starts
                                                          : PathTest::is;
     if (const auto never = check_path(operand.value, kind)) {
-      suggest(fail(scope_.analysis.report(kinds::path_never_matches(operand.span, operand.value, never->why))), *never);
+      suggest(
+          fail(scope_.analysis.report(kinds::path_never_matches(operand.span, operand.value, never->why))),
+          *never);
     } else if (kind == PathTest::under && operand.value.size() > 1 && operand.value.ends_with("/")) {
       fail(scope_.analysis.report(kinds::under_with_slash(operand.span, operand.value)))
-          .with_help("`under` goes by whole segments: write `\"" + operand.value.substr(0, operand.value.size() - 1) + "\"`");
+          .with_help("`under` goes by whole segments: write `\"" +
+                     operand.value.substr(0, operand.value.size() - 1) + "\"`");
     }
   }
 
@@ -170,7 +184,8 @@ class TestChecker {
   }
 
   static void suggest(diagnostics::Diagnostic& diagnostic, const NeverMatches& never) {
-    if (!never.spelling.empty()) diagnostic.with_help("write `\"" + never.spelling + "\"`");
+    if (!never.spelling.empty())
+      diagnostic.with_help("write `\"" + diagnostics::shortened(never.spelling) + "\"`");
   }
 
   [[nodiscard]] std::string normal_form(const std::string& operand) const {
@@ -179,8 +194,9 @@ class TestChecker {
   }
 
   [[nodiscard]] model::Condition make_test(source::Span span, std::string literal) const {
-    static constexpr model::Attribute attributes[] = {model::Attribute::path, model::Attribute::host, model::Attribute::method,
-                                                      model::Attribute::header, model::Attribute::from};
+    static constexpr model::Attribute attributes[] = {model::Attribute::path, model::Attribute::host,
+                                                      model::Attribute::method, model::Attribute::header,
+                                                      model::Attribute::from};
     model::Condition condition;
     condition.span = span;
     condition.test.attribute = attributes[static_cast<int>(test_.attribute)];
@@ -198,7 +214,8 @@ class TestChecker {
     std::set<std::string> seen;
     for (const ast::String& operand : test_.operands) {
       std::string literal = normal_form(operand.value);
-      if (seen.insert(literal).second) any.children.push_back(make_test(is_list(test_.op) ? operand.span : span, std::move(literal)));
+      if (seen.insert(literal).second)
+        any.children.push_back(make_test(is_list(test_.op) ? operand.span : span, std::move(literal)));
     }
     if (any.children.size() > 1) return any;
     model::Condition single = std::move(any.children.front());
@@ -231,7 +248,8 @@ model::Condition::Kind model_kind(ast::Condition::Kind kind) {
 void RuleScope::report_not_on_tcp(source::Span span, const std::string& what) const {
   const ast::Service& node = *analysis.services.at(model_service().name)->second.node;
   auto& diagnostic = analysis.report(kinds::not_on_tcp(span, what, model_service().name));
-  if (!node.protocols.empty()) diagnostic.with_label(node.protocols.front().span, "the protocol is declared here");
+  if (!node.protocols.empty())
+    diagnostic.with_label(node.protocols.front().span, "the protocol is declared here");
   diagnostic.with_help("a tcp service is decided when somebody connects, by `from`");
 }
 
@@ -239,7 +257,8 @@ std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers
   using Kind = model::Callers::Kind;
   model::Callers result;
   if (callers.kind == ast::Callers::Kind::any) return result;
-  result.kind = callers.kind == ast::Callers::Kind::authenticated ? Kind::authenticated : Kind::unauthenticated;
+  result.kind =
+      callers.kind == ast::Callers::Kind::authenticated ? Kind::authenticated : Kind::unauthenticated;
   if (callers.kind != ast::Callers::Kind::names) return result;
   result.kind = Kind::identities;
   bool right = true;
@@ -250,12 +269,14 @@ std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers
   }
   if (!right) return std::nullopt;
   std::sort(result.identities.begin(), result.identities.end());
-  result.identities.erase(std::unique(result.identities.begin(), result.identities.end()), result.identities.end());
+  result.identities.erase(std::unique(result.identities.begin(), result.identities.end()),
+                          result.identities.end());
   return result;
 }
 
 std::optional<model::Condition> check_condition(RuleScope& scope, const ast::Condition& condition) {
-  if (condition.kind == ast::Condition::Kind::test) return TestChecker(scope, condition.test).check(condition.span);
+  if (condition.kind == ast::Condition::Kind::test)
+    return TestChecker(scope, condition.test).check(condition.span);
   model::Condition result;
   result.kind = model_kind(condition.kind);
   result.span = condition.span;

@@ -24,8 +24,8 @@ struct RuleScope {
   void report_not_on_tcp(source::Span span, const std::string& what) const;
 };
 
-/// The condition in its simple form: `in` and `not in` become `or` and `not`. Nothing if it has an error, which was
-/// reported.
+/// The condition in its simple form: `in` and `not in` become `or` and `not`. Nothing if it has an error,
+/// which was reported.
 std::optional<model::Condition> check_condition(RuleScope& scope, const ast::Condition& condition);
 
 std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers& callers);

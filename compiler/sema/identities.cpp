@@ -86,8 +86,10 @@ class Groups {
     const auto first = std::min_element(cycle.begin(), cycle.end());
     const model::Identity& identity = analysis_.policy.identities[*first];
     auto& diagnostic = analysis_.report(kinds::group_cycle(identity.span, identity.name));
+    constexpr std::size_t most_labels = 8;
     for (const IdentityId id : cycle) {
-      if (id != *first) diagnostic.with_label(analysis_.policy.identities[id].span, "a member on the way round");
+      if (id != *first && diagnostic.labels.size() < most_labels)
+        diagnostic.with_label(analysis_.policy.identities[id].span, "a member on the way round");
     }
   }
 

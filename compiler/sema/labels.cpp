@@ -13,13 +13,15 @@ namespace {
 constexpr std::size_t longest_label = 64;
 
 bool is_label_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == '.';
 }
 
 const char* wrong_in_label(const std::string& label) {
   if (label.empty()) return "it is empty";
   if (label.size() > longest_label) return "it is longer than 64 bytes";
-  if (!std::all_of(label.begin(), label.end(), is_label_byte)) return "a label has letters, digits, `-`, `_` and `.`";
+  if (!std::all_of(label.begin(), label.end(), is_label_byte))
+    return "a label has letters, digits, `-`, `_` and `.`";
   if (std::all_of(label.begin(), label.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     return "rules without label are numbered";
   }
@@ -36,14 +38,16 @@ std::string Labels::id(const std::vector<ast::String>& written, std::size_t ordi
   if (const char* wrong = wrong_in_label(label->value)) {
     analysis_.report(kinds::bad_label(label->span, label->value, wrong));
   } else if (!is_new) {
-    analysis_.report(kinds::duplicate_name(label->span, "rule", label->value)).with_label(first->second, "the first one");
+    analysis_.report(kinds::duplicate_name(label->span, "rule", label->value))
+        .with_label(first->second, "the first one");
   }
   return model::rule_id(kind_, service_, label->value);
 }
 
 std::string Labels::otherwise_id(const std::vector<ast::String>& written) {
   for (const ast::String& label : written) {
-    analysis_.report(kinds::bad_label(label.span, label.value, "the last rule of a route is always called `otherwise`"));
+    analysis_.report(
+        kinds::bad_label(label.span, label.value, "the last rule of a route is always called `otherwise`"));
   }
   return model::rule_id(kind_, service_, "otherwise");
 }

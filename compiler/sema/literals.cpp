@@ -12,12 +12,24 @@ namespace {
 
 constexpr std::size_t longest_target = 16384;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_alphanumeric(char c) { return is_digit(c) || is_upper(c) || (c >= 'a' && c <= 'z'); }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_visible(char c) { return c > 0x20 && c < 0x7F; }
-bool is_unreserved(char c) { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_upper(char c) {
+  return c >= 'A' && c <= 'Z';
+}
+bool is_alphanumeric(char c) {
+  return is_digit(c) || is_upper(c) || (c >= 'a' && c <= 'z');
+}
+bool is_hex(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+bool is_visible(char c) {
+  return c > 0x20 && c < 0x7F;
+}
+bool is_unreserved(char c) {
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
 
 /// Segment by segment: what `paths strict` refuses, and the text with all of that put right.
 class PathReader {
@@ -65,7 +77,8 @@ class PathReader {
   std::string read_segment(std::string_view segment) {
     std::string result;
     while (!segment.empty()) {
-      const std::size_t length = segment.front() == '%' ? read_escape(segment, result) : read_byte(segment.front(), result);
+      const std::size_t length =
+          segment.front() == '%' ? read_escape(segment, result) : read_byte(segment.front(), result);
       segment.remove_prefix(length);
     }
     return result;
@@ -80,7 +93,8 @@ class PathReader {
       return 1;
     }
     const char meant = static_cast<char>(std::stoi(std::string(rest.substr(1, 2)), nullptr, 16));
-    if (meant == '/' || meant == '\\' || meant == '\0') refuse("`paths strict` refuses `%2F`, `%5C` and `%00`");
+    if (meant == '/' || meant == '\\' || meant == '\0')
+      refuse("`paths strict` refuses `%2F`, `%5C` and `%00`");
     if (is_unreserved(meant)) {
       note("`paths strict` refuses an escaped byte that needs no escape");
       result += meant;
@@ -131,11 +145,15 @@ bool is_bracketed_ipv6(std::string_view host) {
   return std::all_of(inner.begin(), inner.end(), [](char c) { return is_hex(c) || c == ':' || c == '.'; });
 }
 
-bool is_host(std::string_view host) { return is_host_name(host) || is_bracketed_ipv6(host); }
+bool is_host(std::string_view host) {
+  return is_host_name(host) || is_bracketed_ipv6(host);
+}
 
 }  // namespace
 
-std::optional<NeverMatches> check_path(const std::string& literal, PathTest test) { return PathReader(literal, test).read(); }
+std::optional<NeverMatches> check_path(const std::string& literal, PathTest test) {
+  return PathReader(literal, test).read();
+}
 
 std::string normalise_path(const std::string& literal) {
   std::string result = literal;
@@ -155,17 +173,21 @@ std::optional<NeverMatches> check_host(const std::string& literal) {
     return NeverMatches{"a final dot is refused", literal.substr(0, literal.size() - 1)};
   }
   const std::size_t colon = literal.rfind(':');
-  const bool ports = colon != std::string::npos && std::all_of(literal.begin() + static_cast<std::ptrdiff_t>(colon) + 1, literal.end(), is_digit);
+  const bool ports =
+      colon != std::string::npos &&
+      std::all_of(literal.begin() + static_cast<std::ptrdiff_t>(colon) + 1, literal.end(), is_digit);
   if (ports && is_host(literal.substr(0, colon))) {
     return NeverMatches{"`host` is compared without port", literal.substr(0, colon)};
   }
   if (literal.find('@') != std::string::npos) return NeverMatches{"a host with a user is refused", ""};
-  return NeverMatches{"a host has letters, digits, `-`, `_` and single dots, or is an IPv6 address in brackets", ""};
+  return NeverMatches{
+      "a host has letters, digits, `-`, `_` and single dots, or is an IPv6 address in brackets", ""};
 }
 
 std::optional<NeverMatches> check_header_value(const std::string& literal) {
   const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-  const bool breaks = std::any_of(literal.begin(), literal.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+  const bool breaks =
+      std::any_of(literal.begin(), literal.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
   if (breaks) return NeverMatches{"a header value has no line break and no NUL", ""};
   if (literal.empty() || (!is_space(literal.front()) && !is_space(literal.back()))) return std::nullopt;
   const std::size_t begin = std::min(literal.find_first_not_of(" \t"), literal.size());

@@ -25,7 +25,8 @@ const ast::Mesh* find_mesh(Analysis& analysis) {
 void report_no_mesh(Analysis& analysis) {
   if (analysis.names_may_be_missing || analysis.files.empty()) return;
   const source::FileId file = analysis.files.front().id;
-  analysis.report(kinds::no_mesh({file, 0, 0})).with_help("one file has it: `mesh shop { trust_domain \"shop.example\" }`");
+  analysis.report(kinds::no_mesh({file, 0, 0}))
+      .with_help("one file has it: `mesh shop { trust_domain \"shop.example\" }`");
 }
 
 }  // namespace
@@ -35,9 +36,12 @@ void check_mesh(Analysis& analysis) {
   if (mesh == nullptr) return report_no_mesh(analysis);
   analysis.policy.name = mesh->name.text;
   only(analysis, mesh->paths, "paths", [](source::Span span) { return span; });
-  const auto* outside = only(analysis, mesh->outside, "outside", [](const ast::Outside& o) { return o.span; });
-  if (outside != nullptr && outside->mode == ast::OutsideMode::deny) analysis.policy.outside = model::Outside::deny;
-  const auto* domain = only(analysis, mesh->trust_domains, "trust_domain", [](const ast::String& s) { return s.span; });
+  const auto* outside =
+      only(analysis, mesh->outside, "outside", [](const ast::Outside& o) { return o.span; });
+  if (outside != nullptr && outside->mode == ast::OutsideMode::deny)
+    analysis.policy.outside = model::Outside::deny;
+  const auto* domain =
+      only(analysis, mesh->trust_domains, "trust_domain", [](const ast::String& s) { return s.span; });
   require(analysis, *mesh, mesh->name, "mesh", "trust_domain", domain != nullptr);
   if (domain == nullptr) return;
   analysis.policy.trust_domain = domain->value;

@@ -14,7 +14,8 @@ template <typename Declaration>
 void collect(Analysis& analysis, Table<Declaration>& table, const char* kind) {
   analysis.for_each<Declaration>([&](const Declaration& declaration, const std::string& space) {
     const std::string name = qualified(space, declaration.name.text);
-    const auto [place, is_new] = table.entries.try_emplace(name, typename Table<Declaration>::Entry{&declaration, space, 0});
+    const auto [place, is_new] =
+        table.entries.try_emplace(name, typename Table<Declaration>::Entry{&declaration, space, 0});
     if (is_new) return;
     analysis.report(kinds::duplicate_name(declaration.name.span, kind, name))
         .with_label(place->second.node->name.span, "the first one");

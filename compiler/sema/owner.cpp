@@ -15,7 +15,8 @@ std::string place_text(const std::string& space) {
 
 }  // namespace
 
-void report_unknown_service(diagnostics::Sink& sink, const ast::QualifiedName& name, const std::vector<std::string>& known) {
+void report_unknown_service(diagnostics::Sink& sink, const ast::QualifiedName& name,
+                            const std::vector<std::string>& known) {
   auto& diagnostic = sink.report(kinds::unknown_service(name.span, name.text()));
   if (const auto meant = diagnostics::did_you_mean(name.text(), known)) diagnostic.with_help(*meant);
 }
@@ -24,7 +25,8 @@ const Table<ast::Service>::Entry* find_owner(Analysis& analysis, const ast::Qual
                                              const std::string& space, const char* kind) {
   const auto* found = analysis.services.find(name, space);
   if (found == nullptr) {
-    if (!analysis.names_may_be_missing) report_unknown_service(analysis.sink, name, analysis.services.names_in(space));
+    if (!analysis.names_may_be_missing)
+      report_unknown_service(analysis.sink, name, analysis.services.names_in(space));
     return nullptr;
   }
   const auto& entry = found->second;

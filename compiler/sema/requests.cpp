@@ -22,10 +22,12 @@ constexpr std::uint32_t most_times = 1000000;
 
 /// The declaration of a name in its space, then in the root.
 template <typename Declaration>
-const Declaration* find_in(const std::vector<Declaration>& all, const ast::QualifiedName& name, const std::string& space) {
+const Declaration* find_in(const std::vector<Declaration>& all, const ast::QualifiedName& name,
+                           const std::string& space) {
   const auto at = [&](const std::string& wanted) -> const Declaration* {
-    const auto found = std::lower_bound(all.begin(), all.end(), wanted,
-                                        [](const Declaration& d, const std::string& text) { return d.name < text; });
+    const auto found =
+        std::lower_bound(all.begin(), all.end(), wanted,
+                         [](const Declaration& d, const std::string& text) { return d.name < text; });
     return found != all.end() && found->name == wanted ? &*found : nullptr;
   };
   if (name.space.empty() && !space.empty()) {
@@ -74,17 +76,19 @@ class RequestChecker {
       return;
     }
     right_ = false;
-    if (!scope_.names_may_be_missing) report_unknown_service(scope_.sink, written_.service, names_of(scope_.policy.services));
+    if (!scope_.names_may_be_missing)
+      report_unknown_service(scope_.sink, written_.service, names_of(scope_.policy.services));
   }
 
   void check_protocol() {
     const bool is_tcp = service_->protocol == model::Protocol::tcp;
     if (is_tcp == written_.connect) return;
     auto& diagnostic = fail(kinds::wrong_request(written_.connect ? written_.span : written_.method.span,
-                                                 written_.connect ? "connect" : written_.method.text, service_->name,
-                                                 is_tcp ? "tcp" : "http"));
-    diagnostic.with_help(is_tcp ? "a connection is tested by `connect to " + written_.service.text() + " from …`"
-                                : "a request is tested by `send GET \"/\" to " + written_.service.text() + " from …`");
+                                                 written_.connect ? "connect" : written_.method.text,
+                                                 service_->name, is_tcp ? "tcp" : "http"));
+    diagnostic.with_help(
+        is_tcp ? "a connection is tested by `connect to " + written_.service.text() + " from …`"
+               : "a request is tested by `send GET \"/\" to " + written_.service.text() + " from …`");
   }
 
   void check_head() {
@@ -96,7 +100,8 @@ class RequestChecker {
 
   /// Line breaks would make several lines of one.
   void check_line(const ast::String& text, const char* why) {
-    const bool breaks = std::any_of(text.value.begin(), text.value.end(), [](char c) { return c == '\r' || c == '\n'; });
+    const bool breaks =
+        std::any_of(text.value.begin(), text.value.end(), [](char c) { return c == '\r' || c == '\n'; });
     if (breaks) fail(kinds::cannot_be_sent(text.span, text.value, why));
   }
 
@@ -133,7 +138,8 @@ class RequestChecker {
     if (!number || service_ == nullptr) return;
     result_.port = static_cast<std::uint16_t>(*number);
     const auto& addresses = service_->addresses;
-    const bool known = std::any_of(addresses.begin(), addresses.end(), [&](const auto& a) { return a.port == *number; });
+    const bool known =
+        std::any_of(addresses.begin(), addresses.end(), [&](const auto& a) { return a.port == *number; });
     if (!known) fail(kinds::unknown_port(port->span, service_->name, port->text));
   }
 
@@ -153,7 +159,8 @@ class RequestChecker {
     if (!has_pattern(*identity)) return;
     fail(kinds::pattern_sends_nothing(sender->identity.span, sender->identity.text()))
         .with_label(identity->span, "it has a `*`")
-        .with_help("name one caller that it fits: `from spiffe \"spiffe://" + scope_.policy.trust_domain + "/…\"`");
+        .with_help("name one caller that it fits: `from spiffe \"spiffe://" + scope_.policy.trust_domain +
+                   "/…\"`");
   }
 
   void report_unknown_identity(const ast::QualifiedName& name) {

@@ -30,14 +30,17 @@ class Rules {
     const ast::RouteRule* otherwise = nullptr;
     for (std::size_t i = 0; i < node.rules.size(); ++i) {
       if (otherwise != nullptr) {
-        analysis_.report(kinds::after_otherwise(node.rules[i].keyword)).with_label(otherwise->keyword, "`otherwise` takes every request");
+        analysis_.report(kinds::after_otherwise(node.rules[i].keyword))
+            .with_label(otherwise->keyword, "`otherwise` takes every request");
       }
       if (node.rules[i].otherwise && otherwise == nullptr) otherwise = &node.rules[i];
-      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1)) route.rules.push_back(std::move(*rule));
+      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1))
+        route.rules.push_back(std::move(*rule));
     }
     if (otherwise == nullptr && !node.broken) {
       analysis_.report(kinds::no_otherwise(node.service.span, scope->model_service().name))
-          .with_help("say what happens to all other requests: `otherwise -> " + node.service.name + "`, or `-> respond 404 \"\"`");
+          .with_help("say what happens to all other requests: `otherwise -> " + node.service.name +
+                     "`, or `-> respond 404 \"\"`");
     }
     scope->model_service().route = std::move(route);
   }
@@ -70,7 +73,8 @@ class Rules {
     for (const auto& [name, entry] : analysis_.services.entries) {
       if (accesses_.contains(entry.id)) continue;
       analysis_.report(kinds::no_access(entry.node->name.span, name))
-          .with_help("say who may use it:\naccess " + entry.node->name.text + " {\n  allow from " + example_caller(entry) + "\n}");
+          .with_help("say who may use it:\naccess " + entry.node->name.text + " {\n  allow from " +
+                     example_caller(entry) + "\n}");
     }
   }
 
@@ -91,7 +95,8 @@ class Rules {
     return &scopes_.try_emplace(owner->id, RuleScope{analysis_, owner->space, owner->id}).first->second;
   }
 
-  std::optional<model::RouteRule> check_rule(RuleScope& scope, const ast::RouteRule& written, Labels& labels, std::size_t ordinal) {
+  std::optional<model::RouteRule> check_rule(RuleScope& scope, const ast::RouteRule& written, Labels& labels,
+                                             std::size_t ordinal) {
     model::RouteRule rule;
     rule.span = written.span;
     std::optional<model::Condition> when;
@@ -124,8 +129,10 @@ class Rules {
 
 void check_rules(Analysis& analysis) {
   Rules rules(analysis);
-  analysis.for_each<ast::Route>([&](const ast::Route& node, const std::string& space) { rules.add_route(node, space); });
-  analysis.for_each<ast::Access>([&](const ast::Access& node, const std::string& space) { rules.add_access(node, space); });
+  analysis.for_each<ast::Route>(
+      [&](const ast::Route& node, const std::string& space) { rules.add_route(node, space); });
+  analysis.for_each<ast::Access>(
+      [&](const ast::Access& node, const std::string& space) { rules.add_access(node, space); });
   rules.warn_without_access();
 }
 

@@ -32,7 +32,8 @@ class Services {
     service.doc = node.doc;
     service.span = node.name.span;
     add_choices(node, service);
-    const auto* identity = only(analysis_, node.identities, "identity", [](const ast::QualifiedName& n) { return n.span; });
+    const auto* identity =
+        only(analysis_, node.identities, "identity", [](const ast::QualifiedName& n) { return n.span; });
     if (identity != nullptr) service.identity = resolve_identity(analysis_, *identity, entry.space);
     require(analysis_, node, node.name, "service", "address", !node.addresses.empty());
     analysis_.policy.services.push_back(std::move(service));
@@ -61,7 +62,8 @@ class Services {
     for (const ast::Subset& node : entry.node->subsets) {
       const auto [first, is_new] = names.try_emplace(node.name.text, node.name.span);
       if (!is_new) {
-        analysis_.report(kinds::duplicate_name(node.name.span, "subset", node.name.text)).with_label(first->second, "the first one");
+        analysis_.report(kinds::duplicate_name(node.name.span, "subset", node.name.text))
+            .with_label(first->second, "the first one");
         continue;
       }
       if (node.name.text == entry.node->name.text) {
@@ -122,7 +124,8 @@ class Services {
   bool add_label(const ast::LabelValue& label, std::map<std::string, source::Span>& seen) {
     const auto [first, is_new] = seen.try_emplace(label.label.text, label.label.span);
     if (!is_new) {
-      analysis_.report(kinds::duplicate_item(label.label.span, label.label.text)).with_label(first->second, "here for the first time");
+      analysis_.report(kinds::duplicate_item(label.label.span, label.label.text))
+          .with_label(first->second, "here for the first time");
     }
     return is_new;
   }
@@ -182,7 +185,8 @@ class Services {
       }
       if (values.contains(test.value.value)) continue;
       diagnostic.with_label(test.value.span, "no endpoint has this value");
-      if (const auto meant = diagnostics::did_you_mean(test.value.value, {values.begin(), values.end()})) diagnostic.with_help(*meant);
+      if (const auto meant = diagnostics::did_you_mean(test.value.value, {values.begin(), values.end()}))
+        diagnostic.with_help(*meant);
     }
   }
 

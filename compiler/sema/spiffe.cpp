@@ -29,7 +29,8 @@ const char* wrong_in_path(std::string_view path, bool pattern) {
     const std::string_view segment = path.substr(begin, end - begin);
     if (segment.empty()) return "it has an empty segment";
     if (segment == "." || segment == "..") return "it has a `.` or `..` segment";
-    const bool right = std::all_of(segment.begin(), segment.end(), [&](char c) { return is_segment_byte(c, pattern); });
+    const bool right =
+        std::all_of(segment.begin(), segment.end(), [&](char c) { return is_segment_byte(c, pattern); });
     if (!right) return "a segment has letters, digits, `.`, `-` and `_`";
     begin = end + 1;
   }
@@ -39,7 +40,9 @@ const char* wrong_in_path(std::string_view path, bool pattern) {
 }  // namespace
 
 bool is_trust_domain(std::string_view text) {
-  const auto right = [](char c) { return (is_alphanumeric(c) && !(c >= 'A' && c <= 'Z')) || c == '.' || c == '-' || c == '_'; };
+  const auto right = [](char c) {
+    return (is_alphanumeric(c) && !(c >= 'A' && c <= 'Z')) || c == '.' || c == '-' || c == '_';
+  };
   return !text.empty() && text.size() <= longest_domain && std::all_of(text.begin(), text.end(), right);
 }
 
@@ -51,12 +54,14 @@ SpiffeText read_spiffe(const std::string& text, const std::string& own_trust_dom
     const std::size_t slash = std::min(text.find('/', scheme.size()), text.size());
     result.trust_domain = text.substr(scheme.size(), slash - scheme.size());
     result.path = slash < text.size() ? text.substr(slash + 1) : std::string();
-    if (!is_trust_domain(result.trust_domain)) result.wrong = "its trust domain has lower-case letters, digits, `.`, `-` and `_`";
+    if (!is_trust_domain(result.trust_domain))
+      result.wrong = "its trust domain has lower-case letters, digits, `.`, `-` and `_`";
   } else if (text.find("://") != std::string::npos) {
     result.wrong = "a full id begins with `spiffe://`";
   }
   if (result.wrong == nullptr) result.wrong = wrong_in_path(result.path, pattern);
-  if (scheme.size() + result.trust_domain.size() + 1 + result.path.size() > longest_id) result.wrong = "it is longer than 2048 bytes";
+  if (scheme.size() + result.trust_domain.size() + 1 + result.path.size() > longest_id)
+    result.wrong = "it is longer than 2048 bytes";
   return result;
 }
 

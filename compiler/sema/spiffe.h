@@ -11,7 +11,7 @@ bool is_trust_domain(std::string_view text);
 /// What was read out of `ns/shop/sa/web` or `spiffe://other.example/ns/…`.
 struct SpiffeText {
   std::string trust_domain;
-  std::string path;         // without leading slash
+  std::string path;             // without leading slash
   const char* wrong = nullptr;  // why the text is no SPIFFE id; then nothing else counts
 };
 

@@ -14,14 +14,18 @@ namespace {
 
 constexpr std::uint32_t whole = 1000000;
 
-bool has_no_body(std::uint32_t status) { return status == 204 || status == 205 || status == 304; }
+bool has_no_body(std::uint32_t status) {
+  return status == 204 || status == 205 || status == 304;
+}
 
 std::optional<model::PoolTarget> check_pool(RuleScope& scope, const ast::QualifiedName& name) {
   const model::Service& service = scope.model_service();
-  const bool own_subset = name.space.empty() && std::any_of(service.subsets.begin(), service.subsets.end(),
-                                                            [&](const model::Subset& s) { return s.name == name.name; });
+  const bool own_subset =
+      name.space.empty() && std::any_of(service.subsets.begin(), service.subsets.end(),
+                                        [&](const model::Subset& s) { return s.name == name.name; });
   const auto* other = scope.analysis.services.find(name, scope.space);
-  const auto* base = name.space.empty() ? nullptr : scope.analysis.services.find({"", name.space, {}}, scope.space);
+  const auto* base =
+      name.space.empty() ? nullptr : scope.analysis.services.find({"", name.space, {}}, scope.space);
   const bool foreign = (other != nullptr && other->first != service.name) || base != nullptr;
   if (!own_subset && foreign) {
     scope.analysis.report(kinds::not_supported(name.span, "-> " + name.text()))
@@ -60,7 +64,8 @@ bool check_split(RuleScope& scope, const ast::Target& target, model::Target& res
   }
   if (right && sum != whole) {
     auto& diagnostic = scope.analysis.report(kinds::weights_sum(target.span, percent_text(sum)));
-    diagnostic.with_help(sum < whole ? percent_text(whole - sum) + "% are missing" : percent_text(sum - whole) + "% are too much");
+    diagnostic.with_help(sum < whole ? percent_text(whole - sum) + "% are missing"
+                                     : percent_text(sum - whole) + "% are too much");
     right = false;
   }
   return right;
@@ -89,13 +94,15 @@ bool check_respond(RuleScope& scope, const ast::Target& target, model::Target& r
 }  // namespace
 
 std::optional<model::PoolTarget> find_pool(diagnostics::Sink& sink, const model::Service& service,
-                                           const ast::QualifiedName& name, const std::string& space, bool missing_is_fine) {
+                                           const ast::QualifiedName& name, const std::string& space,
+                                           bool missing_is_fine) {
   std::vector<std::string> known;
   for (std::uint32_t i = 0; i < service.subsets.size(); ++i) {
     if (name.space.empty() && service.subsets[i].name == name.name) return model::PoolTarget{i};
     known.push_back(service.subsets[i].name);
   }
-  const bool own = name.text() == service.name || (name.space.empty() && qualified(space, name.name) == service.name);
+  const bool own =
+      name.text() == service.name || (name.space.empty() && qualified(space, name.name) == service.name);
   if (own) return model::PoolTarget{};
   if (missing_is_fine) return std::nullopt;
   known.push_back(service.name.substr(service.name.find('.') + 1));

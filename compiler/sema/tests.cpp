@@ -25,8 +25,12 @@ std::set<std::string> all_rule_ids(const model::Policy& policy) {
     ids.insert(model::rule_id("access", service.name, "default"));
     ids.insert(model::rule_id("route", service.name, "otherwise"));
     ids.insert(model::rule_id("service", service.name, "unhealthy"));
-    for (const model::RouteRule& rule : service.route ? service.route->rules : std::vector<model::RouteRule>()) ids.insert(rule.id);
-    for (const model::AccessRule& rule : service.access ? service.access->rules : std::vector<model::AccessRule>()) ids.insert(rule.id);
+    for (const model::RouteRule& rule :
+         service.route ? service.route->rules : std::vector<model::RouteRule>())
+      ids.insert(rule.id);
+    for (const model::AccessRule& rule :
+         service.access ? service.access->rules : std::vector<model::AccessRule>())
+      ids.insert(rule.id);
   }
   return ids;
 }
@@ -43,9 +47,13 @@ class Tests {
     block.name = node.name.value;
     block.span = node.name.span;
     const auto [first, is_new] = names_.try_emplace(block.name, node.name.span);
-    if (!is_new) analysis_.report(kinds::duplicate_name(node.name.span, "test", block.name)).with_label(first->second, "the first one");
+    if (!is_new)
+      analysis_.report(kinds::duplicate_name(node.name.span, "test", block.name))
+          .with_label(first->second, "the first one");
     for (const source::Span stray : node.stray_expectations) {
-      if (!node.broken) analysis_.report(kinds::stray_expectation(stray)).with_help("an `expect` stands behind the `send` that it is about");
+      if (!node.broken)
+        analysis_.report(kinds::stray_expectation(stray))
+            .with_help("an `expect` stands behind the `send` that it is about");
     }
     if (node.cases.empty() && !node.broken) analysis_.report(kinds::nothing_expected(node.name.span, "test"));
     for (const ast::TestCase& test : node.cases) add_case(test, space, node.broken, block);
@@ -65,12 +73,14 @@ class Tests {
     const model::Service& service = analysis_.policy.services[request->service];
     model::TestCase result{std::move(*request), {}};
     for (const ast::Expectation& expectation : node.expect) {
-      if (auto checked = check_expectation(expectation, service, space)) result.expect.push_back(std::move(*checked));
+      if (auto checked = check_expectation(expectation, service, space))
+        result.expect.push_back(std::move(*checked));
     }
     block.cases.push_back(std::move(result));
   }
 
-  /// `allowed`, `denied` and `refused` exclude each other; a route is taken only by what is allowed; the rest is said once.
+  /// `allowed`, `denied` and `refused` exclude each other; a route is taken only by what is allowed; the rest
+  /// is said once.
   void check_contradictions(const std::vector<ast::Expectation>& all) {
     const auto excludes = [](const ast::Expectation& a, const ast::Expectation& b) {
       const auto is_end = [](Kind k) { return k == Kind::denied || k == Kind::refused; };
@@ -81,7 +91,8 @@ class Tests {
     for (std::size_t i = 0; i < all.size(); ++i) {
       for (std::size_t j = 0; j < i; ++j) {
         if (!excludes(all[j], all[i])) continue;
-        analysis_.report(kinds::contradiction(all[i].span, word(all[i].kind), word(all[j].kind))).with_label(all[j].span, "expected here");
+        analysis_.report(kinds::contradiction(all[i].span, word(all[i].kind), word(all[j].kind)))
+            .with_label(all[j].span, "expected here");
         break;
       }
     }
@@ -92,20 +103,25 @@ class Tests {
     return words[static_cast<int>(kind)];
   }
 
-  std::optional<model::Expectation> check_expectation(const ast::Expectation& node, const model::Service& service, const std::string& space) {
+  std::optional<model::Expectation> check_expectation(const ast::Expectation& node,
+                                                      const model::Service& service,
+                                                      const std::string& space) {
     static constexpr model::Expectation::Kind kinds_of_model[] = {
-        model::Expectation::Kind::allowed, model::Expectation::Kind::denied, model::Expectation::Kind::refused,
-        model::Expectation::Kind::route,   model::Expectation::Kind::status, model::Expectation::Kind::rule};
+        model::Expectation::Kind::allowed, model::Expectation::Kind::denied,
+        model::Expectation::Kind::refused, model::Expectation::Kind::route,
+        model::Expectation::Kind::status,  model::Expectation::Kind::rule};
     model::Expectation result;
     result.kind = kinds_of_model[static_cast<int>(node.kind)];
     result.span = node.span;
     const bool needs_http = node.kind == Kind::status || node.kind == Kind::refused;
     if (needs_http && service.protocol == model::Protocol::tcp) {
-      analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name)).with_help("a connection is `allowed` or `denied`");
+      analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name))
+          .with_help("a connection is `allowed` or `denied`");
       return std::nullopt;
     }
     if (needs_http) {
-      const auto status = number_in(analysis_.sink, node.status, "a status", node.kind == Kind::refused ? 400 : 200, 599);
+      const auto status =
+          number_in(analysis_.sink, node.status, "a status", node.kind == Kind::refused ? 400 : 200, 599);
       if (!status) return std::nullopt;
       result.status = static_cast<std::uint16_t>(*status);
     }
@@ -116,7 +132,8 @@ class Tests {
     return add_targets(node, service, space, result) ? std::optional(std::move(result)) : std::nullopt;
   }
 
-  bool add_targets(const ast::Expectation& node, const model::Service& service, const std::string& space, model::Expectation& result) {
+  bool add_targets(const ast::Expectation& node, const model::Service& service, const std::string& space,
+                   model::Expectation& result) {
     const bool missing_is_fine = analysis_.services.at(service.name)->second.node->broken;
     for (const ast::QualifiedName& target : node.targets) {
       const auto pool = find_pool(analysis_.sink, service, target, space, missing_is_fine);
@@ -129,7 +146,8 @@ class Tests {
   void report_unknown_rule(const ast::String& rule) {
     auto& diagnostic = analysis_.report(kinds::unknown_rule(rule.span, rule.value));
     const auto meant = diagnostics::did_you_mean(rule.value, {rule_ids_.begin(), rule_ids_.end()});
-    diagnostic.with_help(meant ? *meant : "an id is `route reviews/3`, `access reviews/no-debug`, `mesh/path`");
+    diagnostic.with_help(meant ? *meant
+                               : "an id is `route reviews/3`, `access reviews/no-debug`, `mesh/path`");
   }
 
   Analysis& analysis_;
@@ -142,7 +160,8 @@ class Tests {
 
 void check_tests(Analysis& analysis) {
   Tests tests(analysis);
-  analysis.for_each<ast::TestBlock>([&](const ast::TestBlock& node, const std::string& space) { tests.add(node, space); });
+  analysis.for_each<ast::TestBlock>(
+      [&](const ast::TestBlock& node, const std::string& space) { tests.add(node, space); });
 }
 
 }  // namespace heddle::sema

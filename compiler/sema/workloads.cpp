@@ -24,7 +24,8 @@ const char* wrong_in_cgroup(std::string_view path) {
     if (segment.size() > 255) return "a segment is longer than 255 bytes";
     begin = end + 1;
   }
-  const bool control = std::any_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  const bool control =
+      std::any_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; });
   return control ? "it has a control character" : nullptr;
 }
 
@@ -38,11 +39,13 @@ void check_cgroup(Analysis& analysis, const ast::String& text, model::Workload& 
   workload.cgroup = without_outer_slashes(text.value);
   if (const char* wrong = wrong_in_cgroup(workload.cgroup)) {
     analysis.report(kinds::bad_cgroup(text.span, text.value, wrong))
-        .with_help("write the path below the cgroup root: `shop.slice/web.service`, `*` for a run without `/`");
+        .with_help(
+            "write the path below the cgroup root: `shop.slice/web.service`, `*` for a run without `/`");
   }
 }
 
-void check_identity(Analysis& analysis, const ast::QualifiedName& name, const std::string& space, model::Workload& workload) {
+void check_identity(Analysis& analysis, const ast::QualifiedName& name, const std::string& space,
+                    model::Workload& workload) {
   const auto id = resolve_identity(analysis, name, space);
   if (!id) return;
   workload.identity = *id;
@@ -60,14 +63,16 @@ void check_identity(Analysis& analysis, const ast::QualifiedName& name, const st
   }
 }
 
-model::Workload check_workload(Analysis& analysis, const Table<ast::Workload>::Entry& entry, const std::string& name) {
+model::Workload check_workload(Analysis& analysis, const Table<ast::Workload>::Entry& entry,
+                               const std::string& name) {
   const ast::Workload& node = *entry.node;
   model::Workload workload;
   workload.name = name;
   workload.doc = node.doc;
   workload.span = node.name.span;
   const auto* cgroup = only(analysis, node.cgroups, "cgroup", [](const ast::String& s) { return s.span; });
-  const auto* identity = only(analysis, node.identities, "identity", [](const ast::QualifiedName& n) { return n.span; });
+  const auto* identity =
+      only(analysis, node.identities, "identity", [](const ast::QualifiedName& n) { return n.span; });
   require(analysis, node, node.name, "workload", "cgroup", cgroup != nullptr);
   require(analysis, node, node.name, "workload", "identity", identity != nullptr);
   if (cgroup != nullptr) check_cgroup(analysis, *cgroup, workload);
@@ -102,7 +107,8 @@ void check_overlaps(Analysis& analysis) {
       const bool is_pattern = same[i]->cgroup.find('*') != std::string::npos;
       for (std::size_t j = 0; is_pattern && j < same.size(); ++j) {
         const bool other_is_pattern = same[j]->cgroup.find('*') != std::string::npos;
-        if (i == j || (other_is_pattern && j < i) || !patterns_meet(same[i]->cgroup, same[j]->cgroup)) continue;
+        if (i == j || (other_is_pattern && j < i) || !patterns_meet(same[i]->cgroup, same[j]->cgroup))
+          continue;
         report_overlap(analysis, *same[std::min(i, j)], *same[std::max(i, j)]);
       }
     }

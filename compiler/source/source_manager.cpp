@@ -25,9 +25,15 @@ const SourceManager::File& SourceManager::get(FileId file) const {
   return files_[file];
 }
 
-const std::string& SourceManager::name(FileId file) const { return get(file).name; }
-const std::string& SourceManager::path(FileId file) const { return get(file).path; }
-std::string_view SourceManager::text(FileId file) const { return get(file).text; }
+const std::string& SourceManager::name(FileId file) const {
+  return get(file).name;
+}
+const std::string& SourceManager::path(FileId file) const {
+  return get(file).path;
+}
+std::string_view SourceManager::text(FileId file) const {
+  return get(file).text;
+}
 
 std::string_view SourceManager::text(Span span) const {
   const std::string_view all = get(span.file).text;

@@ -10,7 +10,8 @@
 
 namespace heddle::source {
 
-/// A file longer than this is refused with a diagnostic; whoever reads files needs no more than one byte beyond it.
+/// A file longer than this is refused with a diagnostic; whoever reads files needs no more than one byte
+/// beyond it.
 inline constexpr std::size_t max_file_bytes = 4u << 20;
 
 /// Line and column count from 1; the column counts bytes.
@@ -22,8 +23,8 @@ struct Position {
 /// The texts of a policy. Files keep their ids for the manager's life.
 class SourceManager {
  public:
-  /// `name` is how messages call the file (as the user gave it), `path` how a bundle does: relative to the folder
-  /// that was given, so that it does not depend on where the policy lies. Empty: the same as `name`.
+  /// `name` is how messages call the file (as the user gave it), `path` how a bundle does: relative to the
+  /// folder that was given, so that it does not depend on where the policy lies. Empty: the same as `name`.
   FileId add(std::string name, std::string text, std::string path = {});
 
   [[nodiscard]] std::size_t file_count() const { return files_.size(); }

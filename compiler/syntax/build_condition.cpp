@@ -23,7 +23,8 @@ std::optional<ast::Operator> operator_of(P::OperationContext* operation) {
   if (operation->STARTS() != nullptr) return ast::Operator::starts;
   if (operation->PRESENT() != nullptr) return ast::Operator::present;
   if (operation->ABSENT() != nullptr) return ast::Operator::absent;
-  if (operation->IN() != nullptr) return operation->NOT() != nullptr ? ast::Operator::not_in : ast::Operator::in;
+  if (operation->IN() != nullptr)
+    return operation->NOT() != nullptr ? ast::Operator::not_in : ast::Operator::in;
   return std::nullopt;
 }
 
@@ -80,11 +81,13 @@ class Comparison {
   void operator()(P::NamedTestContext& context) {
     out_.kind = Kind::unsupported;
     const source::Span first = builder_.span(context.NAME());
-    const source::Span name_span = context.name() == nullptr ? first : Builder::join(first, builder_.span(context.name()));
+    const source::Span name_span =
+        context.name() == nullptr ? first : Builder::join(first, builder_.span(context.name()));
     auto& diagnostic = builder_.report(kinds::unknown_attribute(name_span, builder_.text(name_span)));
     static const std::vector<std::string> attributes = {"path", "host", "method", "header", "from"};
     const auto meant = diagnostics::did_you_mean(builder_.text(name_span), attributes);
-    diagnostic.with_help(meant ? *meant : "a condition tests `path`, `host`, `method`, `header \"name\"` or `from`");
+    diagnostic.with_help(meant ? *meant
+                               : "a condition tests `path`, `host`, `method`, `header \"name\"` or `from`");
   }
 
  private:
@@ -94,9 +97,12 @@ class Comparison {
   }
 
   void set_list_operator(TerminalNode* is, TerminalNode* negated, TerminalNode* in) {
-    out_.test.op = is != nullptr ? ast::Operator::is : negated != nullptr ? ast::Operator::not_in : ast::Operator::in;
+    out_.test.op = is != nullptr        ? ast::Operator::is
+                   : negated != nullptr ? ast::Operator::not_in
+                                        : ast::Operator::in;
     if (is != nullptr) out_.test.op_span = builder_.span(is);
-    if (in != nullptr) out_.test.op_span = Builder::join(builder_.span(negated != nullptr ? negated : in), builder_.span(in));
+    if (in != nullptr)
+      out_.test.op_span = Builder::join(builder_.span(negated != nullptr ? negated : in), builder_.span(in));
   }
 
   void add_operation(P::OperationContext* operation) {
@@ -117,7 +123,8 @@ ast::Condition build_comparison(Builder& builder, P::ComparisonContext* context)
   ast::Condition condition;
   condition.span = builder.span(context);
   visit_alternative<P::ValueTestContext, P::MethodTestContext, P::FromTestContext, P::AddressTestContext,
-                    P::PortTestContext, P::GrpcTestContext, P::NamedTestContext>(context, Comparison(builder, condition));
+                    P::PortTestContext, P::GrpcTestContext, P::NamedTestContext>(
+      context, Comparison(builder, condition));
   return condition;
 }
 

@@ -55,7 +55,8 @@ class SimpleTarget {
 ast::Target build_simple(Builder& builder, P::SimpleTargetContext* context) {
   ast::Target target;
   target.span = builder.span(context);
-  visit_alternative<P::RespondContext, P::RedirectContext, P::PoolContext>(context, SimpleTarget(builder, target));
+  visit_alternative<P::RespondContext, P::RedirectContext, P::PoolContext>(context,
+                                                                           SimpleTarget(builder, target));
   return target;
 }
 
@@ -68,7 +69,8 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
     part.pool = builder.name(pool->qualifiedName());
   } else {
     part.unsupported = true;
-    builder.unsupported(builder.text(builder.span(target->start)) + "` in a `split", builder.span(target->start));
+    builder.unsupported(builder.text(builder.span(target->start)) + "` in a `split",
+                        builder.span(target->start));
   }
   std::vector<ast::String> labels;
   if (!add_options(builder, context->ruleOptions(), labels)) part.unsupported = true;
@@ -77,12 +79,14 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
 }
 
 ast::Target build_target(Builder& builder, P::TargetContext* context) {
-  if (auto* other = dynamic_cast<P::OtherTargetContext*>(context)) return build_simple(builder, other->simpleTarget());
+  if (auto* other = dynamic_cast<P::OtherTargetContext*>(context))
+    return build_simple(builder, other->simpleTarget());
   auto* split = static_cast<P::SplitTargetContext*>(context);
   ast::Target target;
   target.kind = Kind::split;
   target.span = builder.span(split);
-  if (split->BY() != nullptr) builder.unsupported("split by", Builder::join(builder.span(split->SPLIT()), builder.span(split->BY())));
+  if (split->BY() != nullptr)
+    builder.unsupported("split by", Builder::join(builder.span(split->SPLIT()), builder.span(split->BY())));
   for (auto* part : split->splitPart()) target.parts.push_back(build_part(builder, part));
   return target;
 }
@@ -108,7 +112,8 @@ class RouteItems {
   }
 
  private:
-  void add(ast::RouteRule rule, P::RouteItemContext* context, P::TargetContext* target, P::RuleOptionsContext* options) {
+  void add(ast::RouteRule rule, P::RouteItemContext* context, P::TargetContext* target,
+           P::RuleOptionsContext* options) {
     rule.span = builder_.span(context);
     rule.target = build_target(builder_, target);
     add_options(builder_, options, rule.labels);

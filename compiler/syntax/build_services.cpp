@@ -7,7 +7,8 @@ namespace {
 using P = Parser;
 
 /// `paths strict` is what every service does; the other modes are not built.
-void add_paths(Builder& builder, P::PathModeContext* mode, source::Span keyword, std::vector<source::Span>& paths) {
+void add_paths(Builder& builder, P::PathModeContext* mode, source::Span keyword,
+               std::vector<source::Span>& paths) {
   const source::Span span = Builder::join(keyword, builder.span(mode));
   if (mode->MERGE() != nullptr || mode->DECODE() != nullptr) return builder.unsupported(span);
   if (mode->KEEP() != nullptr) builder.unsupported(builder.span(mode->KEEP()));
@@ -29,7 +30,9 @@ class MeshItems {
     const auto mode = context.DENY() != nullptr ? ast::OutsideMode::deny : ast::OutsideMode::allow;
     mesh_.outside.push_back({mode, builder_.span(&context)});
   }
-  void operator()(P::AmplificationContext& context) { builder_.unsupported(builder_.span(context.AMPLIFICATION())); }
+  void operator()(P::AmplificationContext& context) {
+    builder_.unsupported(builder_.span(context.AMPLIFICATION()));
+  }
 
  private:
   Builder& builder_;
@@ -45,7 +48,9 @@ class IdentityValue {
     builder_.unsupported(builder_.span(context.JWT()));
     identity_.unsupported = true;
   }
-  void operator()(P::GroupIdentityContext& context) { identity_.members = builder_.names(context.qualifiedName()); }
+  void operator()(P::GroupIdentityContext& context) {
+    identity_.members = builder_.names(context.qualifiedName());
+  }
 
  private:
   Builder& builder_;
@@ -56,7 +61,9 @@ class WorkloadItems {
  public:
   WorkloadItems(Builder& builder, ast::Workload& workload) : builder_(builder), workload_(workload) {}
 
-  void operator()(P::CgroupContext& context) { workload_.cgroups.push_back(builder_.string(context.STRING())); }
+  void operator()(P::CgroupContext& context) {
+    workload_.cgroups.push_back(builder_.string(context.STRING()));
+  }
   void operator()(P::WorkloadIdentityContext& context) {
     workload_.identities.push_back(builder_.name(context.qualifiedName()));
   }
@@ -71,7 +78,9 @@ class EndpointItems {
  public:
   EndpointItems(Builder& builder, ast::Endpoint& endpoint) : builder_(builder), endpoint_(endpoint) {}
 
-  void operator()(P::EndpointWeightContext& context) { builder_.unsupported(builder_.span(context.WEIGHT())); }
+  void operator()(P::EndpointWeightContext& context) {
+    builder_.unsupported(builder_.span(context.WEIGHT()));
+  }
   void operator()(P::EndpointLabelContext& context) {
     endpoint_.labels.push_back({builder_.name(context.name()), builder_.string(context.STRING())});
   }
@@ -87,7 +96,8 @@ ast::Endpoint build_endpoint(Builder& builder, P::EndpointContext* context) {
   endpoint.span = builder.span(context);
   for (auto* item : context->endpointItem()) {
     if (!is_whole(item)) continue;
-    visit_alternative<P::EndpointWeightContext, P::EndpointLabelContext>(item, EndpointItems(builder, endpoint));
+    visit_alternative<P::EndpointWeightContext, P::EndpointLabelContext>(item,
+                                                                         EndpointItems(builder, endpoint));
   }
   return endpoint;
 }
@@ -168,8 +178,8 @@ ast::Workload build(Builder& builder, P::WorkloadContext* context) {
   workload.name = builder.name(context->name());
   for (auto* item : context->workloadItem()) {
     if (!is_whole(item)) continue;
-    visit_alternative<P::CgroupContext, P::WorkloadIdentityContext, P::FastPathContext>(item,
-                                                                                       WorkloadItems(builder, workload));
+    visit_alternative<P::CgroupContext, P::WorkloadIdentityContext, P::FastPathContext>(
+        item, WorkloadItems(builder, workload));
   }
   return workload;
 }
@@ -181,8 +191,8 @@ ast::Service build(Builder& builder, P::ServiceContext* context) {
     if (!is_whole(item)) continue;
     visit_alternative<P::ServiceAddressContext, P::ServiceProtocolContext, P::ServiceTransportContext,
                       P::ServiceIdentityContext, P::SubsetContext, P::ServiceBalanceContext, P::EjectContext,
-                      P::AtMostContext, P::ServicePathsContext, P::ServiceEndpointContext>(item,
-                                                                                          ServiceItems(builder, service));
+                      P::AtMostContext, P::ServicePathsContext, P::ServiceEndpointContext>(
+        item, ServiceItems(builder, service));
   }
   return service;
 }

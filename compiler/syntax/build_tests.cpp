@@ -37,7 +37,9 @@ class RequestParts {
  public:
   RequestParts(Builder& builder, ast::Request& request) : builder_(builder), request_(request) {}
 
-  void operator()(P::PortPartContext& context) { request_.ports.push_back(builder_.number(context.INTEGER())); }
+  void operator()(P::PortPartContext& context) {
+    request_.ports.push_back(builder_.number(context.INTEGER()));
+  }
   void operator()(P::FromPartContext& context) {
     ast::Sender sender;
     sender.span = builder_.span(&context);
@@ -49,11 +51,15 @@ class RequestParts {
     const source::Span span = builder_.span(context.stop);
     request_.sources.push_back({builder_.text(span), span});
   }
-  void operator()(P::TimesPartContext& context) { request_.times.push_back(builder_.number(context.INTEGER())); }
+  void operator()(P::TimesPartContext& context) {
+    request_.times.push_back(builder_.number(context.INTEGER()));
+  }
   void operator()(P::HeaderPartContext& context) {
     request_.headers.push_back({builder_.string(context.STRING(0)), builder_.string(context.STRING(1))});
   }
-  void operator()(P::HostPartContext& context) { request_.hosts.push_back(builder_.string(context.STRING())); }
+  void operator()(P::HostPartContext& context) {
+    request_.hosts.push_back(builder_.string(context.STRING()));
+  }
   void operator()(P::ClaimPartContext& context) {
     builder_.unsupported(builder_.span(context.CLAIM()));
     request_.unsupported = true;
@@ -85,8 +91,8 @@ class RequestKind {
   void add(const std::vector<P::RequestPartContext*>& parts) {
     for (auto* part : parts) {
       visit_alternative<P::PortPartContext, P::FromPartContext, P::AtPartContext, P::TimesPartContext,
-                        P::HeaderPartContext, P::HostPartContext, P::ClaimPartContext>(part,
-                                                                                      RequestParts(builder_, request_));
+                        P::HeaderPartContext, P::HostPartContext, P::ClaimPartContext>(
+          part, RequestParts(builder_, request_));
     }
   }
 
@@ -100,10 +106,18 @@ class ExpectationKind {
 
   void operator()(P::ExpectAllowedContext& context) { add(Kind::allowed, context); }
   void operator()(P::ExpectDeniedContext& context) { add(Kind::denied, context); }
-  void operator()(P::ExpectRefusedContext& context) { add(Kind::refused, context).status = builder_.number(context.INTEGER()); }
-  void operator()(P::ExpectStatusContext& context) { add(Kind::status, context).status = builder_.number(context.INTEGER()); }
-  void operator()(P::ExpectRouteContext& context) { add(Kind::route, context).targets = builder_.names(context.qualifiedName()); }
-  void operator()(P::ExpectRuleContext& context) { add(Kind::rule, context).rule = builder_.string(context.STRING()); }
+  void operator()(P::ExpectRefusedContext& context) {
+    add(Kind::refused, context).status = builder_.number(context.INTEGER());
+  }
+  void operator()(P::ExpectStatusContext& context) {
+    add(Kind::status, context).status = builder_.number(context.INTEGER());
+  }
+  void operator()(P::ExpectRouteContext& context) {
+    add(Kind::route, context).targets = builder_.names(context.qualifiedName());
+  }
+  void operator()(P::ExpectRuleContext& context) {
+    add(Kind::rule, context).rule = builder_.string(context.STRING());
+  }
   void operator()(P::ExpectLimitedContext& context) { refuse(context); }
   void operator()(P::ExpectRetriesContext& context) { refuse(context); }
   void operator()(P::ExpectTimeoutContext& context) { refuse(context); }
@@ -132,10 +146,12 @@ class ExpectationKind {
 
 void add_expectations(Builder& builder, P::ExpectItemContext* context, ast::TestCase& test) {
   for (auto* expectation : context->expectation()) {
-    visit_alternative<P::ExpectAllowedContext, P::ExpectDeniedContext, P::ExpectRefusedContext, P::ExpectStatusContext,
-                      P::ExpectRouteContext, P::ExpectRuleContext, P::ExpectLimitedContext, P::ExpectRetriesContext,
-                      P::ExpectTimeoutContext, P::ExpectTierContext, P::ExpectPathContext, P::ExpectHostContext,
-                      P::ExpectHeaderContext, P::ExpectMirrorContext>(expectation, ExpectationKind(builder, test));
+    visit_alternative<P::ExpectAllowedContext, P::ExpectDeniedContext, P::ExpectRefusedContext,
+                      P::ExpectStatusContext, P::ExpectRouteContext, P::ExpectRuleContext,
+                      P::ExpectLimitedContext, P::ExpectRetriesContext, P::ExpectTimeoutContext,
+                      P::ExpectTierContext, P::ExpectPathContext, P::ExpectHostContext,
+                      P::ExpectHeaderContext, P::ExpectMirrorContext>(expectation,
+                                                                      ExpectationKind(builder, test));
   }
 }
 

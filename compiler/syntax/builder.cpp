@@ -6,7 +6,9 @@
 
 namespace heddle::syntax {
 
-source::Span Builder::span(const antlr4::Token* token) const { return span_of(*token, file_.id); }
+source::Span Builder::span(const antlr4::Token* token) const {
+  return span_of(*token, file_.id);
+}
 
 source::Span Builder::span(const antlr4::ParserRuleContext* context) const {
   const source::Span first = span(context->start);
@@ -29,7 +31,8 @@ ast::QualifiedName Builder::name(Parser::QualifiedNameContext* context) const {
   return result;
 }
 
-std::vector<ast::QualifiedName> Builder::names(const std::vector<Parser::QualifiedNameContext*>& contexts) const {
+std::vector<ast::QualifiedName> Builder::names(
+    const std::vector<Parser::QualifiedNameContext*>& contexts) const {
   std::vector<ast::QualifiedName> result;
   for (auto* context : contexts) result.push_back(name(context));
   return result;
@@ -62,6 +65,8 @@ void Builder::unsupported(source::Span place) {
   unsupported(what, place);
 }
 
-bool is_whole(const antlr4::ParserRuleContext* context) { return context != nullptr && context->exception == nullptr; }
+bool is_whole(const antlr4::ParserRuleContext* context) {
+  return context != nullptr && context->exception == nullptr;
+}
 
 }  // namespace heddle::syntax

@@ -11,7 +11,8 @@
 
 namespace heddle::syntax {
 
-/// What every part of the tree builder needs: places and texts of tokens, and the list of unsupported constructs.
+/// What every part of the tree builder needs: places and texts of tokens, and the list of unsupported
+/// constructs.
 class Builder {
  public:
   Builder(const source::SourceManager& sources, ast::File& file, diagnostics::Sink& sink)
@@ -21,22 +22,29 @@ class Builder {
   [[nodiscard]] source::Span span(antlr4::tree::TerminalNode* node) const { return span(node->getSymbol()); }
   [[nodiscard]] source::Span span(const antlr4::ParserRuleContext* context) const;
   /// From the first to the last byte of two.
-  [[nodiscard]] static source::Span join(source::Span first, source::Span last) { return {first.file, first.begin, last.end}; }
+  [[nodiscard]] static source::Span join(source::Span first, source::Span last) {
+    return {first.file, first.begin, last.end};
+  }
   [[nodiscard]] std::string text(source::Span span) const { return std::string(sources_.text(span)); }
 
   [[nodiscard]] ast::Name name(Parser::NameContext* context) const;
   [[nodiscard]] ast::QualifiedName name(Parser::QualifiedNameContext* context) const;
-  [[nodiscard]] std::vector<ast::QualifiedName> names(const std::vector<Parser::QualifiedNameContext*>& contexts) const;
+  [[nodiscard]] std::vector<ast::QualifiedName> names(
+      const std::vector<Parser::QualifiedNameContext*>& contexts) const;
   [[nodiscard]] ast::String string(antlr4::tree::TerminalNode* node) const;
   [[nodiscard]] ast::Number number(antlr4::tree::TerminalNode* node) const;
   [[nodiscard]] ast::Choice choice(const antlr4::ParserRuleContext* context) const;
   [[nodiscard]] ast::Address address(Parser::SocketAddressContext* context) const;
 
-  void unsupported(std::string what, source::Span span) { file_.unsupported.push_back({std::move(what), span}); }
+  void unsupported(std::string what, source::Span span) {
+    file_.unsupported.push_back({std::move(what), span});
+  }
   /// Called as it is written, on one line.
   void unsupported(source::Span span);
 
-  diagnostics::Diagnostic& report(diagnostics::Diagnostic diagnostic) { return sink_.report(std::move(diagnostic)); }
+  diagnostics::Diagnostic& report(diagnostics::Diagnostic diagnostic) {
+    return sink_.report(std::move(diagnostic));
+  }
 
  private:
   const source::SourceManager& sources_;

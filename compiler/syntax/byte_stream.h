@@ -6,7 +6,8 @@
 
 namespace heddle::syntax {
 
-/// Shows the lexer single bytes, where ANTLR's own stream shows code points: so a token's index is its byte offset.
+/// Shows the lexer single bytes, where ANTLR's own stream shows code points: so a token's index is its byte
+/// offset.
 class ByteStream : public antlr4::CharStream {
  public:
   explicit ByteStream(std::string_view text) : text_(text) {}

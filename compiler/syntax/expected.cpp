@@ -53,10 +53,10 @@ constexpr RuleText blocks[] = {
 };
 
 constexpr size_t statements[] = {
-    Parser::RuleDeclaration,  Parser::RuleMeshItem,  Parser::RuleWorkloadItem, Parser::RuleServiceItem,
-    Parser::RuleEndpointsItem, Parser::RuleEndpointItem, Parser::RuleRetryItem, Parser::RuleRouteItem,
-    Parser::RuleOption,       Parser::RuleCorsItem,  Parser::RuleAccessRule,   Parser::RuleLimitItem,
-    Parser::RuleClaimItem,    Parser::RuleTestItem,
+    Parser::RuleDeclaration,   Parser::RuleMeshItem,     Parser::RuleWorkloadItem, Parser::RuleServiceItem,
+    Parser::RuleEndpointsItem, Parser::RuleEndpointItem, Parser::RuleRetryItem,    Parser::RuleRouteItem,
+    Parser::RuleOption,        Parser::RuleCorsItem,     Parser::RuleAccessRule,   Parser::RuleLimitItem,
+    Parser::RuleClaimItem,     Parser::RuleTestItem,
 };
 
 constexpr RuleText tokens[] = {
@@ -100,8 +100,12 @@ std::string describe_token(size_t token) {
 
 }  // namespace
 
-bool is_keyword(size_t token) { return token >= Parser::ANY && token < Parser::NAME; }
-bool is_reserved_word(size_t token) { return token >= Parser::ANY && token < Parser::MESH; }
+bool is_keyword(size_t token) {
+  return token >= Parser::ANY && token < Parser::NAME;
+}
+bool is_reserved_word(size_t token) {
+  return token >= Parser::ANY && token < Parser::MESH;
+}
 
 std::string describe_found(const antlr4::Token& token) {
   constexpr size_t shown = 40;
@@ -129,7 +133,8 @@ std::string describe_expected(const TokenSet& expected) {
     texts.emplace_back("…");
   }
   std::string result = texts.front();
-  for (size_t i = 1; i < texts.size(); ++i) result += (i + 1 == texts.size() && texts[i] != "…" ? " or " : ", ") + texts[i];
+  for (size_t i = 1; i < texts.size(); ++i)
+    result += (i + 1 == texts.size() && texts[i] != "…" ? " or " : ", ") + texts[i];
   return result;
 }
 
@@ -142,15 +147,22 @@ std::vector<std::string> words_of(const TokenSet& expected) {
   return words;
 }
 
-const char* phrase_of_rule(size_t rule) { return find_text(phrases, rule); }
-const char* items_of_block(size_t rule) { return find_text(blocks, rule); }
+const char* phrase_of_rule(size_t rule) {
+  return find_text(phrases, rule);
+}
+const char* items_of_block(size_t rule) {
+  return find_text(blocks, rule);
+}
 
-bool is_statement(size_t rule) { return std::find(std::begin(statements), std::end(statements), rule) != std::end(statements); }
+bool is_statement(size_t rule) {
+  return std::find(std::begin(statements), std::end(statements), rule) != std::end(statements);
+}
 
 bool starts_declaration(size_t token) {
-  static const TokenSet starts = {Parser::SPACE,  Parser::MESH,  Parser::IDENTITY, Parser::WORKLOAD, Parser::SERVICE,
-                                  Parser::ENDPOINTS, Parser::ROUTE, Parser::ACCESS,   Parser::TEST,     Parser::RETRY,
-                                  Parser::LIMIT,  Parser::ASSERT, Parser::EXTERN};
+  static const TokenSet starts = {Parser::SPACE,   Parser::MESH,      Parser::IDENTITY, Parser::WORKLOAD,
+                                  Parser::SERVICE, Parser::ENDPOINTS, Parser::ROUTE,    Parser::ACCESS,
+                                  Parser::TEST,    Parser::RETRY,     Parser::LIMIT,    Parser::ASSERT,
+                                  Parser::EXTERN};
   return starts.contains(token);
 }
 

@@ -32,7 +32,9 @@ Span place(FileId file, size_t begin, size_t length) {
   return {file, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(begin + length)};
 }
 
-bool is_allowed_control(unsigned char c) { return c == '\t' || c == '\n' || c == '\r'; }
+bool is_allowed_control(unsigned char c) {
+  return c == '\t' || c == '\n' || c == '\r';
+}
 
 /// Whether the file is text at all. The first offence is enough: what is not text has thousands.
 bool check_bytes(std::string_view text, FileId file, Sink& sink) {
@@ -49,7 +51,8 @@ bool check_bytes(std::string_view text, FileId file, Sink& sink) {
     const auto c = static_cast<unsigned char>(text[i]);
     const size_t length = c < 0x80 ? 1 : diagnostics::utf8_length(text.substr(i));
     if (length == 0) {
-      sink.report(kinds::not_utf8(place(file, i, 1), fmt::format("0x{:02x}", c))).with_help("save the file as UTF-8");
+      sink.report(kinds::not_utf8(place(file, i, 1), fmt::format("0x{:02x}", c)))
+          .with_help("save the file as UTF-8");
       return false;
     }
     if ((c < 0x20 && !is_allowed_control(c)) || c == 0x7F) {
@@ -80,7 +83,8 @@ void check_escapes(std::string_view text, Span span, Sink& sink) {
     const size_t length = escape_length(text.substr(i));
     if (length == 0) {
       const size_t bytes = 1 + diagnostics::utf8_length(text.substr(i + 1));
-      sink.report(kinds::bad_escape(place(span.file, span.begin + i, bytes), std::string(text.substr(i, bytes))))
+      sink.report(
+              kinds::bad_escape(place(span.file, span.begin + i, bytes), std::string(text.substr(i, bytes))))
           .with_help(R"(a string knows `\"`, `\\`, `\n`, `\t` and `\xHH`)");
     }
     i += length == 0 ? 1 : length - 1;
@@ -89,8 +93,10 @@ void check_escapes(std::string_view text, Span span, Sink& sink) {
 
 void report_bad_number(std::string_view text, Span span, Sink& sink) {
   sink.report(kinds::bad_number(span, shortened(text)))
-      .with_help("units stand right behind the number: `250ms` `0.5s` `5m` `1h`, `100/s` `6000/m`, `64KiB`, `12.5%`, "
-                 "`10.0.0.0/8`");
+      .with_help(
+          "units stand right behind the number: `250ms` `0.5s` `5m` `1h`, `100/s` `6000/m`, `64KiB`, "
+          "`12.5%`, "
+          "`10.0.0.0/8`");
 }
 
 void report_bad_character(std::string_view text, Span span, Sink& sink) {
@@ -99,7 +105,8 @@ void report_bad_character(std::string_view text, Span span, Sink& sink) {
   if (text == "#") diagnostic.with_help("comments start with `//`");
   if (text == ";") diagnostic.with_help("nothing ends a statement: the next keyword or `}` does");
   if (text == "&" || text == "|" || text == "!") diagnostic.with_help("write `and`, `or` and `not`");
-  if (static_cast<unsigned char>(text[0]) >= 0x80) diagnostic.with_help("outside of strings and comments all is ASCII");
+  if (static_cast<unsigned char>(text[0]) >= 0x80)
+    diagnostic.with_help("outside of strings and comments all is ASCII");
 }
 
 /// Reports what is wrong with one token.
@@ -109,10 +116,12 @@ void check_token(const antlr4::Token& token, std::string_view text, Span span, S
       check_escapes(text, span, sink);
       break;
     case Lexer::UNTERMINATED_STRING:
-      sink.report(kinds::unterminated_string(span)).with_help("it ends with `\"` on the same line; a line break in it is `\\n`");
+      sink.report(kinds::unterminated_string(span))
+          .with_help("it ends with `\"` on the same line; a line break in it is `\\n`");
       break;
     case Lexer::UNTERMINATED_COMMENT:
-      sink.report(kinds::unterminated_comment({span.file, span.begin, span.begin + 2})).with_help("it ends with `*/`");
+      sink.report(kinds::unterminated_comment({span.file, span.begin, span.begin + 2}))
+          .with_help("it ends with `*/`");
       break;
     case Lexer::BAD_NUMBER:
       report_bad_number(text, span, sink);
@@ -138,7 +147,8 @@ class NestingGuard {
     const bool closes = type == Lexer::RBRACE || type == Lexer::RBRACKET || type == Lexer::RPAREN;
     if (closes && depth_ > 0) --depth_;
     if (depth_ <= max_nesting) return true;
-    sink.report(kinds::nested_too_deeply(span, max_nesting)).with_help("split the condition into several rules");
+    sink.report(kinds::nested_too_deeply(span, max_nesting))
+        .with_help("split the condition into several rules");
     return false;
   }
 
@@ -156,7 +166,8 @@ Span span_of(const antlr4::Token& token, FileId file) {
 
 bool is_reported_by_lexer(size_t token_type) {
   return token_type == Lexer::UNTERMINATED_STRING || token_type == Lexer::UNTERMINATED_COMMENT ||
-         token_type == Lexer::BAD_NUMBER || token_type == Lexer::SINGLE_QUOTED || token_type == Lexer::UNKNOWN;
+         token_type == Lexer::BAD_NUMBER || token_type == Lexer::SINGLE_QUOTED ||
+         token_type == Lexer::UNKNOWN;
 }
 
 std::optional<Lexed> lex(std::string_view text, FileId file, Sink& sink) {

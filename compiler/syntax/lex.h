@@ -18,8 +18,9 @@ struct Lexed {
   Tokens tokens;
 };
 
-/// The tokens of a file, with documentation comments. Nothing if the bytes or the number of errors make parsing
-/// pointless; what is wrong was reported. Bad tokens that were reported stay in the list (is_reported_by_lexer).
+/// The tokens of a file, with documentation comments. Nothing if the bytes or the number of errors make
+/// parsing pointless; what is wrong was reported. Bad tokens that were reported stay in the list
+/// (is_reported_by_lexer).
 std::optional<Lexed> lex(std::string_view text, source::FileId file, diagnostics::Sink& sink);
 
 /// Whether the lexer said already what is wrong with a token of this type.

@@ -23,16 +23,22 @@ using P = Parser;
 class Reader {
  public:
   Reader(Lexed lexed, source::FileId file, diagnostics::Sink& sink)
-      : lexed_(std::move(lexed)), source_(std::move(lexed_.tokens)), tokens_(&source_), parser_(&tokens_), file_(file), sink_(sink) {
+      : lexed_(std::move(lexed)),
+        source_(std::move(lexed_.tokens)),
+        tokens_(&source_),
+        parser_(&tokens_),
+        file_(file),
+        sink_(sink) {
     parser_.removeErrorListeners();
     tokens_.fill();
   }
 
-  /// The quick prediction is right for every right text; what it cannot read is read again with the full one, and
-  /// only then are errors reported. Null: given up after too many of them.
+  /// The quick prediction is right for every right text; what it cannot read is read again with the full one,
+  /// and only then are errors reported. Null: given up after too many of them.
   template <typename Context>
   Context* read(Context* (P::*rule)()) {
-    parser_.getInterpreter<antlr4::atn::ParserATNSimulator>()->setPredictionMode(antlr4::atn::PredictionMode::SLL);
+    parser_.getInterpreter<antlr4::atn::ParserATNSimulator>()->setPredictionMode(
+        antlr4::atn::PredictionMode::SLL);
     parser_.setErrorHandler(std::make_shared<antlr4::BailErrorStrategy>());
     try {
       return (parser_.*rule)();
@@ -40,7 +46,8 @@ class Reader {
       tokens_.seek(0);
       parser_.reset();
     }
-    parser_.getInterpreter<antlr4::atn::ParserATNSimulator>()->setPredictionMode(antlr4::atn::PredictionMode::LL);
+    parser_.getInterpreter<antlr4::atn::ParserATNSimulator>()->setPredictionMode(
+        antlr4::atn::PredictionMode::LL);
     recovery_ = std::make_shared<Recovery>(file_, sink_);
     parser_.setErrorHandler(recovery_);
     try {
@@ -73,8 +80,8 @@ class Reader {
 /// The text of the `///` lines directly before a token.
 std::string documentation(Reader& reader, const antlr4::Token* start) {
   std::string text;
-  for (const antlr4::Token* comment :
-       reader.tokens().getHiddenTokensToLeft(start->getTokenIndex(), static_cast<ssize_t>(Lexer::DOCUMENTATION))) {
+  for (const antlr4::Token* comment : reader.tokens().getHiddenTokensToLeft(
+           start->getTokenIndex(), static_cast<ssize_t>(Lexer::DOCUMENTATION))) {
     std::string line = comment->getText().substr(3);
     if (line.starts_with(" ")) line.erase(0, 1);
     text += (text.empty() ? "" : "\n") + line;
@@ -84,7 +91,8 @@ std::string documentation(Reader& reader, const antlr4::Token* start) {
 
 class FileBuilder {
  public:
-  FileBuilder(Reader& reader, Builder& builder, ast::File& file) : reader_(reader), builder_(builder), file_(file) {}
+  FileBuilder(Reader& reader, Builder& builder, ast::File& file)
+      : reader_(reader), builder_(builder), file_(file) {}
 
   void add(P::DeclarationContext* context, bool first) {
     if (!is_whole(context)) {
@@ -175,7 +183,8 @@ std::optional<ast::Request> parse_request(const source::SourceManager& sources, 
   file.id = id;
   Builder builder(sources, file, sink);
   ast::Request request = build(builder, tree->request());
-  for (const ast::Unsupported& part : file.unsupported) sink.report(kinds::not_supported(part.span, part.what));
+  for (const ast::Unsupported& part : file.unsupported)
+    sink.report(kinds::not_supported(part.span, part.what));
   if (!file.unsupported.empty()) return std::nullopt;
   return request;
 }

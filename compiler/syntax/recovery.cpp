@@ -73,7 +73,9 @@ const char* phrase_at(antlr4::Parser* parser, const Token& found) {
 
 }  // namespace
 
-void Recovery::reset(antlr4::Parser* /*parser*/) { recovering_ = false; }
+void Recovery::reset(antlr4::Parser* /*parser*/) {
+  recovering_ = false;
+}
 
 void Recovery::remember_decision(antlr4::Parser* parser) {
   const size_t at = parser->getTokenStream()->index();
@@ -95,7 +97,8 @@ void Recovery::sync(antlr4::Parser* parser) {
   // Elsewhere an end of the block is reported as a missing `}`.
   if (rule != Parser::RuleFile && (found.getType() == Token::EOF || is_fresh_start(found))) return;
   TokenSet expected;
-  for (const size_t state : decision_states_) expected.merge(next_tokens(parser, *parser->getATN().states[state]));
+  for (const size_t state : decision_states_)
+    expected.merge(next_tokens(parser, *parser->getATN().states[state]));
   report(parser, found, expected, items);
   if (rule == Parser::RuleFile) {
     skip_declaration(parser, 0);
@@ -164,7 +167,8 @@ void Recovery::skip_declaration(antlr4::Parser* parser, int depth) {
 TokenSet Recovery::expected_tokens(antlr4::Parser* parser, const antlr4::RecognitionException& error) const {
   TokenSet expected;
   if (decision_token_ == parser->getTokenStream()->index()) {
-    for (const size_t state : decision_states_) expected.merge(next_tokens(parser, *parser->getATN().states[state]));
+    for (const size_t state : decision_states_)
+      expected.merge(next_tokens(parser, *parser->getATN().states[state]));
   }
   const auto* no_choice = dynamic_cast<const antlr4::NoViableAltException*>(&error);
   const bool deeper = no_choice != nullptr && no_choice->getStartToken() != no_choice->getOffendingToken();
@@ -192,7 +196,8 @@ void Recovery::count_error() {
   throw antlr4::ParseCancellationException();
 }
 
-void Recovery::report(antlr4::Parser* parser, const Token& found, const TokenSet& expected, const char* phrase) {
+void Recovery::report(antlr4::Parser* parser, const Token& found, const TokenSet& expected,
+                      const char* phrase) {
   source::Span span = span_of(found, file_);
   places_.push_back(span);
   if (is_reported_by_lexer(found.getType())) return count_error();
@@ -227,11 +232,14 @@ void Recovery::report(antlr4::Parser* parser, const Token& found, const TokenSet
 void Recovery::report_unclosed(antlr4::Parser* parser, const Token& found) {
   const source::Span span = span_of(found, file_);
   places_.push_back(span);
-  auto& diagnostic = sink_.report(kinds::syntax(span, "`}`", describe_found(found)));
+  const char* items = items_of_block(parser->getContext()->getRuleIndex());
+  auto& diagnostic = sink_.report(kinds::syntax(span, std::string(items) + " or `}`", describe_found(found)));
   auto* tokens = static_cast<antlr4::CommonTokenStream*>(parser->getTokenStream());
   for (size_t i = parser->getContext()->getStart()->getTokenIndex(); i < tokens->index(); ++i) {
     if (tokens->get(i)->getType() != Parser::LBRACE) continue;
-    diagnostic.with_label(span_of(*tokens->get(i), file_), "this block is not closed");
+    const source::Span brace = span_of(*tokens->get(i), file_);
+    diagnostic.with_label(brace, "this block is not closed");
+    places_.push_back(brace);
     break;
   }
   count_error();

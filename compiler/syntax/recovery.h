@@ -10,9 +10,10 @@
 
 namespace heddle::syntax {
 
-/// What the parser does at a syntax error: says once what was expected and what was found, gives the whole statement
-/// up, and goes on at the next statement of the block. A block that was not closed ends where a line starts with a
-/// declaration. Replaces ANTLR's strategy, which guesses token by token and talks about rules of the grammar.
+/// What the parser does at a syntax error: says once what was expected and what was found, gives the whole
+/// statement up, and goes on at the next statement of the block. A block that was not closed ends where a
+/// line starts with a declaration. Replaces ANTLR's strategy, which guesses token by token and talks about
+/// rules of the grammar.
 class Recovery : public antlr4::ANTLRErrorStrategy {
  public:
   Recovery(source::FileId file, diagnostics::Sink& sink) : file_(file), sink_(sink) {}
@@ -30,10 +31,12 @@ class Recovery : public antlr4::ANTLRErrorStrategy {
 
  private:
   void remember_decision(antlr4::Parser* parser);
-  void report(antlr4::Parser* parser, const antlr4::Token& found, const TokenSet& expected, const char* phrase);
+  void report(antlr4::Parser* parser, const antlr4::Token& found, const TokenSet& expected,
+              const char* phrase);
   void report_unclosed(antlr4::Parser* parser, const antlr4::Token& found);
   void count_error();
-  [[nodiscard]] TokenSet expected_tokens(antlr4::Parser* parser, const antlr4::RecognitionException& error) const;
+  [[nodiscard]] TokenSet expected_tokens(antlr4::Parser* parser,
+                                         const antlr4::RecognitionException& error) const;
   void skip_statement(antlr4::Parser* parser, const TokenSet& next, int depth);
   void skip_declaration(antlr4::Parser* parser, int depth);
 

@@ -1,7 +1,9 @@
-// Every diagnostic, as people see it: `heddle check` on a policy with that one mistake, compared byte by byte.
+// Every diagnostic, as people see it: `heddle check` on a policy with that one mistake, compared byte by
+// byte.
 //
-// tests/golden/diagnostics/<code>/ has the policy and `expected.txt`; base.mesh beside it completes the policy unless
-// the folder has a file alone.mesh. HEDDLE_UPDATE_GOLDEN=1 writes the expectations anew; read the difference.
+// tests/golden/diagnostics/<code>/ has the policy and `expected.txt`; base.mesh beside it completes the
+// policy unless the folder has a file alone.mesh. HEDDLE_UPDATE_GOLDEN=1 writes the expectations anew; read
+// the difference.
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -37,19 +39,22 @@ struct Outcome {
 };
 
 Outcome run_in(const fs::path& where, const std::string& arguments) {
-  const std::string command = "cd '" + where.string() + "' && NO_COLOR=1 '" HEDDLE_BIN_DIR "/heddle' " + arguments + " 2>&1";
+  const std::string command =
+      "cd '" + where.string() + "' && NO_COLOR=1 '" HEDDLE_BIN_DIR "/heddle' " + arguments + " 2>&1";
   Outcome outcome;
   std::FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return outcome;
   char buffer[4096];
-  for (std::size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;) outcome.output.append(buffer, got);
+  for (std::size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    outcome.output.append(buffer, got);
   outcome.exit_code = WEXITSTATUS(pclose(pipe));
   return outcome;
 }
 
 void compare(const fs::path& expected, const std::string& output) {
   if (std::getenv("HEDDLE_UPDATE_GOLDEN") != nullptr) std::ofstream(expected, std::ios::binary) << output;
-  ASSERT_TRUE(fs::exists(expected)) << "no golden text: run this test once with HEDDLE_UPDATE_GOLDEN=1 and read what it wrote";
+  ASSERT_TRUE(fs::exists(expected))
+      << "no golden text: run this test once with HEDDLE_UPDATE_GOLDEN=1 and read what it wrote";
   EXPECT_EQ(output, read_file(expected)) << "differs from " << expected;
 }
 
@@ -58,7 +63,8 @@ std::string oversized_policy(const std::string& code) {
   if (code == "E0001") return "// " + std::string(source::max_file_bytes, 'x') + "\n";
   if (code != "E0601") return {};
   std::string text;
-  for (int i = 0; i < 2000; ++i) text += "identity i" + std::to_string(i) + " = spiffe \"ns/i" + std::to_string(i) + "\"\n";
+  for (int i = 0; i < 2000; ++i)
+    text += "identity i" + std::to_string(i) + " = spiffe \"ns/i" + std::to_string(i) + "\"\n";
   return text + "access cart { allow from web }\n";
 }
 
@@ -67,7 +73,8 @@ class Diagnostics : public testing::TestWithParam<const diagnostics::KindInfo*> 
 TEST_P(Diagnostics, LooksAsExpected) {
   const std::string code = GetParam()->code;
   const fs::path own = folder / code;
-  ASSERT_TRUE(fs::is_directory(own)) << "diagnostic " << code << " has no golden test: make the folder " << own;
+  ASSERT_TRUE(fs::is_directory(own)) << "diagnostic " << code << " has no golden test: make the folder "
+                                     << own;
   std::string arguments = "check " + code;
   std::string where = folder;
   if (const std::string made = oversized_policy(code); !made.empty()) {
@@ -80,29 +87,35 @@ TEST_P(Diagnostics, LooksAsExpected) {
   const Outcome outcome = run_in(where, arguments);
   const bool is_error = GetParam()->severity == diagnostics::Severity::error;
   EXPECT_EQ(outcome.exit_code, is_error ? 1 : 0) << outcome.output;
-  EXPECT_NE(outcome.output.find("[" + code + "]"), std::string::npos) << "the test does not show its diagnostic:\n" << outcome.output;
+  EXPECT_NE(outcome.output.find("[" + code + "]"), std::string::npos)
+      << "the test does not show its diagnostic:\n"
+      << outcome.output;
   compare(own / "expected.txt", outcome.output);
 }
 
 TEST_P(Diagnostics, HasAPage) {
   const auto page = diagnostics::find_page(GetParam()->code);
   ASSERT_TRUE(page.has_value()) << "no page docs/diagnostics/" << GetParam()->code << ".md";
-  EXPECT_EQ(page->substr(0, 7 + 2), "# " + std::string(GetParam()->code) + ": ") << "a page begins with its code and a title";
+  EXPECT_EQ(page->substr(0, 7 + 2), "# " + std::string(GetParam()->code) + ": ")
+      << "a page begins with its code and a title";
   const Outcome explained = run_in(folder, std::string("explain ") + GetParam()->code);
   EXPECT_EQ(explained.exit_code, 0);
   EXPECT_EQ(explained.output, std::string(*page));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Diagnostics, testing::ValuesIn(diagnostics::all_kinds()),
-                         [](const auto& test) { return std::string(test.param->code) + "_" + test.param->name; });
+INSTANTIATE_TEST_SUITE_P(All, Diagnostics, testing::ValuesIn(diagnostics::all_kinds()), [](const auto& test) {
+  return std::string(test.param->code) + "_" + test.param->name;
+});
 
 TEST(DiagnosticFolders, BelongToDeclaredKinds) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (!entry.is_directory() || entry.path().filename() == "five_mistakes") continue;
-    EXPECT_NE(diagnostics::find_kind(entry.path().filename().string()), nullptr) << entry.path() << " tests nothing that is declared";
+    EXPECT_NE(diagnostics::find_kind(entry.path().filename().string()), nullptr)
+        << entry.path() << " tests nothing that is declared";
   }
   for (const auto& page : fs::directory_iterator(fs::path(HEDDLE_SOURCE_DIR) / "docs/diagnostics")) {
-    EXPECT_NE(diagnostics::find_kind(page.path().stem().string()), nullptr) << page.path() << " is about nothing that is declared";
+    EXPECT_NE(diagnostics::find_kind(page.path().stem().string()), nullptr)
+        << page.path() << " is about nothing that is declared";
   }
 }
 
@@ -129,7 +142,8 @@ TEST(ExitCodes, OfCheck) {
 }
 
 TEST(Usage, SuggestsCommands) {
-  EXPECT_EQ(run_in(folder, "chekc x").output, "heddle: no command is called `chekc`\n  help: did you mean `check`?\n");
+  EXPECT_EQ(run_in(folder, "chekc x").output,
+            "heddle: no command is called `chekc`\n  help: did you mean `check`?\n");
 }
 
 }  // namespace

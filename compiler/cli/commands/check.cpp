@@ -40,8 +40,8 @@ void print_pretty(const Checked& checked) {
   if (!checked.policy) return;
   const model::Policy& policy = *checked.policy;
   std::cout << "mesh `" << policy.name << "`: " << counted(policy.services.size(), "service") << ", "
-            << counted(policy.workloads.size(), "workload") << ", " << counted(policy.tests.size(), "test") << " in "
-            << counted(checked.sources.file_count(), "file") << "; no error\n";
+            << counted(policy.workloads.size(), "workload") << ", " << counted(policy.tests.size(), "test")
+            << " in " << counted(checked.sources.file_count(), "file") << "; no error\n";
 }
 
 int run(const Options& options) {
@@ -59,9 +59,9 @@ int run(const Options& options) {
 }  // namespace
 
 void add_check(CommandSet& commands) {
-  commands.add<Options>(
-      {"check", "Say what is wrong with a policy", "heddle check policy/\nheddle check --format json policy/ env/prod.mesh"},
-      declare, run);
+  commands.add<Options>({"check", "Say what is wrong with a policy",
+                         "heddle check policy/\nheddle check --format json policy/ env/prod.mesh"},
+                        declare, run);
 }
 
 }  // namespace heddle::cli
