@@ -1,8 +1,5 @@
 #include "runtime/handler/reply.h"
 
-#include <algorithm>
-#include <cstring>
-
 namespace heddle::handler {
 
 namespace {
@@ -36,9 +33,7 @@ class Writer {
  public:
   explicit Writer(std::span<char> space) : space_(space) {}
   Writer& operator<<(std::string_view text) {
-    const std::size_t count = std::min(text.size(), space_.size() - used_);
-    std::memcpy(space_.data() + used_, text.data(), count);
-    used_ += count;
+    used_ += text.copy(space_.data() + used_, space_.size() - used_);
     return *this;
   }
   Writer& operator<<(std::size_t number) {
@@ -78,9 +73,7 @@ std::size_t write_reply_head(std::span<char> space, const Reply& reply, bool clo
 }
 
 ShortText& ShortText::operator<<(std::string_view text) {
-  const std::size_t count = std::min(text.size(), text_.size() - used_);
-  std::memcpy(text_.data() + used_, text.data(), count);
-  used_ += count;
+  used_ += text.copy(text_.data() + used_, text_.size() - used_);
   return *this;
 }
 

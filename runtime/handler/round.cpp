@@ -80,7 +80,7 @@ bool Round::fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& ne
   const std::string_view head = is_scanned(form) ? request.head() : std::string_view();
   const std::uint32_t pages = pages_of(head.size());
   if (pages > HD_PAGES_PER_WORKER - next_page) return false;
-  std::memcpy(decider_.arena().data() + std::size_t{next_page} * HD_PAGE_SIZE, head.data(), head.size());
+  head.copy(decider_.arena().data() + std::size_t{next_page} * HD_PAGE_SIZE, head.size());
   slot.op = HD_OP_DECIDE;
   hd_request& in = slot.request;
   in.cgroup = origin.cgroup;

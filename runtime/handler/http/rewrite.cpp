@@ -35,8 +35,7 @@ class Writer {
  public:
   explicit Writer(char* at) : begin_(at), at_(at) {}
   void append(std::string_view text) {
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    at_ += text.copy(at_, text.size());
   }
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(at_ - begin_); }
 
