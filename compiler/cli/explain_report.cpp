@@ -63,7 +63,9 @@ class DecisionText {
     text_ += fmt::format("  {:<12}{} ", stage_name(step.stage), passed_over ? '-' : '*');
     if (!step.rule.empty()) text_ += "`" + step.rule + "` ";
     text_ += step.text;
-    if (step.cause) text_ += ": " + words_of(sources_, *step.cause);
+    if (passed_over && step.cause) {
+      text_ += std::string(step.cause_holds ? "; true: " : "; false: ") + words_of(sources_, *step.cause);
+    }
     if (step.place) text_ += "  (" + place_text(sources_, *step.place) + ")";
     text_ += "\n";
   }
@@ -113,11 +115,9 @@ std::string render_placement(const model::Policy& policy, const source::SourceMa
   std::string text;
   for (const model::Service& service : policy.services) {
     const bool tcp = service.protocol == model::Protocol::tcp;
-    text += fmt::format(
-        "service `{}` ({}): {}\n", service.name, tcp ? "tcp" : "http",
-        tcp ? "decided when a socket connects"
-            : "decided per request by the socket handler, which asks the function in the kernel: every "
-              "request of an http service needs its head read");
+    text += fmt::format("service `{}` ({}): {}\n", service.name, tcp ? "tcp" : "http",
+                        tcp ? "decided when a socket connects"
+                            : "decided per request by the socket handler, because a head has to be read");
     for (const Placed& rule : rules_of(service, sources)) {
       text += fmt::format("  {:<8}  {}{}\n", tcp ? "connect" : "handler", rule.rule,
                           rule.place.empty() ? "" : "  (" + rule.place + ")");

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <string_view>
 
@@ -37,7 +36,7 @@ std::string details(const TestResult& result, const source::SourceManager& sourc
   std::string text;
   for (const TestFailure& failure : result.failures) text += failure_text(failure, sources);
   if (result.trouble) {
-    text += "  could not be decided: " + result.trouble->what + "\n";
+    text += "  not decided by this engine: " + result.trouble->what + "\n";
     if (!result.trouble->help.empty()) text += "    help: " + result.trouble->help + "\n";
   }
   return text;
@@ -45,11 +44,30 @@ std::string details(const TestResult& result, const source::SourceManager& sourc
 
 const char* mark(const TestResult& result) {
   if (passed(result)) return "ok   ";
-  return result.failures.empty() ? "ERROR" : "FAIL ";
+  return result.failures.empty() ? "?    " : "FAIL ";
 }
 
-std::size_t count_passed(const EngineResults& results) {
-  return static_cast<std::size_t>(std::ranges::count_if(results.results, passed));
+struct Counts {
+  std::size_t passed = 0;
+  std::size_t failed = 0;
+  std::size_t undecided = 0;
+};
+
+Counts count(const EngineResults& engine) {
+  Counts counts;
+  for (const TestResult& result : engine.results) {
+    ++(passed(result) ? counts.passed : result.failures.empty() ? counts.undecided : counts.failed);
+  }
+  return counts;
+}
+
+std::string counts_text(const EngineResults& engine) {
+  const Counts counts = count(engine);
+  const std::size_t all = engine.results.size();
+  const std::string undecided =
+      counts.undecided == 0 ? "" : fmt::format(", {} not decided", counts.undecided);
+  return fmt::format("{} {}: {} passed, {} failed{} ({})\n", all, all == 1 ? "test" : "tests", counts.passed,
+                     counts.failed, undecided, engine.engine);
 }
 
 void append_xml(std::string& result, char byte) {
@@ -81,12 +99,15 @@ std::string junit_case(const EngineResults& engine, const TestResult& result,
       fmt::format("    <testcase classname=\"heddle.{}\" name=\"{}\" file=\"{}\"", engine.engine,
                   xml(result.block->name), xml(sources.name(result.block->span.file)));
   if (passed(result)) return text + "/>\n";
-  const char* element = result.failures.empty() ? "error" : "failure";
-  const std::string message = result.failures.empty() ? result.trouble->what
-                                                      : "expected " + result.failures.front().expected +
-                                                            ", happened: " + result.failures.front().happened;
-  return text + fmt::format(">\n      <{0} message=\"{1}\">{2}</{0}>\n    </testcase>\n", element,
-                            xml(message), xml(details(result, sources)));
+  const std::string body = xml(details(result, sources));
+  if (result.failures.empty()) {
+    return text +
+           fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", xml(result.trouble->what));
+  }
+  const TestFailure& first = result.failures.front();
+  const std::string message = xml("expected " + first.expected + ", happened: " + first.happened);
+  return text +
+         fmt::format(">\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", message, body);
 }
 
 }  // namespace
@@ -95,13 +116,10 @@ std::string render_test_results(const std::vector<EngineResults>& all, const sou
   std::string text;
   for (const EngineResults& engine : all) {
     for (const TestResult& result : engine.results) {
-      text += fmt::format("{} {}\n{}", mark(result), diagnostics::printable(result.block->name),
-                          details(result, sources));
+      const std::string name = diagnostics::printable(result.block->name);
+      text += fmt::format("{} {}\n{}", mark(result), name, details(result, sources));
     }
-    const std::size_t good = count_passed(engine);
-    const std::size_t count = engine.results.size();
-    text += fmt::format("{} {}: {} passed, {} failed ({})\n", count, count == 1 ? "test" : "tests", good,
-                        count - good, engine.engine);
+    text += counts_text(engine);
   }
   return text;
 }
@@ -109,12 +127,9 @@ std::string render_test_results(const std::vector<EngineResults>& all, const sou
 std::string render_junit(const std::vector<EngineResults>& all, const source::SourceManager& sources) {
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
   for (const EngineResults& engine : all) {
-    const auto is_failure = [](const TestResult& result) { return !result.failures.empty(); };
-    const auto failures = std::ranges::count_if(engine.results, is_failure);
-    const auto count = static_cast<std::ptrdiff_t>(engine.results.size());
-    const auto errors = count - failures - static_cast<std::ptrdiff_t>(count_passed(engine));
-    text += fmt::format("  <testsuite name=\"heddle {}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">\n",
-                        engine.engine, count, failures, errors);
+    const Counts counts = count(engine);
+    text += fmt::format("  <testsuite name=\"heddle {}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\">\n",
+                        engine.engine, engine.results.size(), counts.failed, counts.undecided);
     for (const TestResult& result : engine.results) text += junit_case(engine, result, sources);
     text += "  </testsuite>\n";
   }

@@ -176,7 +176,7 @@ const model::Service& Decision::service() const {
 }
 
 Match Decision::applies(const std::optional<model::Condition>& when) const {
-  return when ? match(*when, facts_) : Match{true, nullptr};
+  return when ? match(*when, facts_) : Match{true, nullptr, false};
 }
 
 void Decision::note(const std::function<Step()>& step) {

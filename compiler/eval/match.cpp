@@ -82,7 +82,7 @@ Match match_children(const Condition& condition, const Facts& facts, bool decidi
     const Match found = match(child, facts);
     if (found.holds == deciding) return found;
   }
-  return {!deciding, &condition};
+  return {!deciding, &condition, !deciding};
 }
 
 }  // namespace
@@ -102,9 +102,13 @@ std::string comparable_path(std::string_view path) {
 Match match(const Condition& condition, const Facts& facts) {
   if (condition.kind == Condition::Kind::all) return match_children(condition, facts, false);
   if (condition.kind == Condition::Kind::any) return match_children(condition, facts, true);
-  if (condition.kind == Condition::Kind::test) return {holds_test(condition.test, facts), &condition};
-  const Match inner = match(condition.children.front(), facts);
-  return {!inner.holds, inner.cause};
+  if (condition.kind == Condition::Kind::test) {
+    const bool holds = holds_test(condition.test, facts);
+    return {holds, &condition, holds};
+  }
+  Match found = match(condition.children.front(), facts);
+  found.holds = !found.holds;
+  return found;
 }
 
 }  // namespace heddle::eval

@@ -16,10 +16,11 @@ struct Facts {
   std::string path;            // of the head, in the form in which paths are compared
 };
 
-/// Whether a condition is true, and the smallest part of it that made it so.
+/// Whether a condition is true, and the smallest part of it that made it so, with that part's own truth.
 struct Match {
   bool holds = false;
   const model::Condition* cause = nullptr;
+  bool cause_holds = false;
 };
 
 Match match(const model::Condition& condition, const Facts& facts);

@@ -29,6 +29,7 @@ struct Step {
   std::string text;                   // what was found, as a sentence
   std::optional<source::Span> place;  // of the rule
   std::optional<source::Span> cause;  // the part of its condition that decided
+  bool cause_holds = false;           // whether that part is true
 };
 
 /// All endpoints of a service (`subset` empty) or those of one of its subsets.

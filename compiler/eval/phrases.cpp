@@ -34,7 +34,9 @@ const char* protocol_name(model::Protocol protocol) {
 }
 
 void set_cause(Step& step, const std::optional<model::Condition>& when, const Match& found) {
-  if (when && found.cause != nullptr) step.cause = found.cause->span;
+  if (!when || found.cause == nullptr) return;
+  step.cause = found.cause->span;
+  step.cause_holds = found.cause_holds;
 }
 
 }  // namespace

@@ -54,13 +54,14 @@ Result<void> write_file(const std::string& path, const std::string& text) {
   return Error{ErrorKind::io, "cannot write `" + path + "`", ""};
 }
 
-/// A test that could not be decided is no failed test; but it is no success either.
-int exit_code_of(const std::vector<EngineResults>& all) {
+/// A test that an engine cannot decide is neither passed nor failed. Where the user asked for that engine, it
+/// is an error; where it was run because the machine allows it, the other engine's word stands.
+int exit_code_of(const std::vector<EngineResults>& all, bool every_engine_asked_for) {
   int code = exit_ok;
   for (const EngineResults& engine : all) {
     for (const eval::TestResult& result : engine.results) {
       if (!result.failures.empty()) return exit_policy;
-      if (result.trouble) code = exit_usage;
+      if (result.trouble && every_engine_asked_for) code = exit_usage;
     }
   }
   return code;
@@ -83,7 +84,7 @@ int run(const Options& options) {
     const auto written = write_file(options.junit, render_junit(all, loaded.checked.sources));
     if (!written) return report_error(written.error());
   }
-  return exit_code_of(all);
+  return exit_code_of(all, !options.engine.empty());
 }
 
 }  // namespace

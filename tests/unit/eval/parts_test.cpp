@@ -230,8 +230,10 @@ TEST_F(MatchHead, CombinationsAndWhatDecidedThem) {
   EXPECT_FALSE(holds(combine(Kind::negation, {yes})));
   const Condition all = combine(Kind::all, {yes, combine(Kind::negation, {yes}), no});
   EXPECT_EQ(match(all, facts).cause, &all.children[1].children[0]);
+  EXPECT_TRUE(match(all, facts).cause_holds);
   const Condition any = combine(Kind::any, {no, no});
   EXPECT_EQ(match(any, facts).cause, &any);
+  EXPECT_FALSE(match(any, facts).cause_holds);
 }
 
 // ---- texts

@@ -1,0 +1,167 @@
+// What `test`, `explain`, `hosts` and `init` print, byte by byte, and how they end.
+//
+// HEDDLE_UPDATE_GOLDEN=1 writes tests/golden/commands/expected anew; read the difference.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace heddle {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path folder = fs::path(HEDDLE_SOURCE_DIR) / "tests/golden/commands";
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+struct Outcome {
+  std::string output;  // both streams
+  int exit_code = -1;
+};
+
+Outcome run_in(const fs::path& where, const std::string& arguments) {
+  const std::string command =
+      "cd '" + where.string() + "' && NO_COLOR=1 '" HEDDLE_BIN_DIR "/heddle' " + arguments + " 2>&1";
+  Outcome outcome;
+  std::FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  char buffer[4096];
+  for (std::size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    outcome.output.append(buffer, got);
+  outcome.exit_code = WEXITSTATUS(pclose(pipe));
+  return outcome;
+}
+
+struct Printed {
+  const char* name;
+  const char* arguments;
+  int exit_code;
+};
+
+class Commands : public testing::TestWithParam<Printed> {};
+
+TEST_P(Commands, PrintAsExpected) {
+  const fs::path expected = folder / "expected" / (GetParam().name + std::string(".txt"));
+  const Outcome outcome = run_in(folder, GetParam().arguments);
+  EXPECT_EQ(outcome.exit_code, GetParam().exit_code) << outcome.output;
+  if (std::getenv("HEDDLE_UPDATE_GOLDEN") != nullptr)
+    std::ofstream(expected, std::ios::binary) << outcome.output;
+  ASSERT_TRUE(fs::exists(expected)) << "no golden text: run this test once with HEDDLE_UPDATE_GOLDEN=1";
+  EXPECT_EQ(outcome.output, read_file(expected)) << "differs from " << expected;
+}
+
+const Printed printed[] = {
+    {"explain-split", "explain shop.mesh --send 'GET \"/new/1\" to reviews from web'", 0},
+    {"explain-draw", "explain shop.mesh --draw 7 --send 'GET \"/new/1\" to reviews from web'", 0},
+    {"explain-rule",
+     "explain shop.mesh --send 'GET \"/\" to reviews from web with header \"end-user\" \"jason\"'", 0},
+    {"explain-denied", "explain shop.mesh --send 'GET \"/admin/x\" to reviews from web'", 0},
+    {"explain-nobody", "explain shop.mesh --send 'GET \"/\" to reviews with header \"x-debug\" \"1\"'", 0},
+    {"explain-group", "explain shop.mesh --send 'GET \"/health\" to reviews from callers'", 0},
+    {"explain-malformed", "explain shop.mesh --send 'GET \"/a/../b\" to reviews from web'", 0},
+    {"explain-tcp", "explain shop.mesh --send 'connect to cache from web'", 0},
+    {"explain-unknown", "explain shop.mesh --send 'GET \"/\" to reviws from web'", 2},
+    {"explain-port", "explain shop.mesh --send 'GET \"/\" to reviews port 1 from web'", 2},
+    {"explain-nothing", "explain shop.mesh", 2},
+    {"explain-placement", "explain shop.mesh --placement", 0},
+    {"test-failing", "test --engine evaluator shop.mesh tests.mesh", 1},
+    {"test-filter", "test --engine evaluator --filter right shop.mesh tests.mesh", 0},
+    {"test-filter-none", "test --engine evaluator --filter nothing shop.mesh tests.mesh", 2},
+    {"test-junit", "test --engine evaluator --junit /dev/fd/3 shop.mesh tests.mesh 3>&1 > /dev/null", 1},
+    {"test-unwritable", "test --engine evaluator --junit /no/folder/x --filter right shop.mesh tests.mesh",
+     2},
+    {"test-engine", "test --engine best shop.mesh tests.mesh", 2},
+    {"hosts", "hosts shop.mesh", 0},
+};
+
+std::string name_of(const testing::TestParamInfo<Printed>& info) {
+  std::string name = info.param.name;
+  for (char& byte : name) {
+    if (byte == '-') byte = '_';
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Commands, testing::ValuesIn(printed), name_of);
+
+/// An empty folder of its own, gone at the end.
+struct Init : testing::Test {
+  fs::path where = fs::path(testing::TempDir()) / ("heddle_init_" + std::to_string(getpid()));
+  void SetUp() override { fs::create_directories(where); }
+  void TearDown() override { fs::remove_all(where); }
+
+  void expect_right_policy(const std::string& policy) {
+    const Outcome check = run_in(where, "check --deny-warnings " + policy);
+    EXPECT_EQ(check.exit_code, 0) << check.output;
+    const Outcome test = run_in(where, "test --engine evaluator " + policy);
+    EXPECT_EQ(test.exit_code, 0) << test.output;
+    EXPECT_NE(test.output.find("1 passed, 0 failed"), std::string::npos) << test.output;
+  }
+};
+
+TEST_F(Init, WritesAPolicyThatChecksCleanAndPassesItsTest) {
+  const Outcome init = run_in(where, "init");
+  EXPECT_EQ(init.exit_code, 0) << init.output;
+  EXPECT_EQ(init.output.substr(0, init.output.find('\n')), "wrote policy/policy.mesh");
+  expect_right_policy("policy");
+}
+
+TEST_F(Init, TakesServicesOfOnesOwn) {
+  const Outcome init = run_in(where, "init here --service shop-1=10.0.0.1:80 --service cart=[fd00::1]:8080");
+  EXPECT_EQ(init.exit_code, 0) << init.output;
+  expect_right_policy("here");
+  EXPECT_EQ(run_in(where, "hosts here").output, "fd00::1\tcart\n10.0.0.1\tshop-1\n");
+}
+
+TEST_F(Init, NeverOverwrites) {
+  fs::create_directories(where / "policy");
+  std::ofstream(where / "policy/policy.mesh") << "mine";
+  EXPECT_EQ(run_in(where, "init").exit_code, 2);
+  EXPECT_EQ(read_file(where / "policy/policy.mesh"), "mine");
+}
+
+TEST_F(Init, RefusesWhatMakesNoPolicy) {
+  for (const char* service :
+       {"shop", "=10.0.0.1:80", "any=10.0.0.1:80", "a--b=10.0.0.1:80", "a-=10.0.0.1:80", "1a=10.0.0.1:80",
+        "a=10.0.0.1", "a=10.0.0.1:0", "a=10.0.0.1:65536", "a=10.0.0:80", "a=fd00::1:80", "a=[10.0.0.1]:80",
+        "a=shop.example:80", "a=10.0.0.1:80 --service a=10.0.0.2:80",
+        "a=10.0.0.1:80 --service b=10.0.0.1:80"}) {
+    const Outcome init = run_in(where, std::string("init --service ") + service);
+    EXPECT_EQ(init.exit_code, 2) << service << "\n" << init.output;
+    EXPECT_FALSE(fs::exists(where / "policy/policy.mesh")) << service;
+  }
+}
+
+TEST_F(Init, SaysWhatStandsInTheWay) {
+  std::ofstream(where / "policy") << "a file";
+  const Outcome init = run_in(where, "init");
+  EXPECT_EQ(init.exit_code, 2);
+  EXPECT_NE(init.output.find("`policy`"), std::string::npos) << init.output;
+}
+
+TEST(TestCommand, AWrongPolicyRunsNoTest) {
+  const fs::path where = fs::path(testing::TempDir()) / ("heddle_wrong_" + std::to_string(getpid()));
+  fs::create_directories(where);
+  std::ofstream(where / "p.mesh")
+      << "mesh m { trust_domain \"t\" }\ntest \"t\" { send GET \"/\" to nowhere expect allowed }\n";
+  const Outcome test = run_in(where, "test p.mesh");
+  EXPECT_EQ(test.exit_code, 1) << test.output;
+  EXPECT_EQ(test.output.find("passed"), std::string::npos) << test.output;
+  fs::remove_all(where);
+}
+
+}  // namespace
+}  // namespace heddle
