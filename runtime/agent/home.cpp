@@ -10,11 +10,10 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/loader/mounts.h"
+#include "runtime/loader/node.h"
 
 namespace heddle::agent {
 namespace {
-
-constexpr const char* own_name = "heddled";
 
 Result<void> join(const std::string& cgroup) {
   const UniqueFd procs(::open((cgroup + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
@@ -27,7 +26,7 @@ Result<void> join(const std::string& cgroup) {
 Result<Home> Home::settle(const std::string& cgroup_root) {
   const std::string before = loader::own_cgroup();
   if (before == cgroup_root || before.rfind(cgroup_root + "/", 0) == 0) return Home(before, "");
-  const std::string own = cgroup_root + "/" + own_name;
+  const std::string own = cgroup_root + "/" + loader::agent_cgroup;
   if (::mkdir(own.c_str(), 0755) != 0 && errno != EEXIST)
     return system_error("cannot make cgroup `" + own + "`", errno);
   if (Result<void> joined = join(own); !joined) {

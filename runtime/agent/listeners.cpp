@@ -1,9 +1,13 @@
 #include "runtime/agent/listeners.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <numeric>
+#include <random>
 
 #include "runtime/base/file.h"
 
@@ -15,35 +19,91 @@ namespace heddle::agent {
 namespace {
 
 constexpr int backlog = 4096;
+constexpr std::uint16_t first_reserved_port = 600;
+constexpr std::uint16_t first_common_port = 1024;
 
-/// Port 0 takes a free one and stores it; every further socket joins it.
-Result<UniqueFd> listen_on(int family, std::uint16_t& port) {
+struct LoopbackAddress {
+  explicit LoopbackAddress(int family, std::uint16_t port) {
+    if (family == AF_INET6) {
+      auto* six = reinterpret_cast<sockaddr_in6*>(&storage);
+      six->sin6_addr = IN6ADDR_LOOPBACK_INIT;
+      six->sin6_port = htons(port);
+      size = sizeof(*six);
+    } else {
+      auto* four = reinterpret_cast<sockaddr_in*>(&storage);
+      four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      four->sin_port = htons(port);
+      size = sizeof(*four);
+    }
+    storage.ss_family = static_cast<sa_family_t>(family);
+  }
+  [[nodiscard]] std::uint16_t port() const {
+    return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);  // at the same place in both
+  }
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
+Result<UniqueFd> make_socket(int family) {
   UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return system_error("cannot make a listener", errno);
   const int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-  sockaddr_in6 six{};
-  sockaddr_in four{};
-  sockaddr* address = reinterpret_cast<sockaddr*>(&four);
-  socklen_t size = sizeof(four);
-  if (family == AF_INET6) {
-    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    six.sin6_family = AF_INET6;
-    six.sin6_addr = IN6ADDR_LOOPBACK_INIT;
-    six.sin6_port = htons(port);
-    address = reinterpret_cast<sockaddr*>(&six);
-    size = sizeof(six);
-  } else {
-    four.sin_family = AF_INET;
-    four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    four.sin_port = htons(port);
+  if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  return fd;
+}
+
+void share_port(int fd) {
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
+/// A port below 1024 that no known protocol has: should the agent be killed, only root can put another server
+/// behind it before the next start, so that the hooks never lead a client to a stranger.
+bool bind_reserved(int fd, int family) {
+  std::vector<std::uint16_t> ports(first_common_port - first_reserved_port);
+  std::iota(ports.begin(), ports.end(), first_reserved_port);
+  std::shuffle(ports.begin(), ports.end(), std::random_device());
+  for (const std::uint16_t port : ports) {
+    if (::getservbyport(htons(port), nullptr) != nullptr) continue;
+    LoopbackAddress address(family, port);
+    if (::bind(fd, address.get(), address.size) == 0) return true;
+    if (errno == EACCES) return false;
   }
-  if (::bind(fd.get(), address, size) != 0 || ::listen(fd.get(), backlog) != 0 ||
-      ::getsockname(fd.get(), address, &size) != 0) {
+  return false;
+}
+
+/// The first listener of a family. It takes its port for itself, and then lets others of this process join
+/// it.
+Result<UniqueFd> listen_first(int family, std::uint16_t& port) {
+  Result<UniqueFd> fd = make_socket(family);
+  if (!fd) return fd;
+  LoopbackAddress address(family, 0);
+  if (!bind_reserved(fd->get(), family) && ::bind(fd->get(), address.get(), address.size) != 0) {
     return system_error("cannot listen on loopback", errno);
   }
-  port = ntohs(family == AF_INET6 ? six.sin6_port : four.sin_port);
+  share_port(fd->get());
+  if (::listen(fd->get(), backlog) != 0 || ::getsockname(fd->get(), address.get(), &address.size) != 0) {
+    return system_error("cannot listen on loopback", errno);
+  }
+  port = address.port();
   return fd;
+}
+
+Result<UniqueFd> listen_too(int family, std::uint16_t port) {
+  Result<UniqueFd> fd = make_socket(family);
+  if (!fd) return fd;
+  share_port(fd->get());
+  LoopbackAddress address(family, port);
+  if (::bind(fd->get(), address.get(), address.size) != 0 || ::listen(fd->get(), backlog) != 0) {
+    return system_error("cannot listen on loopback", errno);
+  }
+  return fd;
+}
+
+Result<UniqueFd> listen_on(int family, std::uint16_t& port) {
+  return port == 0 ? listen_first(family, port) : listen_too(family, port);
 }
 
 bool has_ipv6_loopback() {

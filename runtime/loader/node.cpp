@@ -153,6 +153,7 @@ Result<bool> Node::remove(const std::string& cgroup_root) {
   Result<UniqueFd> lock = lock_folder(folder, path);
   if (!lock) return lock.error();
   if (Result<void> removed = remove_all(folder); !removed) return removed.error();
+  ::rmdir((path + "/" + agent_cgroup).c_str());
   return true;
 }
 

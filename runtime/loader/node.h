@@ -16,6 +16,9 @@
 
 namespace heddle::loader {
 
+/// Cgroup below the root that an agent makes for itself if it was started elsewhere.
+constexpr const char* agent_cgroup = "heddled";
+
 /// One cgroup root that is governed: pinned state below /sys/fs/bpf/heddle, and programs attached to the
 /// root. Everything stays as it is when the process ends, however it ends; only `detach` removes it.
 class Node {

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -131,6 +132,20 @@ TEST_F(Agent, WorkersHaveNoPrivilege) {
   agent.ask({{"op", "detach"}});
   EXPECT_EQ(agent.wait(), 0);
   expect_nothing_left();
+}
+
+/// Between a crash and the next start nobody but root can listen where clients of http services are led to.
+TEST_F(Agent, ListenersHavePortsThatAreRootsAlone) {
+  AgentProcess agent(arguments(), control_);
+  ASSERT_TRUE(agent.ready());
+  for (const char* family : {"ipv4", "ipv6"}) {
+    const int port = agent.status()["listeners"][family];
+    EXPECT_GE(port, 600);
+    EXPECT_LT(port, 1024);
+    EXPECT_EQ(::getservbyport(htons(static_cast<std::uint16_t>(port)), nullptr), nullptr) << port;
+  }
+  agent.ask({{"op", "detach"}});
+  EXPECT_EQ(agent.wait(), 0);
 }
 
 TEST_F(Agent, KilledWorkerIsReplacedAloneAndTheOthersStay) {

@@ -210,6 +210,23 @@ TEST_F(Loader, CgroupThatIsMadeAnewIsNeverWithoutPolicy) {
   ASSERT_TRUE(governed.node().detach().ok());
 }
 
+TEST_F(Loader, NewCgroupBesideAWorkloadIsFreeWithin100Milliseconds) {
+  const test::ScratchRoot root;
+  const test::Greeter server("127.0.0.1", "x");
+  root.make("friend.slice/a.service");
+  Governed governed(root.path(), {server.port(), 0});
+  const auto reaches = [&](const std::string& cgroup) {
+    return run_in(cgroup, [&] { return dial("127.0.0.1", server.port()); }) == 0;
+  };
+  for (int i = 0; i < 20; ++i) {
+    const std::string beside = root.make("friend.slice/other" + std::to_string(i));
+    ASSERT_TRUE(eventually([&] { return reaches(beside); }, 100)) << beside;
+    // Below something that is no workload nothing is looked at, and nothing is refused.
+    ASSERT_TRUE(reaches(root.make("friend.slice/other" + std::to_string(i) + "/deeper")));
+  }
+  ASSERT_TRUE(governed.node().detach().ok());
+}
+
 TEST_F(Loader, CountersFollowTheRuleThroughAReload) {
   const test::ScratchRoot root;
   const test::Greeter server("127.0.0.1", "x");
