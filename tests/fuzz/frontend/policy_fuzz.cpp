@@ -1,0 +1,87 @@
+// Any bytes as a policy: a model if and only if there is no error, every place inside the file, and texts
+// that a terminal can show.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "compiler/diagnostics/printable.h"
+#include "compiler/diagnostics/render.h"
+#include "compiler/plan/plan.h"
+#include "compiler/sema/check.h"
+#include "tests/fuzz/harness.h"
+
+namespace {
+
+using namespace heddle;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+void require_inside(source::Span span, const source::SourceManager& sources) {
+  require(span.file < sources.file_count());
+  require(span.begin <= span.end && span.end <= sources.text(span.file).size());
+}
+
+/// No control characters but line ends, and nothing that is not UTF-8.
+void require_printable(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) require(diagnostics::printable(line) == line);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  source::SourceManager sources;
+  sources.add("policy.mesh", std::string(reinterpret_cast<const char*>(data), size));
+  diagnostics::Sink sink;
+  auto policy = sema::check(sources, sink);
+  require(policy.has_value() == !sink.has_errors());
+  for (const auto& diagnostic : sink.sorted(sources)) {
+    require_inside(diagnostic.span, sources);
+    for (const auto& label : diagnostic.labels) require_inside(label.span, sources);
+  }
+  require_printable(diagnostics::render_pretty(sink, sources, false));
+  require(diagnostics::render_json(sink, sources).size() > 2);
+  if (policy) plan::make_plan(*policy);
+  return 0;
+}
+
+namespace heddle::fuzz {
+
+std::vector<std::string> seeds() {
+  std::vector<std::string> result;
+  for (const char* name : {"docs/language.md", "tests/golden/diagnostics/base.mesh",
+                           "tests/golden/diagnostics/five_mistakes/alone.mesh"}) {
+    std::ifstream file(std::string(HEDDLE_SOURCE_DIR "/") + name, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    result.push_back(text.str());
+  }
+  // Of the reference only what is policy.
+  std::string page;
+  std::swap(page, result.front());
+  const std::string fence = "```mesh\n";
+  for (std::size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at)) {
+    at += fence.size();
+    result.front() += page.substr(at, page.find("```", at) - at);
+  }
+  require(!result.front().empty() && !result.back().empty());
+  return result;
+}
+
+std::vector<std::string> words() {
+  return {"{",         "}",       "(",          ")",         "[",      "]",        ",",       "->",
+          "=",         "\"",      "\"/a\"",     "not ",      " and ",  " or ",     "from ",   "path ",
+          "header ",   "\"x\" ",  "is ",        "in ",       "under ", "when ",    "split {", "50% v1, ",
+          "otherwise", "respond", " 200 ",      "service ",  "route ", "access ",  "\nroute", "\nspace",
+          "identity ", "any ",    "10.0.0.1:",  "[fd00::1]", ":80",    "99999999", "/a[b]/",  "///",
+          "/*",        "*/",      "\\",         "\xC3\xBC",  "\n",     "label ",   "test ",   "send ",
+          "expect ",   "via ",    "retry none", "100/s ",    "%",      "..",       "\x01"};
+}
+
+}  // namespace heddle::fuzz
