@@ -24,7 +24,8 @@ void Connection::refuse() {
   const std::string_view rule = tables_->rule_name(ours ? std::uint32_t{HD_RULE_MALFORMED} : decision_.rule);
   ShortText text;
   describe_refusal(text, status, rule);
-  answer({status, rule, text.view(), status == 405 ? "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH" : "", true});
+  answer(
+      {status, rule, text.view(), status == 405 ? "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH" : "", true});
 }
 
 /// No endpoint: none is healthy, or the chosen one does not take the connection.
@@ -38,7 +39,8 @@ void Connection::unhealthy() {
 void Connection::answer(const Reply& reply) {
   drop_upstream();
   if (passed_on_ || download_left_ != 0) return abort(0);
-  const bool keep = skip_request() && request_.keep_alive && !reply.close && !close_after_ && !engine_.draining();
+  const bool keep =
+      skip_request() && request_.keep_alive && !reply.close && !close_after_ && !engine_.draining();
   close_after_ = !keep;
   status_ = reply.status;
   out_.acquire();
@@ -90,8 +92,8 @@ bool Connection::send_answer() {
   return transfer.outcome == io::Transfer::done;
 }
 
-/// Says that nothing more comes, and waits for the client to end: closing now, with bytes of it unread, would reset
-/// the connection and could take the answer from it.
+/// Says that nothing more comes, and waits for the client to end: closing now, with bytes of it unread, would
+/// reset the connection and could take the answer from it.
 void Connection::begin_linger() {
   in_.release();
   out_.release();

@@ -14,7 +14,9 @@ namespace heddle::handler {
 
 namespace {
 
-Error failure(const std::string& what) { return Error{ErrorKind::io, what + ": " + std::strerror(errno), ""}; }
+Error failure(const std::string& what) {
+  return Error{ErrorKind::io, what + ": " + std::strerror(errno), ""};
+}
 
 /// The kernel lays out the values of an array map at multiples of 8 bytes.
 std::size_t array_bytes(const io::bpf::MapInfo& info) {
@@ -22,7 +24,8 @@ std::size_t array_bytes(const io::bpf::MapInfo& info) {
   return stride * info.max_entries;
 }
 
-Result<io::Mapping> map_array(const io::UniqueFd& fd, const char* name, std::size_t value_size, io::Mapping::Access access) {
+Result<io::Mapping> map_array(const UniqueFd& fd, const char* name, std::size_t value_size,
+                              io::Mapping::Access access) {
   const Result<io::bpf::MapInfo> info = io::bpf::map_info(fd.get());
   if (!info) return info.error();
   if (info->value_size != value_size) {
@@ -36,7 +39,7 @@ Result<io::Mapping> map_array(const io::UniqueFd& fd, const char* name, std::siz
 /// All values of an array map: mapped if it can be, else copied.
 class Array {
  public:
-  static Result<Array> make(const io::UniqueFd& fd, const char* name, std::size_t value_size) {
+  static Result<Array> make(const UniqueFd& fd, const char* name, std::size_t value_size) {
     const Result<io::bpf::MapInfo> info = io::bpf::map_info(fd.get());
     if (!info) return info.error();
     if (value_size != 0 && info->value_size != value_size) {
@@ -116,9 +119,10 @@ Result<void> BpfDecider::add_generation(std::uint64_t number, GenerationFds fds)
   Result<Array> blob = Array::make(fds.blob, "hd_blob", 0);
   if (!blob) return blob.error();
   drop_generation(number);
-  generations_.push_back({number, std::move(fds.decide),
-                          std::make_shared<MappedTables>(std::move(rules).value(), std::move(services).value(),
-                                                         std::move(blob).value())});
+  generations_.push_back(
+      {number, std::move(fds.decide),
+       std::make_shared<MappedTables>(std::move(rules).value(), std::move(services).value(),
+                                      std::move(blob).value())});
   return {};
 }
 
@@ -162,7 +166,8 @@ bool BpfDecider::run(std::uint32_t count) {
   }
   hd_round round{worker_ * HD_ROUND_MAX, count};  // the kernel writes it back
   std::uint32_t returned = 0;
-  const int status = io::bpf::run(generation->decide.get(), std::as_writable_bytes(std::span(&round, 1)), returned);
+  const int status =
+      io::bpf::run(generation->decide.get(), std::as_writable_bytes(std::span(&round, 1)), returned);
   if (status == 0) return true;
   log_.line("error", "the decision function does not run: " + std::string(std::strerror(-status)));
   return false;

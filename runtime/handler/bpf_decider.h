@@ -4,28 +4,29 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/base/fd.h"
 #include "runtime/base/result.h"
 #include "runtime/handler/decider.h"
 #include "runtime/handler/io/mapping.h"
-#include "runtime/handler/io/unique_fd.h"
 #include "runtime/handler/log.h"
 
 namespace heddle::handler {
 
-/// The decision function in the kernel, run through its syscall entry. Needs no privilege, only the descriptors.
+/// The decision function in the kernel, run through its syscall entry. Needs no privilege, only the
+/// descriptors.
 class BpfDecider final : public Decider {
  public:
   struct Fds {
-    io::UniqueFd word;
-    io::UniqueFd slots;
-    io::UniqueFd arena;
-    io::UniqueFd connections;
+    UniqueFd word;
+    UniqueFd slots;
+    UniqueFd arena;
+    UniqueFd connections;
   };
   struct GenerationFds {
-    io::UniqueFd decide;
-    io::UniqueFd rules;
-    io::UniqueFd services;
-    io::UniqueFd blob;
+    UniqueFd decide;
+    UniqueFd rules;
+    UniqueFd services;
+    UniqueFd blob;
   };
 
   /// `worker`: number of this worker, below HD_WORKERS_MAX.
@@ -46,7 +47,7 @@ class BpfDecider final : public Decider {
  private:
   struct Generation {
     std::uint64_t number = 0;
-    io::UniqueFd decide;
+    UniqueFd decide;
     std::shared_ptr<const Tables> tables;
   };
 

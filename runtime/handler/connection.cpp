@@ -13,8 +13,12 @@ constexpr int steps_per_round = 64;
 
 }  // namespace
 
-Connection::Connection(Engine& engine, io::UniqueFd client, const hd_connection& origin)
-    : engine_(engine), client_(std::move(client)), in_(engine.buffers), out_(engine.buffers), origin_(origin) {}
+Connection::Connection(Engine& engine, UniqueFd client, const hd_connection& origin)
+    : engine_(engine),
+      client_(std::move(client)),
+      in_(engine.buffers),
+      out_(engine.buffers),
+      origin_(origin) {}
 
 void Connection::link(Connection*& first) {
   next_ = first;
@@ -45,13 +49,14 @@ void Connection::close() {
   engine_.bury(*this);
 }
 
-// ---- progress ------------------------------------------------------------------------------------------------
+// ---- progress
+// ------------------------------------------------------------------------------------------------
 
 Connection::Step Connection::step_of(Phase phase) {
   // In the order of Phase.
-  static constexpr std::array<Step, 7> steps = {&Connection::read_head,   &Connection::wait,   &Connection::connect,
-                                                &Connection::exchange,    &Connection::send_answer,
-                                                &Connection::linger,      &Connection::wait};
+  static constexpr std::array<Step, 7> steps = {
+      &Connection::read_head,   &Connection::wait,   &Connection::connect, &Connection::exchange,
+      &Connection::send_answer, &Connection::linger, &Connection::wait};
   return steps[static_cast<std::size_t>(phase)];
 }
 
@@ -114,19 +119,23 @@ void Connection::on_deadline() {
 void Connection::on_events(std::uint32_t events) {
   if (phase_ == Phase::closed) return;
   client_.note(events);
-  const bool waits_for_round = phase_ == Phase::deciding || phase_ == Phase::reading || phase_ == Phase::lingering;
+  const bool waits_for_round =
+      phase_ == Phase::deciding || phase_ == Phase::reading || phase_ == Phase::lingering;
   if (client_.broken() && !waits_for_round) return abort(HD_EVENT_CLIENT_ABORTED);
   advance();
 }
 
-void Connection::on_upstream_events() { advance(); }
+void Connection::on_upstream_events() {
+  advance();
+}
 
 void Connection::drain() {
   if (phase_ == Phase::reading && in_.empty()) return close();
   close_after_ = true;
 }
 
-// ---- reading a head --------------------------------------------------------------------------------------------
+// ---- reading a head
+// --------------------------------------------------------------------------------------------
 
 bool Connection::read_head() {
   if (!in_.empty() && find_head()) return true;
@@ -208,7 +217,8 @@ void Connection::next_request() {
   set_phase(Phase::reading);
 }
 
-// ---- what was decided ------------------------------------------------------------------------------------------
+// ---- what was decided
+// ------------------------------------------------------------------------------------------
 
 Connection::Outcome Connection::outcome_of(std::uint16_t verdict) {
   // In the order of hd_verdict.
@@ -250,7 +260,8 @@ void Connection::forward() {
   begin_exchange();
 }
 
-/// A destination that no service owns is not the handler's to serve: the connection should never have come here.
+/// A destination that no service owns is not the handler's to serve: the connection should never have come
+/// here.
 void Connection::drop() {
   record();
   close();

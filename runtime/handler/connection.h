@@ -15,18 +15,15 @@
 
 namespace heddle::handler {
 
-/// One client's connection and the request it is busy with. Requests of one connection are worked off one after the
-/// other, so responses are in order.
+/// One client's connection and the request it is busy with. Requests of one connection are worked off one
+/// after the other, so responses are in order.
 ///
 /// While a request is forwarded there are two flows, each with one block of memory: upload from `in_` to the
-/// endpoint, download from the endpoint's `in` to the client. A flow reads only when its block is empty, so that
-/// whoever is slow holds up the other side and nothing piles up here.
-class Connection final : public io::EventSink,
-                         public io::Deadline,
-                         public upstream::Owner,
-                         public Undecided {
+/// endpoint, download from the endpoint's `in` to the client. A flow reads only when its block is empty, so
+/// that whoever is slow holds up the other side and nothing piles up here.
+class Connection final : public io::EventSink, public io::Deadline, public upstream::Owner, public Undecided {
  public:
-  Connection(Engine& engine, io::UniqueFd client, const hd_connection& origin);
+  Connection(Engine& engine, UniqueFd client, const hd_connection& origin);
 
   void start();
   /// Goes on after resume_later().
@@ -133,7 +130,7 @@ class Connection final : public io::EventSink,
   std::string_view out_rest_;
   http::HeadEnd head_end_;
   http::Request request_;
-  http::Body body_;           // of the request
+  http::Body body_;  // of the request
   http::Body response_body_;
   upstream::Connection* upstream_ = nullptr;
   std::shared_ptr<const Tables> tables_;  // of the generation that decided

@@ -8,10 +8,11 @@ namespace heddle::handler {
 
 enum class MessageKind : std::uint32_t {
   // supervisor -> worker
-  start = 1,       // fds in the order of StartFd; `worker` is its number, `user`/`group` what it becomes
-  generation = 2,  // fds in the order of GenerationFd; answered by `generation_ready`; sent before the word is flipped
-  drop = 3,        // the generation will not be asked for any more; answered by `generation_dropped`
-  drain = 4,       // accept nothing, finish what runs, then end
+  start = 1,  // fds in the order of StartFd; `worker` is its number, `user`/`group` what it becomes
+  generation =
+      2,  // fds in the order of GenerationFd; answered by `generation_ready`; sent before the word is flipped
+  drop = 3,   // the generation will not be asked for any more; answered by `generation_dropped`
+  drain = 4,  // accept nothing, finish what runs, then end
   // worker -> supervisor
   ready = 101,
   generation_ready = 102,
@@ -26,8 +27,22 @@ struct Message {
   std::uint32_t group = 0;
 };
 
-enum StartFd { start_listener4, start_listener6, start_word, start_slots, start_arena, start_connections, start_fds };
+enum StartFd {
+  start_listener4,
+  start_listener6,
+  start_word,
+  start_slots,
+  start_arena,
+  start_connections,
+  start_fds
+};
 
-enum GenerationFd { generation_decide, generation_rules, generation_services, generation_blob, generation_fds };
+enum GenerationFd {
+  generation_decide,
+  generation_rules,
+  generation_services,
+  generation_blob,
+  generation_fds
+};
 
 }  // namespace heddle::handler

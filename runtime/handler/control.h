@@ -3,14 +3,14 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/base/fd.h"
 #include "runtime/handler/contract.h"
-#include "runtime/handler/io/unique_fd.h"
 
 namespace heddle::handler {
 
 struct Received {
   Message message;
-  std::vector<io::UniqueFd> fds;
+  std::vector<UniqueFd> fds;
 };
 
 enum class ControlState { message, nothing, closed };
@@ -27,7 +27,7 @@ class Control {
   [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:
-  io::UniqueFd fd_;
+  UniqueFd fd_;
 };
 
 }  // namespace heddle::handler

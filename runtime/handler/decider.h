@@ -10,8 +10,8 @@
 
 namespace heddle::handler {
 
-/// The worker's edge to the policy: who connected, and what is decided. Behind it is the kernel; or, in tests of
-/// the data path, a function in the same process.
+/// The worker's edge to the policy: who connected, and what is decided. Behind it is the kernel; or, in tests
+/// of the data path, a function in the same process.
 class Decider {
  public:
   virtual ~Decider() = default;
@@ -24,8 +24,8 @@ class Decider {
   [[nodiscard]] virtual std::span<char> arena() = 0;
   [[nodiscard]] virtual std::uint32_t first_page() const = 0;
 
-  /// Works off the first `count` slots in one call, by the generation that is current. False: nothing was decided,
-  /// and the reason is logged.
+  /// Works off the first `count` slots in one call, by the generation that is current. False: nothing was
+  /// decided, and the reason is logged.
   [[nodiscard]] virtual bool run(std::uint32_t count) = 0;
 
   /// The texts of a generation; null when it is gone.

@@ -17,7 +17,8 @@ std::int64_t sooner(std::int64_t a, std::int64_t b) {
 }  // namespace
 
 void Timeouts::expire(std::uint64_t now_ms) {
-  for (io::Deadlines* deadlines : {&head, &idle, &connect, &stall, &linger, &accept}) deadlines->expire(now_ms);
+  for (io::Deadlines* deadlines : {&head, &idle, &connect, &stall, &linger, &accept})
+    deadlines->expire(now_ms);
 }
 
 std::int64_t Timeouts::next_in(std::uint64_t now_ms) const {
@@ -28,14 +29,16 @@ std::int64_t Timeouts::next_in(std::uint64_t now_ms) const {
   return next;
 }
 
-Result<std::unique_ptr<Engine>> Engine::make(Decider& decider, std::uint32_t connections_max) {
+Result<std::unique_ptr<Engine>> Engine::make(Decider& decider, std::uint32_t connections_max,
+                                             const Patience& patience) {
   Result<io::EventLoop> loop = io::EventLoop::make();
   if (!loop) return loop.error();
-  return std::unique_ptr<Engine>(new Engine(std::move(loop).value(), decider, connections_max));
+  return std::unique_ptr<Engine>(new Engine(std::move(loop).value(), decider, connections_max, patience));
 }
 
-Engine::Engine(io::EventLoop made, Decider& edge, std::uint32_t connections_max)
+Engine::Engine(io::EventLoop made, Decider& edge, std::uint32_t connections_max, const Patience& patience)
     : loop(std::move(made)),
+      timeouts(patience),
       decider(edge),
       pool(loop, buffers),
       round(edge),
@@ -51,7 +54,7 @@ Engine::~Engine() {
   free_buried();
 }
 
-Result<void> Engine::listen(io::UniqueFd listener) {
+Result<void> Engine::listen(UniqueFd listener) {
   Result<std::unique_ptr<Listener>> made = Listener::make(*this, std::move(listener));
   if (!made) return made.error();
   listeners_.push_back(std::move(made).value());
@@ -82,7 +85,7 @@ void Engine::resume_unfinished() {
   resuming_.clear();
 }
 
-void Engine::accepted(io::UniqueFd client) {
+void Engine::accepted(UniqueFd client) {
   const std::optional<hd_connection> origin = decider.find_origin(client.get());
   if (!origin) return;
   auto* connection = new Connection(*this, std::move(client), *origin);
@@ -117,6 +120,8 @@ void Engine::drain() {
   }
 }
 
-bool Engine::drained() const { return draining_ && connection_count_ == 0 && round.next_in(now_ms()) < 0; }
+bool Engine::drained() const {
+  return draining_ && connection_count_ == 0 && round.next_in(now_ms()) < 0;
+}
 
 }  // namespace heddle::handler

@@ -17,32 +17,52 @@ namespace heddle::handler {
 class Connection;
 class Listener;
 
-/// How long the handler waits for whom. None of these runs while a server works on a request: that is the policy's
-/// to bound.
+/// How long the handler waits for whom. None of these runs while a server works on a request: that is the
+/// policy's to bound.
+struct Patience {
+  std::uint64_t head_ms = 15'000;    // the rest of a request's head
+  std::uint64_t idle_ms = 75'000;    // the next request
+  std::uint64_t connect_ms = 5'000;  // an endpoint's answer to a SYN
+  std::uint64_t stall_ms = 300'000;  // a client that neither reads nor sends what it announced
+  std::uint64_t linger_ms = 2'000;   // a client that was told to go
+  std::uint64_t accept_ms = 100;     // descriptors to become free
+};
+
 struct Timeouts {
-  io::Deadlines head{15'000};      // the rest of a request's head
-  io::Deadlines idle{75'000};      // the next request
-  io::Deadlines connect{5'000};    // an endpoint's answer to a SYN
-  io::Deadlines stall{300'000};    // a client that neither reads nor sends what it announced
-  io::Deadlines linger{2'000};     // a client that was told to go
-  io::Deadlines accept{100};       // descriptors to become free
+  explicit Timeouts(const Patience& patience)
+      : head(patience.head_ms),
+        idle(patience.idle_ms),
+        connect(patience.connect_ms),
+        stall(patience.stall_ms),
+        linger(patience.linger_ms),
+        accept(patience.accept_ms) {}
+
+  io::Deadlines head;
+  io::Deadlines idle;
+  io::Deadlines connect;
+  io::Deadlines stall;
+  io::Deadlines linger;
+  io::Deadlines accept;
 
   void expire(std::uint64_t now_ms);
   [[nodiscard]] std::int64_t next_in(std::uint64_t now_ms) const;
 };
 
-/// The data path of one worker: listeners, clients, upstream connections and rounds of decisions on one event loop.
+/// The data path of one worker: listeners, clients, upstream connections and rounds of decisions on one event
+/// loop.
 class Engine {
  public:
   /// `connections_max`: clients at a time; more wait in the listeners' queues.
-  static Result<std::unique_ptr<Engine>> make(Decider& decider, std::uint32_t connections_max);
+  static Result<std::unique_ptr<Engine>> make(Decider& decider, std::uint32_t connections_max,
+                                              const Patience& patience = {});
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
   /// Serves what connects to a listening socket.
-  [[nodiscard]] Result<void> listen(io::UniqueFd listener);
-  /// One round: waits at most `wait_ms` (-1: as long as nothing happens) and works off everything that is ready.
+  [[nodiscard]] Result<void> listen(UniqueFd listener);
+  /// One round: waits at most `wait_ms` (-1: as long as nothing happens) and works off everything that is
+  /// ready.
   void run_round(int wait_ms = -1);
   /// Accepts nothing more, closes idle connections, and lets every other finish its request.
   void drain();
@@ -53,7 +73,7 @@ class Engine {
   // For the connections.
   [[nodiscard]] std::uint64_t now_ns() const { return now_ns_; }
   [[nodiscard]] std::uint64_t now_ms() const { return now_ns_ / 1'000'000; }
-  void accepted(io::UniqueFd client);
+  void accepted(UniqueFd client);
   [[nodiscard]] bool full() const { return connection_count_ >= connections_max_; }
   /// Goes on with a connection in the next round, because it had its share of this one.
   void resume_later(Connection& connection) { unfinished_.push_back(&connection); }
@@ -70,7 +90,7 @@ class Engine {
   [[nodiscard]] std::uint32_t connection_count() const { return connection_count_; }
 
  private:
-  Engine(io::EventLoop made, Decider& decider, std::uint32_t connections_max);
+  Engine(io::EventLoop made, Decider& decider, std::uint32_t connections_max, const Patience& patience);
 
   [[nodiscard]] int find_wait(int wait_ms) const;
   void resume_unfinished();

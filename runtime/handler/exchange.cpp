@@ -12,11 +12,13 @@ namespace {
 constexpr std::uint32_t headroom = 64;
 
 constexpr http::FieldSet response_drops = http::hop_by_hop_fields.with({http::FieldKind::rule});
-constexpr http::FieldSet framing_fields = {http::FieldKind::content_length, http::FieldKind::transfer_encoding};
+constexpr http::FieldSet framing_fields = {http::FieldKind::content_length,
+                                           http::FieldKind::transfer_encoding};
 
 }  // namespace
 
-// ---- the way to an endpoint --------------------------------------------------------------------------------------
+// ---- the way to an endpoint
+// --------------------------------------------------------------------------------------
 
 void Connection::begin_exchange() {
   if (request_.hop_by_hop) {
@@ -76,7 +78,8 @@ bool Connection::exchange() {
   return download() || uploaded;
 }
 
-// ---- request up --------------------------------------------------------------------------------------------------
+// ---- request up
+// --------------------------------------------------------------------------------------------------
 
 bool Connection::upload() {
   if (upload_broken_) return false;
@@ -126,7 +129,8 @@ void Connection::bad_body() {
   refuse();
 }
 
-// ---- response down -----------------------------------------------------------------------------------------------
+// ---- response down
+// -----------------------------------------------------------------------------------------------
 
 bool Connection::download() {
   if (download_left_ != 0) return deliver();
@@ -168,7 +172,8 @@ bool Connection::receive_response() {
   }
   const io::Transfer transfer = socket.receive(in.space());
   if (transfer.outcome == io::Transfer::again) return false;
-  if (transfer.outcome != io::Transfer::done) return end_of_response(transfer.outcome == io::Transfer::failed);
+  if (transfer.outcome != io::Transfer::done)
+    return end_of_response(transfer.outcome == io::Transfer::failed);
   in.added(transfer.bytes);
   response_bytes_ = true;
   return true;
@@ -189,9 +194,9 @@ bool Connection::end_of_response(bool reset) {
   return true;
 }
 
-/// A connection that was idle can end at the moment when a request is written to it. If it is certain that the
-/// server's socket took none of its bytes, the request goes over a fresh connection; in every other case somebody
-/// would have to allow a retry.
+/// A connection that was idle can end at the moment when a request is written to it. If it is certain that
+/// the server's socket took none of its bytes, the request goes over a fresh connection; in every other case
+/// somebody would have to allow a retry.
 bool Connection::replay() {
   if (!replayable_ || !upstream_->reused() || !upstream_->nothing_received()) return false;
   drop_upstream();
@@ -209,7 +214,8 @@ bool Connection::parse_response() {
   const std::optional<std::size_t> end = head_end_.find(bytes);
   if (!end && bytes.size() < HD_HEAD_MAX) return false;
   std::optional<http::Response> response;
-  if (end && *end <= HD_HEAD_MAX) response = http::parse_response(bytes.substr(0, *end), request_.head_method);
+  if (end && *end <= HD_HEAD_MAX)
+    response = http::parse_response(bytes.substr(0, *end), request_.head_method);
   // We passed no Upgrade on, so nobody may switch protocols.
   if (!response || response->status == 101) {
     bad_gateway("the endpoint sent a malformed response\n");
@@ -252,7 +258,8 @@ bool Connection::begin_response(const http::Response& response) {
 
   response_begun_ = true;
   status_ = response.status;
-  upstream_reusable_ = response.keep_alive && response.framing != http::Framing::until_close && !request_.http10;
+  upstream_reusable_ =
+      response.keep_alive && response.framing != http::Framing::until_close && !request_.http10;
   response_body_.start(response.framing, response.content_length, strip);
   take_behind_head();
   return true;
@@ -302,7 +309,8 @@ bool Connection::complete_exchange() {
   return true;
 }
 
-// ---- when it goes wrong ------------------------------------------------------------------------------------------
+// ---- when it goes wrong
+// ------------------------------------------------------------------------------------------
 
 void Connection::bad_gateway(std::string_view why) {
   event_flags_ |= HD_EVENT_SERVER_ABORTED;

@@ -19,7 +19,7 @@ constexpr int accepts_per_round = 32;
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::make(Engine& engine, io::UniqueFd fd) {
+Result<std::unique_ptr<Listener>> Listener::make(Engine& engine, UniqueFd fd) {
   const int flags = ::fcntl(fd.get(), F_GETFL);
   const int on = 1;
   if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
@@ -34,18 +34,20 @@ Result<std::unique_ptr<Listener>> Listener::make(Engine& engine, io::UniqueFd fd
   return listener;
 }
 
-Listener::~Listener() { engine_.loop.remove(fd_.get()); }
+Listener::~Listener() {
+  engine_.loop.remove(fd_.get());
+}
 
 bool Listener::watch() {
   // One waiting worker is woken, not all.
-  return engine_.loop.add(fd_.get(), static_cast<std::uint32_t>(EPOLLIN) | static_cast<std::uint32_t>(EPOLLEXCLUSIVE),
-                          *this);
+  return engine_.loop.add(
+      fd_.get(), static_cast<std::uint32_t>(EPOLLIN) | static_cast<std::uint32_t>(EPOLLEXCLUSIVE), *this);
 }
 
 void Listener::on_events(std::uint32_t) {
   for (int i = 0; i < accepts_per_round; ++i) {
     if (engine_.full()) return pause();
-    io::UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
       engine_.accepted(std::move(client));
       continue;

@@ -10,8 +10,8 @@ namespace heddle::handler {
 /// Accepts from a listening socket that workers share.
 class Listener final : public io::EventSink, public io::Deadline {
  public:
-  static Result<std::unique_ptr<Listener>> make(Engine& engine, io::UniqueFd fd);
-  Listener(Engine& engine, io::UniqueFd fd) : engine_(engine), fd_(std::move(fd)) {}
+  static Result<std::unique_ptr<Listener>> make(Engine& engine, UniqueFd fd);
+  Listener(Engine& engine, UniqueFd fd) : engine_(engine), fd_(std::move(fd)) {}
   ~Listener();
 
   void on_events(std::uint32_t events) override;
@@ -23,7 +23,7 @@ class Listener final : public io::EventSink, public io::Deadline {
   void pause();
 
   Engine& engine_;
-  io::UniqueFd fd_;
+  UniqueFd fd_;
 };
 
 }  // namespace heddle::handler

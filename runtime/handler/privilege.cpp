@@ -27,7 +27,8 @@ __user_cap_header_struct own_capabilities() {
 /// Needs CAP_SETPCAP, so it comes before everything else; a process that has none of it has nothing to bound.
 Result<void> empty_bounding_set() {
   for (unsigned long capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return failure("empty the bounding set of capabilities");
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+      return failure("empty the bounding set of capabilities");
   }
   return {};
 }
@@ -43,14 +44,16 @@ Result<void> empty_capabilities() {
   __user_cap_header_struct header = own_capabilities();
   const __user_cap_data_struct none[2] = {};
   if (::syscall(SYS_capset, &header, none) != 0) return failure("drop capabilities");
-  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return failure("drop ambient capabilities");
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
+    return failure("drop ambient capabilities");
   return {};
 }
 
 bool is_stranger(std::uint32_t user, std::uint32_t group) {
   uid_t users[3];
   gid_t groups[3];
-  if (::getresuid(&users[0], &users[1], &users[2]) != 0 || ::getresgid(&groups[0], &groups[1], &groups[2]) != 0) {
+  if (::getresuid(&users[0], &users[1], &users[2]) != 0 ||
+      ::getresgid(&groups[0], &groups[1], &groups[2]) != 0) {
     return false;
   }
   for (const uid_t each : users) {
@@ -72,7 +75,8 @@ bool is_stranger(std::uint32_t user, std::uint32_t group) {
 
 Result<void> drop_privileges(std::uint32_t user, std::uint32_t group) {
   if (user == 0 || group == 0) {
-    return Error{ErrorKind::permission, "a worker does not run as root", "give it a user and a group of its own"};
+    return Error{ErrorKind::permission, "a worker does not run as root",
+                 "give it a user and a group of its own"};
   }
   if (::geteuid() == 0) {
     if (Result<void> done = empty_bounding_set(); !done) return done;

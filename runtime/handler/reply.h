@@ -17,8 +17,10 @@ struct Reply {
   bool close = false;      // the connection ends with it
 };
 
-/// Writes the head of a reply; how long it is. `space` is at least 1 KiB; a rule's name that does not fit is cut.
-[[nodiscard]] std::size_t write_reply_head(std::span<char> space, const Reply& reply, bool close, bool http10);
+/// Writes the head of a reply; how long it is. `space` is at least 1 KiB; a rule's name that does not fit is
+/// cut.
+[[nodiscard]] std::size_t write_reply_head(std::span<char> space, const Reply& reply, bool close,
+                                           bool http10);
 
 /// A short text in place; what does not fit is cut.
 class ShortText {

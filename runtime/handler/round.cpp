@@ -15,7 +15,9 @@ std::uint32_t pages_of(std::size_t bytes) {
 }
 
 // A head that is refused for its size or its method alone is not scanned.
-bool is_scanned(hd_form form) { return form == HD_FORM_OK || form == HD_FORM_MALFORMED; }
+bool is_scanned(hd_form form) {
+  return form == HD_FORM_OK || form == HD_FORM_MALFORMED;
+}
 
 }  // namespace
 
@@ -61,7 +63,8 @@ std::uint32_t Round::fill(std::size_t& next_head, std::size_t& next_event) {
   const auto slots = decider_.slots();
   std::uint32_t count = 0;
   std::uint32_t page = 0;
-  while (count < HD_ROUND_MAX && next_head < current_.size() && fill_head(slots[count], *current_[next_head], page)) {
+  while (count < HD_ROUND_MAX && next_head < current_.size() &&
+         fill_head(slots[count], *current_[next_head], page)) {
     ++count;
     ++next_head;
   }

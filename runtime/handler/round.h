@@ -24,8 +24,8 @@ class Undecided {
   ~Undecided() = default;
 };
 
-/// Collects what became ready in one round of the event loop, and has all of it decided in one call. What ended
-/// since the last call is reported in the same one.
+/// Collects what became ready in one round of the event loop, and has all of it decided in one call. What
+/// ended since the last call is reported in the same one.
 class Round {
  public:
   explicit Round(Decider& decider);
@@ -33,8 +33,8 @@ class Round {
   void submit(Undecided& request) { heads_.push_back(&request); }
   void finish(const hd_event& event, std::uint64_t now_ms);
 
-  /// Decides everything that was submitted before. What becomes ready while the answers are given out (the next
-  /// request of a client that pipelines) is for the next round.
+  /// Decides everything that was submitted before. What becomes ready while the answers are given out (the
+  /// next request of a client that pipelines) is for the next round.
   void run(std::uint64_t now_ms);
 
   [[nodiscard]] bool has_heads() const { return !heads_.empty(); }

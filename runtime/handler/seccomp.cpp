@@ -29,8 +29,9 @@ constexpr std::uint32_t own_architecture = AUDIT_ARCH_AARCH64;
 
 constexpr int allowed[] = {
     // the data path
-    SYS_recvfrom, SYS_sendto, SYS_epoll_pwait, SYS_accept4, SYS_connect, SYS_close, SYS_epoll_ctl, SYS_shutdown,
-    SYS_setsockopt, SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_recvmsg, SYS_sendmsg, SYS_fcntl,
+    SYS_recvfrom, SYS_sendto, SYS_epoll_pwait, SYS_accept4, SYS_connect, SYS_close, SYS_epoll_ctl,
+    SYS_shutdown, SYS_setsockopt, SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_recvmsg, SYS_sendmsg,
+    SYS_fcntl,
 #ifdef SYS_epoll_wait
     SYS_epoll_wait,
 #endif
@@ -44,9 +45,10 @@ constexpr int allowed[] = {
     SYS_exit_group};
 
 /// Nothing in a worker calls these, ever.
-constexpr int deadly[] = {SYS_execve, SYS_execveat,       SYS_ptrace,           SYS_process_vm_readv,
-                          SYS_process_vm_writev, SYS_init_module, SYS_finit_module, SYS_kexec_load,
-                          SYS_setuid, SYS_setresuid, SYS_mount, SYS_unshare, SYS_setns};
+constexpr int deadly[] = {
+    SYS_execve,      SYS_execveat,     SYS_ptrace,     SYS_process_vm_readv, SYS_process_vm_writev,
+    SYS_init_module, SYS_finit_module, SYS_kexec_load, SYS_setuid,           SYS_setresuid,
+    SYS_mount,       SYS_unshare,      SYS_setns};
 
 constexpr std::uint32_t allow = SECCOMP_RET_ALLOW;
 constexpr std::uint32_t refuse = SECCOMP_RET_ERRNO | EPERM;

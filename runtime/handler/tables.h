@@ -8,8 +8,8 @@
 
 namespace heddle::handler {
 
-/// What a worker reads of one generation: the texts behind the numbers of a decision. Unknown numbers give empty
-/// texts.
+/// What a worker reads of one generation: the texts behind the numbers of a decision. Unknown numbers give
+/// empty texts.
 class Tables {
  public:
   Tables(std::span<const hd_rule> rules, std::span<const hd_service> services, std::string_view blob)
@@ -19,10 +19,12 @@ class Tables {
   virtual ~Tables() = default;
 
   [[nodiscard]] std::string_view rule_name(std::uint32_t rule) const {
-    return rule < rules_.size() ? text(rules_[rule].name_offset, rules_[rule].name_length) : std::string_view();
+    return rule < rules_.size() ? text(rules_[rule].name_offset, rules_[rule].name_length)
+                                : std::string_view();
   }
   [[nodiscard]] std::string_view body(std::uint32_t rule) const {
-    return rule < rules_.size() ? text(rules_[rule].body_offset, rules_[rule].body_length) : std::string_view();
+    return rule < rules_.size() ? text(rules_[rule].body_offset, rules_[rule].body_length)
+                                : std::string_view();
   }
   [[nodiscard]] std::uint32_t unhealthy_rule(std::uint32_t service) const {
     return service < services_.size() ? services_[service].unhealthy_rule : HD_NONE;

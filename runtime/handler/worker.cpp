@@ -51,8 +51,8 @@ std::uint32_t raise_descriptor_limit() {
   return static_cast<std::uint32_t>(usable > 256 ? (usable - 128) / 2 : 64);
 }
 
-io::UniqueFd take_over_signals() {
-  struct sigaction ignored {};
+UniqueFd take_over_signals() {
+  struct sigaction ignored{};
   ignored.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignored, nullptr);
   ::sigaction(SIGINT, &ignored, nullptr);
@@ -60,7 +60,7 @@ io::UniqueFd take_over_signals() {
   ::sigemptyset(&terminating);
   ::sigaddset(&terminating, SIGTERM);
   ::sigprocmask(SIG_SETMASK, &terminating, nullptr);
-  return io::UniqueFd(::signalfd(-1, &terminating, SFD_NONBLOCK | SFD_CLOEXEC));
+  return UniqueFd(::signalfd(-1, &terminating, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
 class Worker {
@@ -80,7 +80,7 @@ class Worker {
   [[nodiscard]] Message own(MessageKind kind, std::uint64_t generation = 0) const;
 
   Control control_;
-  io::UniqueFd signals_;
+  UniqueFd signals_;
   Bell control_bell_;
   Bell signal_bell_;
   std::uint32_t number_ = 0;

@@ -37,7 +37,8 @@ constexpr std::array<std::uint8_t, 256> make_character_classes() {
   mark(upper, method_character);
   mark("-", method_character);
   mark("0123456789abcdefABCDEF", hex_character);
-  for (unsigned c = 0x21; c <= 0x7e; ++c) classes[c] = static_cast<std::uint8_t>(classes[c] | visible_character);
+  for (unsigned c = 0x21; c <= 0x7e; ++c)
+    classes[c] = static_cast<std::uint8_t>(classes[c] | visible_character);
   for (unsigned c = 0; c < 256; ++c) {
     const bool legal = c == ' ' || c == '\t' || (c >= 0x21 && c != 0x7f);
     if (legal) classes[c] = static_cast<std::uint8_t>(classes[c] | value_character);
@@ -50,9 +51,15 @@ inline constexpr std::array<std::uint8_t, 256> character_classes = make_characte
 constexpr bool is(char c, CharacterClass kind) {
   return (character_classes[static_cast<unsigned char>(c)] & kind) != 0;
 }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 /// Where the run of `kind` that begins at `from` ends.
 constexpr std::size_t end_of_run(std::string_view text, std::size_t from, CharacterClass kind) {

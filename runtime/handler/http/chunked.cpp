@@ -15,12 +15,29 @@ constexpr std::uint16_t extension_max = 256;
 constexpr std::uint32_t trailer_max = 16 * 1024;
 
 // RFC 9110 section 6.5.1: framing, routing, modifiers, authentication, and what says how to read the content.
-constexpr std::string_view forbidden_trailers[] = {
-    "transfer-encoding", "content-length", "host",        "connection",       "te",
-    "trailer",           "upgrade",        "expect",      "authorization",    "proxy-authorization",
-    "cookie",            "content-type",   "range",       "content-encoding", "content-range",
-    "cache-control",     "max-forwards",   "keep-alive",  "proxy-connection", "set-cookie",
-    "x-heddle-rule",     "if-match",       "if-none-match"};
+constexpr std::string_view forbidden_trailers[] = {"transfer-encoding",
+                                                   "content-length",
+                                                   "host",
+                                                   "connection",
+                                                   "te",
+                                                   "trailer",
+                                                   "upgrade",
+                                                   "expect",
+                                                   "authorization",
+                                                   "proxy-authorization",
+                                                   "cookie",
+                                                   "content-type",
+                                                   "range",
+                                                   "content-encoding",
+                                                   "content-range",
+                                                   "cache-control",
+                                                   "max-forwards",
+                                                   "keep-alive",
+                                                   "proxy-connection",
+                                                   "set-cookie",
+                                                   "x-heddle-rule",
+                                                   "if-match",
+                                                   "if-none-match"};
 
 int hex_value(char c) {
   if (is_digit(c)) return c - '0';
@@ -31,10 +48,12 @@ int hex_value(char c) {
 
 // In the order of State; content is not stepped through.
 const std::array<ChunkedReader::Step, ChunkedReader::states> ChunkedReader::steps = {
-    &ChunkedReader::on_size_first,   &ChunkedReader::on_size,          &ChunkedReader::on_extension,
-    &ChunkedReader::on_size_feed,    &ChunkedReader::on_end,           &ChunkedReader::on_data_return,
-    &ChunkedReader::on_data_feed,    &ChunkedReader::on_trailer_first, &ChunkedReader::on_trailer_name,
-    &ChunkedReader::on_trailer_value, &ChunkedReader::on_trailer_feed, &ChunkedReader::on_last_feed,
+    &ChunkedReader::on_size_first,   &ChunkedReader::on_size,
+    &ChunkedReader::on_extension,    &ChunkedReader::on_size_feed,
+    &ChunkedReader::on_end,          &ChunkedReader::on_data_return,
+    &ChunkedReader::on_data_feed,    &ChunkedReader::on_trailer_first,
+    &ChunkedReader::on_trailer_name, &ChunkedReader::on_trailer_value,
+    &ChunkedReader::on_trailer_feed, &ChunkedReader::on_last_feed,
     &ChunkedReader::on_end,          &ChunkedReader::on_end};
 
 ChunkedReader::Taken ChunkedReader::take(std::span<char> bytes, bool strip) {
@@ -45,7 +64,8 @@ ChunkedReader::Taken ChunkedReader::take(std::span<char> bytes, bool strip) {
       ++taken.consumed;
       continue;
     }
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size() - taken.consumed));
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size() - taken.consumed));
     if (strip) std::memmove(bytes.data() + taken.produced, bytes.data() + taken.consumed, count);
     taken.produced += count;
     taken.consumed += count;
@@ -88,7 +108,9 @@ ChunkedReader::State ChunkedReader::on_data_return(char c) {
   return c == '\r' ? State::data_feed : State::malformed;
 }
 
-ChunkedReader::State ChunkedReader::on_data_feed(char c) { return c == '\n' ? State::size_first : State::malformed; }
+ChunkedReader::State ChunkedReader::on_data_feed(char c) {
+  return c == '\n' ? State::size_first : State::malformed;
+}
 
 ChunkedReader::State ChunkedReader::on_trailer_first(char c) {
   if (c == '\r') return State::last_feed;
@@ -96,7 +118,9 @@ ChunkedReader::State ChunkedReader::on_trailer_first(char c) {
   return add_name(c);
 }
 
-ChunkedReader::State ChunkedReader::on_trailer_name(char c) { return c == ':' ? end_name() : add_name(c); }
+ChunkedReader::State ChunkedReader::on_trailer_name(char c) {
+  return c == ':' ? end_name() : add_name(c);
+}
 
 ChunkedReader::State ChunkedReader::add_name(char c) {
   if (!is(c, token_character) || ++trailer_bytes_ > trailer_max) return State::malformed;
@@ -124,8 +148,12 @@ ChunkedReader::State ChunkedReader::on_trailer_feed(char c) {
   return c == '\n' ? State::trailer_first : State::malformed;
 }
 
-ChunkedReader::State ChunkedReader::on_last_feed(char c) { return c == '\n' ? State::done : State::malformed; }
+ChunkedReader::State ChunkedReader::on_last_feed(char c) {
+  return c == '\n' ? State::done : State::malformed;
+}
 
-ChunkedReader::State ChunkedReader::on_end(char) { return State::malformed; }
+ChunkedReader::State ChunkedReader::on_end(char) {
+  return State::malformed;
+}
 
 }  // namespace heddle::http

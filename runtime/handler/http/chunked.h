@@ -7,9 +7,10 @@
 
 namespace heddle::http {
 
-/// Reads the chunked transfer coding (RFC 9112 section 7.1) from bytes that come in any pieces, strictly: sizes of
-/// at most 15 digits, CR LF and nothing like it as line ends, extensions and trailers bounded, and no trailer field
-/// that means something in a head: what was not decided on must not reach the server under another name.
+/// Reads the chunked transfer coding (RFC 9112 section 7.1) from bytes that come in any pieces, strictly:
+/// sizes of at most 15 digits, CR LF and nothing like it as line ends, extensions and trailers bounded, and
+/// no trailer field that means something in a head: what was not decided on must not reach the server under
+/// another name.
 class ChunkedReader {
  public:
   struct Taken {

@@ -56,7 +56,9 @@ std::optional<Field> FieldCursor::next() {
   return field;
 }
 
-bool FieldCursor::well_formed() const { return head_.substr(position_) == "\r\n"; }
+bool FieldCursor::well_formed() const {
+  return head_.substr(position_) == "\r\n";
+}
 
 std::optional<std::uint64_t> find_length(std::string_view value) {
   if (value.empty() || value.size() > 18) return std::nullopt;

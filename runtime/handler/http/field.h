@@ -51,8 +51,8 @@ class FieldCursor {
 /// Content-Length: 1 to 18 digits and nothing else.
 [[nodiscard]] std::optional<std::uint64_t> find_length(std::string_view value);
 
-/// Finds the end of a head in bytes that come in pieces: the first LF that is followed by LF or by CR LF. Every
-/// byte is looked at once, however small the pieces.
+/// Finds the end of a head in bytes that come in pieces: the first LF that is followed by LF or by CR LF.
+/// Every byte is looked at once, however small the pieces.
 class HeadEnd {
  public:
   /// Length of the head with its empty line, if it ends within `bytes` (all that came so far).

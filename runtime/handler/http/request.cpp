@@ -35,7 +35,8 @@ struct Target {
 std::size_t end_of_host_name(std::string_view value) {
   if (value.starts_with('[')) {
     std::size_t end = 1;
-    while (end < value.size() && (is(value[end], hex_character) || value[end] == ':' || value[end] == '.')) ++end;
+    while (end < value.size() && (is(value[end], hex_character) || value[end] == ':' || value[end] == '.'))
+      ++end;
     const bool closed = end > 1 && end < value.size() && value[end] == ']';
     return closed ? end + 1 : std::string_view::npos;
   }
@@ -89,13 +90,15 @@ void note_connection(Fields& fields, std::string_view value) {
     if (equal_ignoring_case(element, "close")) fields.close = true;
     if (equal_ignoring_case(element, "keep-alive")) fields.keep_alive = true;
     const FieldKind named = find_field_kind(element);
-    const bool framing =
-        named == FieldKind::host || named == FieldKind::content_length || named == FieldKind::transfer_encoding;
+    const bool framing = named == FieldKind::host || named == FieldKind::content_length ||
+                         named == FieldKind::transfer_encoding;
     if (framing) fields.malformed = true;
   });
 }
 
-void note_hop_by_hop(Fields& fields, std::string_view) { fields.hop_by_hop = true; }
+void note_hop_by_hop(Fields& fields, std::string_view) {
+  fields.hop_by_hop = true;
+}
 
 // In the order of FieldKind.
 using Note = void (*)(Fields&, std::string_view);
@@ -110,15 +113,16 @@ Request refused(hd_form form, std::size_t length) {
   return request;
 }
 
-/// What was found of absolute-form stays: the kernel still has to see the path that comes before what is wrong.
+/// What was found of absolute-form stays: the kernel still has to see the path that comes before what is
+/// wrong.
 Request malformed(Request request, std::size_t length) {
   request.form = HD_FORM_MALFORMED;
   request.length = static_cast<std::uint32_t>(length);
   return request;
 }
 
-/// The bytes between the first SP of the first line and the next one or the line's end: for 414 alone, whatever the
-/// line's form.
+/// The bytes between the first SP of the first line and the next one or the line's end: for 414 alone,
+/// whatever the line's form.
 std::size_t apparent_target_length(std::string_view head) {
   std::string_view line = head.substr(0, head.find('\n'));
   if (line.ends_with('\r')) line.remove_suffix(1);

@@ -16,8 +16,8 @@ struct Request {
   hd_form form = HD_FORM_OK;
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;
-  std::uint32_t length = 0;         // of the head, with its empty line
-  std::uint32_t prefix_begin = 0;   // absolute-form: `http://authority` is [prefix_begin, prefix_end)
+  std::uint32_t length = 0;        // of the head, with its empty line
+  std::uint32_t prefix_begin = 0;  // absolute-form: `http://authority` is [prefix_begin, prefix_end)
   std::uint32_t prefix_end = 0;
   bool http10 = false;
   bool head_method = false;
@@ -25,8 +25,8 @@ struct Request {
   bool hop_by_hop = false;  // there are fields that end here
 };
 
-/// Of a complete head, empty line included, at most HD_HEAD_MAX bytes. A violation of the form is said in `form`;
-/// then nothing but `length` and the prefix means anything.
+/// Of a complete head, empty line included, at most HD_HEAD_MAX bytes. A violation of the form is said in
+/// `form`; then nothing but `length` and the prefix means anything.
 [[nodiscard]] Request parse_request(std::string_view head);
 
 /// More elements of Connection are refused: what they name has to be remembered while the head is rewritten.

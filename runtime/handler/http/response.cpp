@@ -22,7 +22,9 @@ struct Fields {
 
 void ignore(Fields&, std::string_view) {}
 
-void note_rewrite(Fields& fields, std::string_view) { fields.rewrite = true; }
+void note_rewrite(Fields& fields, std::string_view) {
+  fields.rewrite = true;
+}
 
 void note_length(Fields& fields, std::string_view value) {
   const std::optional<std::uint64_t> length = find_length(value);
@@ -50,15 +52,16 @@ void note_connection(Fields& fields, std::string_view value) {
 
 // In the order of FieldKind.
 using Note = void (*)(Fields&, std::string_view);
-constexpr std::array<Note, field_kinds> notes = {
-    ignore,       ignore,       note_length,  note_encoding, note_connection, note_rewrite,
-    note_rewrite, note_rewrite, note_rewrite, note_rewrite,  note_rewrite};
+constexpr std::array<Note, field_kinds> notes = {ignore,          ignore,       note_length,  note_encoding,
+                                                 note_connection, note_rewrite, note_rewrite, note_rewrite,
+                                                 note_rewrite,    note_rewrite, note_rewrite};
 
 /// `HTTP/1.x NNN[ reason]`; where the fields begin.
 std::optional<std::size_t> parse_status_line(std::string_view head, Response& response) {
   response.http10 = head.starts_with("HTTP/1.0 ");
   if (!response.http10 && !head.starts_with("HTTP/1.1 ")) return std::nullopt;
-  if (head.size() < 14 || !is_digit(head[9]) || !is_digit(head[10]) || !is_digit(head[11])) return std::nullopt;
+  if (head.size() < 14 || !is_digit(head[9]) || !is_digit(head[10]) || !is_digit(head[11]))
+    return std::nullopt;
   const int status = (head[9] - '0') * 100 + (head[10] - '0') * 10 + (head[11] - '0');
   if (status < 100 || status > 599) return std::nullopt;
   response.status = static_cast<std::uint16_t>(status);

@@ -34,9 +34,7 @@ class NamedFields {
 class Writer {
  public:
   explicit Writer(char* at) : begin_(at), at_(at) {}
-  void append(std::string_view text) {
-    at_ += text.copy(at_, text.size());
-  }
+  void append(std::string_view text) { at_ += text.copy(at_, text.size()); }
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(at_ - begin_); }
 
  private:

@@ -29,17 +29,17 @@ class FieldSet {
 };
 
 /// Fields that end at the next hop (RFC 9110 section 7.6.1), whether Connection names them or not.
-inline constexpr FieldSet hop_by_hop_fields = {FieldKind::connection, FieldKind::keep_alive,
+inline constexpr FieldSet hop_by_hop_fields = {FieldKind::connection,       FieldKind::keep_alive,
                                                FieldKind::proxy_connection, FieldKind::te,
-                                               FieldKind::upgrade, FieldKind::http2_settings};
+                                               FieldKind::upgrade,          FieldKind::http2_settings};
 
 /// Makes origin-form of absolute-form. The head then begins later: returns by how many bytes.
 [[nodiscard]] std::uint32_t make_origin_form(char* head, const Request& request);
 
-/// Rewrites a well-formed head of `length` bytes at `head` without the fields of `drop` and those that Connection
-/// names, and with `add` (whole lines) behind the others. The end of the head stays where it is, so that what
-/// follows it need not move; it begins later, or, if `add` is longer than what went, earlier: there must be room.
-/// Returns the new beginning.
+/// Rewrites a well-formed head of `length` bytes at `head` without the fields of `drop` and those that
+/// Connection names, and with `add` (whole lines) behind the others. The end of the head stays where it is,
+/// so that what follows it need not move; it begins later, or, if `add` is longer than what went, earlier:
+/// there must be room. Returns the new beginning.
 [[nodiscard]] char* rewrite_head(char* head, std::uint32_t length, FieldSet drop, std::string_view add);
 
 }  // namespace heddle::http

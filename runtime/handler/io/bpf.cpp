@@ -16,7 +16,9 @@ long call(bpf_cmd command, bpf_attr& attributes, std::size_t size) {
   return ::syscall(SYS_bpf, command, &attributes, static_cast<unsigned>(size));
 }
 
-std::uint64_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
+std::uint64_t address_of(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer);
+}
 
 }  // namespace
 

@@ -19,8 +19,8 @@ struct MapInfo {
 /// False and errno if there is no such element.
 [[nodiscard]] bool lookup(int map, const void* key, void* value);
 
-/// Runs a `syscall` program on a context. 0 if it ran, else a negative errno; what the program returned goes to
-/// `returned`.
+/// Runs a `syscall` program on a context. 0 if it ran, else a negative errno; what the program returned goes
+/// to `returned`.
 [[nodiscard]] int run(int program, std::span<const std::byte> context, std::uint32_t& returned);
 
 }  // namespace heddle::io::bpf

@@ -11,7 +11,9 @@ constexpr std::uint32_t block_bytes[] = {BufferPool::small_bytes, BufferPool::la
 // What is kept for the next burst; beyond it memory goes back.
 constexpr std::size_t kept[] = {256, 16};
 
-std::size_t index_of(BufferPool::Size size) { return static_cast<std::size_t>(size); }
+std::size_t index_of(BufferPool::Size size) {
+  return static_cast<std::size_t>(size);
+}
 
 }  // namespace
 
@@ -42,7 +44,9 @@ void BufferPool::give(char* block, Size size) {
   blocks.push_back(block);
 }
 
-std::uint32_t Buffer::capacity() const { return data_ == nullptr ? 0 : block_bytes[index_of(size_)]; }
+std::uint32_t Buffer::capacity() const {
+  return data_ == nullptr ? 0 : block_bytes[index_of(size_)];
+}
 
 void Buffer::acquire(std::uint32_t headroom) {
   if (data_ != nullptr) return;

@@ -1,15 +1,16 @@
 #include "runtime/handler/io/event_loop.h"
 
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <string>
-#include <cstring>
 
 namespace heddle::io {
 
 Result<EventLoop> EventLoop::make() {
   UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll) return Error{ErrorKind::io, std::string("cannot create an event loop: ") + std::strerror(errno), ""};
+  if (!epoll)
+    return Error{ErrorKind::io, std::string("cannot create an event loop: ") + std::strerror(errno), ""};
   return EventLoop(std::move(epoll));
 }
 
@@ -20,7 +21,9 @@ bool EventLoop::add(int fd, std::uint32_t events, EventSink& sink) {
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-void EventLoop::remove(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+void EventLoop::remove(int fd) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
 
 int EventLoop::wait(int timeout_ms) {
   return ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms);

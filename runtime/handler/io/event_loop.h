@@ -5,13 +5,13 @@
 
 #include <sys/epoll.h>
 
+#include "runtime/base/fd.h"
 #include "runtime/base/result.h"
-#include "runtime/handler/io/unique_fd.h"
 
 namespace heddle::io {
 
-/// Something with a descriptor that the loop watches. It must outlive the round in which it stops being watched:
-/// its last event may already be in the batch.
+/// Something with a descriptor that the loop watches. It must outlive the round in which it stops being
+/// watched: its last event may already be in the batch.
 class EventSink {
  public:
   virtual void on_events(std::uint32_t events) = 0;

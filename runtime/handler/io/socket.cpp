@@ -66,7 +66,9 @@ int Socket::take_error() {
   return ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-void Socket::shut_down_writing() { ::shutdown(fd_.get(), SHUT_WR); }
+void Socket::shut_down_writing() {
+  ::shutdown(fd_.get(), SHUT_WR);
+}
 
 void Socket::close_with_reset() {
   const linger at_once{1, 0};

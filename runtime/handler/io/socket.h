@@ -5,7 +5,7 @@
 #include <optional>
 #include <span>
 
-#include "runtime/handler/io/unique_fd.h"
+#include "runtime/base/fd.h"
 
 namespace heddle::io {
 
@@ -21,8 +21,8 @@ struct Transfer {
   std::size_t bytes = 0;
 };
 
-/// A non-blocking stream socket that is watched edge-triggered: what is known of its readiness is kept here, and a
-/// short transfer is taken as its end, which saves the call that would only say EAGAIN.
+/// A non-blocking stream socket that is watched edge-triggered: what is known of its readiness is kept here,
+/// and a short transfer is taken as its end, which saves the call that would only say EAGAIN.
 class Socket {
  public:
   explicit Socket(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -66,8 +66,8 @@ class Socket {
 /// The events that a Socket understands.
 [[nodiscard]] std::uint32_t socket_events();
 
-/// Starts to connect a non-blocking socket without Nagle's delay. `address`: 16 bytes, IPv4 in v4-mapped form. No
-/// descriptor if that fails at once.
+/// Starts to connect a non-blocking socket without Nagle's delay. `address`: 16 bytes, IPv4 in v4-mapped
+/// form. No descriptor if that fails at once.
 [[nodiscard]] UniqueFd start_connect(const std::uint8_t* address, std::uint16_t port);
 
 }  // namespace heddle::io

@@ -31,8 +31,8 @@ class Deadline {
   std::uint64_t due_ms_ = 0;
 };
 
-/// Deadlines that all are equally far away when they are set, so that a list in order of setting is in order of
-/// time, and setting and cancelling cost nothing.
+/// Deadlines that all are equally far away when they are set, so that a list in order of setting is in order
+/// of time, and setting and cancelling cost nothing.
 class Deadlines {
  public:
   explicit Deadlines(std::uint64_t duration_ms) : duration_ms_(duration_ms) {

@@ -29,7 +29,9 @@ void Connection::on_events(std::uint32_t events) {
   if (idle_ && (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) pool_.discard(*this);
 }
 
-void Connection::on_deadline() { pool_.discard(*this); }
+void Connection::on_deadline() {
+  pool_.discard(*this);
+}
 
 bool Connection::nothing_received() const {
   const std::optional<std::uint64_t> acknowledged = socket.find_acknowledged();
@@ -55,7 +57,7 @@ Connection* Pool::take_idle(const Endpoint& endpoint, Owner& owner) {
 }
 
 Connection* Pool::connect(const Endpoint& endpoint, Owner& owner) {
-  io::UniqueFd fd = io::start_connect(endpoint.address.data(), endpoint.port);
+  UniqueFd fd = io::start_connect(endpoint.address.data(), endpoint.port);
   if (!fd) return nullptr;
   auto* connection = new Connection(*this, endpoint, std::move(fd), buffers_);
   ++open_;

@@ -39,7 +39,7 @@ class Pool;
 /// One connection to an endpoint: with an owner while it carries a request, else idle in the pool.
 class Connection final : public io::EventSink, public io::Deadline {
  public:
-  Connection(Pool& pool, const Endpoint& endpoint, io::UniqueFd fd, io::BufferPool& buffers)
+  Connection(Pool& pool, const Endpoint& endpoint, UniqueFd fd, io::BufferPool& buffers)
       : socket(std::move(fd)), in(buffers), pool_(pool), endpoint_(endpoint) {}
 
   void on_events(std::uint32_t events) override;
@@ -67,8 +67,8 @@ class Connection final : public io::EventSink, public io::Deadline {
   bool idle_ = false;
 };
 
-/// Keeps idle connections for the next request: bounded per endpoint and altogether, each for a bounded time. A
-/// connection on which anything happens while it is idle is closed.
+/// Keeps idle connections for the next request: bounded per endpoint and altogether, each for a bounded time.
+/// A connection on which anything happens while it is idle is closed.
 class Pool {
  public:
   static constexpr std::uint32_t idle_per_endpoint = 256;

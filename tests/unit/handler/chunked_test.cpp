@@ -33,7 +33,9 @@ Outcome read(const std::string& bytes, std::size_t piece, bool strip) {
   return outcome;
 }
 
-Outcome read(const std::string& bytes) { return read(bytes, bytes.size(), false); }
+Outcome read(const std::string& bytes) {
+  return read(bytes, bytes.size(), false);
+}
 
 TEST(Chunked, PassesWhatItIsGiven) {
   const std::string body = "5\r\nhello\r\n1;a=\"b c\"\r\n!\r\nA\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n";
@@ -56,19 +58,41 @@ TEST(Chunked, Incomplete) {
 }
 
 TEST(Chunked, Malformed) {
-  for (const char* body :
-       {"\r\n", "x\r\n", "-1\r\n", "0x5\r\n", " 5\r\n", "5 \r\n", "5\n", "5\r\r\n", "5\rx", "5\r\nhello0\r\n", "5\r\nhello\n",
-        "5\r\nhello\rx", "1000000000000000\r\n", "5;\x01\r\n", "5;a\n", "0\r\n\n", "0\r\n x: y\r\n", "0\r\nx : y\r\n",
-        "0\r\nx\r\n", "0\r\nx: y\n", "0\r\nx: y\r\r", "0\r\n: y\r\n", "0\r\n\rx", ";a\r\n"}) {
+  for (const char* body : {"\r\n",
+                           "x\r\n",
+                           "-1\r\n",
+                           "0x5\r\n",
+                           " 5\r\n",
+                           "5 \r\n",
+                           "5\n",
+                           "5\r\r\n",
+                           "5\rx",
+                           "5\r\nhello0\r\n",
+                           "5\r\nhello\n",
+                           "5\r\nhello\rx",
+                           "1000000000000000\r\n",
+                           "5;\x01\r\n",
+                           "5;a\n",
+                           "0\r\n\n",
+                           "0\r\n x: y\r\n",
+                           "0\r\nx : y\r\n",
+                           "0\r\nx\r\n",
+                           "0\r\nx: y\n",
+                           "0\r\nx: y\r\r",
+                           "0\r\n: y\r\n",
+                           "0\r\n\rx",
+                           ";a\r\n"}) {
     EXPECT_TRUE(read(body).malformed) << body;
   }
 }
 
-TEST(Chunked, LongestSize) { EXPECT_FALSE(read("fffffffffffffff\r\n").malformed); }
+TEST(Chunked, LongestSize) {
+  EXPECT_FALSE(read("fffffffffffffff\r\n").malformed);
+}
 
 TEST(Chunked, TrailersThatMeanSomethingElsewhere) {
-  for (const char* name : {"Content-Length", "Transfer-Encoding", "Host", "Authorization", "Cookie", "Connection",
-                           "x-heddle-rule", "Trailer", "Expect"}) {
+  for (const char* name : {"Content-Length", "Transfer-Encoding", "Host", "Authorization", "Cookie",
+                           "Connection", "x-heddle-rule", "Trailer", "Expect"}) {
     EXPECT_TRUE(read("0\r\n" + std::string(name) + ": x\r\n\r\n", 1, false).malformed) << name;
   }
   EXPECT_TRUE(read("0\r\nhost-of-something-with-a-long-name: x\r\n\r\n").done);

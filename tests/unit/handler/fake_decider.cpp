@@ -10,10 +10,21 @@ namespace heddle::handler {
 
 namespace {
 
-enum FakeRule : std::uint32_t { malformed, path, outside, route, denied, responded, big, unhealthy, fake_rules };
+enum FakeRule : std::uint32_t {
+  malformed,
+  path,
+  outside,
+  route,
+  denied,
+  responded,
+  big,
+  unhealthy,
+  fake_rules
+};
 
-constexpr std::string_view names[] = {"mesh/malformed",       "mesh/path",     "mesh/outside", "route echo/1",
-                                      "access echo/default",  "route echo/2",  "route echo/3", "service echo/unhealthy"};
+constexpr std::string_view names[] = {
+    "mesh/malformed",      "mesh/path",    "mesh/outside", "route echo/1",
+    "access echo/default", "route echo/2", "route echo/3", "service echo/unhealthy"};
 
 void set_verdict(hd_decision& decision, hd_verdict verdict, std::uint16_t status, FakeRule rule) {
   decision.verdict = static_cast<hd_u16>(verdict);

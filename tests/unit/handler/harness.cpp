@@ -1,6 +1,7 @@
-// The worker's data path with a policy of its own in the same process: what curl, wrk and the scripts of the tests
-// talk to. `handler_harness PORT` listens on 127.0.0.1:PORT (0: any), prints the port, and runs until its standard
-// input ends. Lines that it reads there: `deny` `allow` `fail` `work` `drain` `stats`; each is answered by a line.
+// The worker's data path with a policy of its own in the same process: what curl, wrk and the scripts of the
+// tests talk to. `handler_harness PORT` listens on 127.0.0.1:PORT (0: any), prints the port, and runs until
+// its standard input ends. Lines that it reads there are commands; each is answered by a line.
+// HARNESS_IMPATIENT in the environment shortens every timeout, HARNESS_CONNECTIONS bounds the clients.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -16,12 +17,13 @@
 
 namespace {
 
+using heddle::UniqueFd;
 using heddle::handler::Engine;
 using heddle::handler::FakeDecider;
 namespace io = heddle::io;
 
-io::UniqueFd listen_on(std::uint16_t port) {
-  io::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+UniqueFd listen_on(std::uint16_t port) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
@@ -47,8 +49,10 @@ class Commands final : public io::EventSink {
   void on_events(std::uint32_t) override {
     char bytes[256];
     const ssize_t count = ::read(STDIN_FILENO, bytes, sizeof bytes);
-    if (count <= 0) ended = true;
-    else pending_.append(bytes, static_cast<std::size_t>(count));
+    if (count <= 0)
+      ended = true;
+    else
+      pending_.append(bytes, static_cast<std::size_t>(count));
   }
   void work_off() {
     for (std::size_t end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n')) {
@@ -74,16 +78,18 @@ class Commands final : public io::EventSink {
   }
   void stats() {
     std::printf("calls=%llu requests=%llu connections=%u upstreams=%u idle=%u buffers=%zu most=%u size=%zu\n",
-                static_cast<unsigned long long>(decider_.calls), static_cast<unsigned long long>(decider_.requests),
-                engine_.connection_count(), engine_.pool.open(), engine_.pool.idle(), engine_.buffers.in_use(),
-                decider_.most_in_one_call, decider_.heads.size());
+                static_cast<unsigned long long>(decider_.calls),
+                static_cast<unsigned long long>(decider_.requests), engine_.connection_count(),
+                engine_.pool.open(), engine_.pool.idle(), engine_.buffers.in_use(), decider_.most_in_one_call,
+                decider_.heads.size());
     std::fflush(stdout);
   }
   /// Status, verdict, flags, bytes in and out of every event since the last time.
   void events() {
     for (const hd_event& event : decider_.events) {
       std::printf("%u:%u:%u:%llu:%llu ", event.status, event.decision.verdict, event.flags,
-                  static_cast<unsigned long long>(event.bytes_in), static_cast<unsigned long long>(event.bytes_out));
+                  static_cast<unsigned long long>(event.bytes_in),
+                  static_cast<unsigned long long>(event.bytes_out));
     }
     decider_.events.clear();
     std::printf("\n");
@@ -101,12 +107,15 @@ int main(int argc, char** argv) {
   const auto port = static_cast<std::uint16_t>(argc > 1 ? std::atoi(argv[1]) : 0);
   FakeDecider decider(static_cast<std::uint16_t>(argc > 2 ? std::atoi(argv[2]) : 9));
   decider.keeps_record = argc <= 2;
-  auto engine = Engine::make(decider, 10'000);
+  heddle::handler::Patience patience;
+  if (std::getenv("HARNESS_IMPATIENT") != nullptr) patience = {300, 600, 300, 600, 300, 50};
+  const char* const most = std::getenv("HARNESS_CONNECTIONS");
+  auto engine =
+      Engine::make(decider, static_cast<std::uint32_t>(most != nullptr ? std::atoi(most) : 10'000), patience);
   if (!engine) return 2;
   if (!(*engine)->listen(listen_on(port))) return 2;
   Commands commands(**engine, decider);
-  const bool watched =
-      (*engine)->loop.add(STDIN_FILENO, static_cast<std::uint32_t>(EPOLLIN), commands);
+  const bool watched = (*engine)->loop.add(STDIN_FILENO, static_cast<std::uint32_t>(EPOLLIN), commands);
   while (!(commands.ended && watched) && !(*engine)->drained()) {
     (*engine)->run_round();
     commands.work_off();

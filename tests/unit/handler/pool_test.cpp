@@ -21,12 +21,12 @@ class Server {
     endpoint.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1};
     endpoint.port = ntohs(address.sin_port);
   }
-  io::UniqueFd accept() { return io::UniqueFd(::accept(fd_.get(), nullptr, nullptr)); }
+  UniqueFd accept() { return UniqueFd(::accept(fd_.get(), nullptr, nullptr)); }
 
   Endpoint endpoint;
 
  private:
-  io::UniqueFd fd_;
+  UniqueFd fd_;
 };
 
 struct Client final : Owner {
@@ -76,7 +76,7 @@ TEST_F(PoolTest, AnotherEndpointHasItsOwn) {
 
 TEST_F(PoolTest, TheEndOfTheServerEndsAnIdleConnection) {
   Connection* connection = connected();
-  io::UniqueFd accepted = server.accept();
+  UniqueFd accepted = server.accept();
   pool.keep(*connection);
   accepted.reset();
   while (pool.open() != 0) round();
@@ -86,7 +86,7 @@ TEST_F(PoolTest, TheEndOfTheServerEndsAnIdleConnection) {
 
 TEST_F(PoolTest, BytesThatNobodyAskedForEndAnIdleConnection) {
   Connection* connection = connected();
-  io::UniqueFd accepted = server.accept();
+  UniqueFd accepted = server.accept();
   pool.keep(*connection);
   ASSERT_EQ(::send(accepted.get(), "x", 1, 0), 1);
   while (pool.open() != 0) round();
@@ -97,7 +97,7 @@ TEST_F(PoolTest, Bounded) {
   for (std::uint32_t i = 0; i < Pool::idle_per_endpoint + 5; ++i) {
     Connection* connection = connected();
     ASSERT_NE(connection, nullptr);
-    io::UniqueFd accepted = server.accept();
+    UniqueFd accepted = server.accept();
     pool.keep(*connection);
     (void)accepted.release();
   }
@@ -118,7 +118,7 @@ TEST_F(PoolTest, IdleTime) {
 /// What decides whether a request may go out a second time.
 TEST_F(PoolTest, NothingReceivedIsWhatTcpSays) {
   Connection* connection = connected();
-  io::UniqueFd accepted = server.accept();
+  UniqueFd accepted = server.accept();
   connection->sent += connection->socket.send(std::string_view("first")).bytes;
   char bytes[16];
   ASSERT_EQ(::recv(accepted.get(), bytes, sizeof bytes, 0), 5);
@@ -138,7 +138,7 @@ TEST_F(PoolTest, NothingReceivedIsWhatTcpSays) {
 
 TEST_F(PoolTest, ServerThatWasGoneBeforeItReceivedNothing) {
   Connection* connection = connected();
-  io::UniqueFd accepted = server.accept();
+  UniqueFd accepted = server.accept();
   connection->sent += connection->socket.send(std::string_view("first")).bytes;
   char bytes[16];
   ASSERT_EQ(::recv(accepted.get(), bytes, sizeof bytes, 0), 5);

@@ -14,10 +14,12 @@ std::string head_of(const Reply& reply, bool close, bool http10) {
 
 TEST(Reply, Heads) {
   EXPECT_EQ(head_of({403, "access a/default", "no\n", {}, false}, false, false),
-            "HTTP/1.1 403 Forbidden\r\nx-heddle-rule: access a/default\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            "HTTP/1.1 403 Forbidden\r\nx-heddle-rule: access a/default\r\ncontent-type: text/plain; "
+            "charset=utf-8\r\n"
             "content-length: 3\r\n\r\n");
   EXPECT_EQ(head_of({405, "mesh/malformed", "", "GET", true}, true, false),
-            "HTTP/1.1 405 Method Not Allowed\r\nx-heddle-rule: mesh/malformed\r\nallow: GET\r\ncontent-length: 0\r\n"
+            "HTTP/1.1 405 Method Not Allowed\r\nx-heddle-rule: mesh/malformed\r\nallow: "
+            "GET\r\ncontent-length: 0\r\n"
             "connection: close\r\n\r\n");
   EXPECT_EQ(head_of({204, "route a/1", "", {}, false}, false, true),
             "HTTP/1.1 204 No Content\r\nx-heddle-rule: route a/1\r\nconnection: keep-alive\r\n\r\n");

@@ -21,20 +21,23 @@ TEST(Rewrite, NothingToDo) {
 }
 
 TEST(Rewrite, DropsWhatEndsHere) {
-  EXPECT_EQ(rewritten("GET / HTTP/1.1\r\nConnection: keep-alive\r\nHost: a\r\nKEEP-ALIVE: 5\r\nTE: trailers\r\n"
-                      "Proxy-Connection: x\r\nX: y\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n"),
-            "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n");
+  EXPECT_EQ(
+      rewritten("GET / HTTP/1.1\r\nConnection: keep-alive\r\nHost: a\r\nKEEP-ALIVE: 5\r\nTE: trailers\r\n"
+                "Proxy-Connection: x\r\nX: y\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n"),
+      "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n");
 }
 
 TEST(Rewrite, DropsWhatConnectionNames) {
-  EXPECT_EQ(rewritten("GET / HTTP/1.1\r\nfoo: 1\r\nHost: a\r\nConnection: Foo, close\r\nX: y\r\nConnection: bar\r\n"
-                      "BAR: 2\r\nfoobar: 3\r\n\r\n"),
-            "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nfoobar: 3\r\n\r\n");
+  EXPECT_EQ(
+      rewritten("GET / HTTP/1.1\r\nfoo: 1\r\nHost: a\r\nConnection: Foo, close\r\nX: y\r\nConnection: bar\r\n"
+                "BAR: 2\r\nfoobar: 3\r\n\r\n"),
+      "GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nfoobar: 3\r\n\r\n");
 }
 
 /// `Connection: close` does not make a field called `close` hop-by-hop.
 TEST(Rewrite, OptionsAreNoNames) {
-  EXPECT_EQ(rewritten("GET / HTTP/1.1\r\nClose: 1\r\nConnection: close\r\n\r\n"), "GET / HTTP/1.1\r\nClose: 1\r\n\r\n");
+  EXPECT_EQ(rewritten("GET / HTTP/1.1\r\nClose: 1\r\nConnection: close\r\n\r\n"),
+            "GET / HTTP/1.1\r\nClose: 1\r\n\r\n");
 }
 
 TEST(Rewrite, Adds) {

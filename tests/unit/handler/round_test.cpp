@@ -32,7 +32,9 @@ class Asker final : public Undecided {
   hd_connection origin_{};
 };
 
-std::string get(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n"; }
+std::string get(const std::string& path) {
+  return "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n";
+}
 
 TEST(Round, OneCallForAllThatIsReady) {
   FakeDecider decider(80);

@@ -20,8 +20,9 @@ MB = 1024 * 1024
 class Harness:
     """A running harness; its standard input takes commands."""
 
-    def __init__(self):
-        self.process = subprocess.Popen([HARNESS, "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, **environment):
+        self.process = subprocess.Popen([HARNESS, "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **environment})
         self.port = int(self.process.stdout.readline())
 
     def say(self, command):
