@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -33,7 +34,8 @@ constexpr int start_within_ms = 20'000;
   ::dup2(out, 1);
   if (!cgroup.empty()) std::ofstream(cgroup + "/cgroup.procs") << "0" << std::flush;
   if (user != 0 && (::setgroups(0, nullptr) != 0 || ::setuid(user) != 0)) ::_exit(251);
-  const std::string program = std::string(HEDDLE_BIN_DIR) + "/heddled";
+  const char* folder = std::getenv("HEDDLE_BIN_DIR");  // set where the programs lie elsewhere: in a guest
+  const std::string program = std::string(folder != nullptr ? folder : HEDDLE_BIN_DIR) + "/heddled";
   std::vector<char*> list{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
   list.push_back(nullptr);

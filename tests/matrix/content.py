@@ -13,6 +13,9 @@ PEERS = SOURCE / "build" / "peers"
 def fill(image, options):
     for name in ("heddle", "heddled"):
         image.program(options.bin / name, f"opt/bin/{name}")
+    # Tests of loader and agent that make their policies themselves.
+    for name in ("kernel_loader", "kernel_agent"):
+        image.program(options.bin.resolve().parent / "tests" / "bin" / name, f"opt/tests/{name}")
     for name in ("bash", "curl"):
         image.program(shutil.which(name), f"usr/bin/{name}")
     # Peers are programs unpacked with their libraries, as `./dev deps` left them.
