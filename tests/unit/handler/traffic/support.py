@@ -134,27 +134,30 @@ class Peer:
         return head + mark
 
     def read_exactly(self, count):
-        while len(self.buffer) < count:
-            self.fill()
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
-        return data
+        pieces, missing = [self.buffer], count - len(self.buffer)
+        while missing > 0:
+            piece = self.socket.recv(1 << 18)
+            if not piece:
+                raise EOFError(b"".join(pieces))
+            pieces.append(piece)
+            missing -= len(piece)
+        data = b"".join(pieces)
+        self.buffer = data[count:]
+        return data[:count]
 
     def read_chunked(self):
         """Content and raw bytes, trailers included in the latter."""
-        content = raw = b""
+        content, raw = [], []
         while True:
-            line = self.read_until(b"\r\n")
-            raw += line
-            size = int(line.split(b";")[0], 16)
+            raw.append(self.read_until(b"\r\n"))
+            size = int(raw[-1].split(b";")[0], 16)
             if size == 0:
                 while True:
-                    line = self.read_until(b"\r\n")
-                    raw += line
-                    if line == b"\r\n":
-                        return content, raw
-            piece = self.read_exactly(size + 2)
-            raw += piece
-            content += piece[:-2]
+                    raw.append(self.read_until(b"\r\n"))
+                    if raw[-1] == b"\r\n":
+                        return b"".join(content), b"".join(raw)
+            raw.append(self.read_exactly(size + 2))
+            content.append(raw[-1][:-2])
 
     def read_to_end(self):
         try:
