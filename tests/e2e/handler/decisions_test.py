@@ -1,14 +1,16 @@
 """The loaded function decides what real clients ask of a real server, through unprivileged workers."""
 import json
+import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
 import unittest
 
 from mesh import Mesh, policy
-from support import Server, echo, request
+from support import Server, echo, request, stop
 
 CLIENT = str(pathlib.Path(__file__).parent / "client.py")
 
@@ -147,14 +149,14 @@ class EndToEnd(unittest.TestCase):
         # All connections are accepted once the worker has answered somebody who came later.
         self.assertEqual(self.mesh.curl("web", self.url("/hello"))[1], 200)
         worker = self.mesh.workers()[0]
-        subprocess.run(["kill", "-STOP", str(worker)], check=True)
+        stop(worker)
         try:
             process.stdin.write("go\n")
             process.stdin.flush()
             self.assertEqual(process.stdout.readline(), "sent\n")
             before = decide_runs()
         finally:
-            subprocess.run(["kill", "-CONT", str(worker)], check=True)
+            os.kill(worker, signal.SIGCONT)
         out, _ = process.communicate()
         self.assertEqual(json.loads(out), [200] * 64)
         # One for the heads, and those that report the ends of earlier and of these requests.

@@ -61,7 +61,7 @@ class Harness:
 
     def stop(self):
         """Until go_on(), everything that arrives waits, and is then ready in one round."""
-        self.process.send_signal(signal.SIGSTOP)
+        stop(self.process.pid)
 
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)
@@ -71,6 +71,17 @@ class Harness:
         code = self.process.wait(TIMEOUT)
         self.process.stdout.close()
         return code
+
+
+def stop(pid):
+    """Until SIGCONT. The signal takes effect when the process is next about to run, so that is waited for."""
+    os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + TIMEOUT
+    while time.monotonic() < end:
+        with open(f"/proc/{pid}/stat") as stat:
+            if stat.read().rpartition(")")[2].split()[0] == "T":
+                return
+    raise AssertionError(f"{pid} does not stop")
 
 
 class Server:
