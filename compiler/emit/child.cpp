@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 namespace heddle::emit {
@@ -42,6 +43,7 @@ std::string how_it_ended(int status) {
 }
 
 [[noreturn]] void child_main(int fd, const std::function<ChildResult()>& work) {
+  signal(SIGABRT, SIG_DFL);  // the parent reports, once
   const ChildResult result = work();
   const char mark = result.ok ? mark_ok : mark_failed;
   const bool written = write_all(fd, &mark, 1) && write_all(fd, result.output.data(), result.output.size());

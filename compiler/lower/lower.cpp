@@ -21,12 +21,7 @@ using Part = std::vector<Slice>;
 
 /// A jump reaches 32,767 instructions, so no function may be larger; a test takes three.
 constexpr std::size_t tests_of_a_part = 3000;
-
-std::size_t tests(const plan::Formula& formula) {
-  std::size_t sum = 1;
-  for (const plan::Formula& child : formula.children) sum += tests(child);
-  return sum;
-}
+static_assert(plan::tests_of_a_rule < tests_of_a_part);
 
 /// The rules of all services cut into functions; the parts of one service follow each other.
 std::vector<Part> cut(const std::vector<const Decisions*>& services) {
@@ -36,7 +31,7 @@ std::vector<Part> cut(const std::vector<const Decisions*>& services) {
     const std::span<const plan::Decision> all(*services[service]);
     std::size_t begin = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const std::size_t cost = tests(all[i].when) + 1;
+      const std::size_t cost = plan::count_tests(all[i].when) + 1;
       if (used + cost > tests_of_a_part && used > 0) {
         if (i > begin) parts.back().push_back({service, all.subspan(begin, i - begin)});
         parts.emplace_back();

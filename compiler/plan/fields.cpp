@@ -118,6 +118,13 @@ Formula Fields::formula(const Condition& condition) const {
   return out;
 }
 
+std::size_t count_tests(const Formula& formula) {
+  if (formula.children.empty()) return 1;
+  std::size_t sum = 0;
+  for (const Formula& child : formula.children) sum += count_tests(child);
+  return sum;
+}
+
 Formula callers_formula(const model::Callers& callers) {
   Formula out;
   if (callers.kind == model::Callers::Kind::any) return out;

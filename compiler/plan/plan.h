@@ -19,6 +19,12 @@ struct Formula {
   std::vector<Formula> children;
 };
 
+/// Tests that one rule may consist of: a function of the compiled policy is no longer than a jump reaches.
+inline constexpr std::size_t tests_of_a_rule = 2048;
+
+/// How many tests there are in a formula.
+std::size_t count_tests(const Formula& formula);
+
 /// If `when` holds (and no earlier one's did), rule `rule` decides.
 struct Decision {
   std::uint32_t rule = 0;

@@ -223,6 +223,7 @@ void TableWriter::write_access(model::ServiceId id, const Fields& fields) {
       entry.action = rule.effect == model::Effect::allow ? HD_ACTION_ALLOW : HD_ACTION_DENY;
       const std::uint32_t number = add_rule({rule.id, meaning(rule, policy_), service.name, rule.span, true}, entry);
       Decision decision{number, both(callers_formula(rule.from), when_formula(rule.when, fields))};
+      limit(rule.span, "rule `" + rule.id + "`", count_tests(decision.when), "tests", tests_of_a_rule);
       (rule.effect == model::Effect::deny ? decisions : allows).push_back(std::move(decision));
     }
   }
@@ -280,6 +281,7 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
     const std::uint32_t number =
         add_rule({rule.id, meaning(rule, service, policy_), service.name, rule.span, true}, entry);
     decisions.push_back({number, both(always(), when_formula(rule.when, fields))});
+    limit(rule.span, "rule `" + rule.id + "`", count_tests(decisions.back().when), "tests", tests_of_a_rule);
   }
 }
 
