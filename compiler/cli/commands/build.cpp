@@ -123,7 +123,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_build(CommandSet& commands) {
-  commands.add<Options>({"build", "compile a policy into a bundle",
+  commands.add<Options>({"build", "Compile a policy into a bundle",
                          "heddle build policy/ -o shop.bundle\nheddle build policy/ --emit plan"},
                         declare, run);
 }
