@@ -102,6 +102,7 @@ void report_bad_number(std::string_view text, Span span, Sink& sink) {
 void report_bad_character(std::string_view text, Span span, Sink& sink) {
   auto& diagnostic = sink.report(kinds::unexpected_character(span, shortened(text)));
   if (text == "'" || text == "`") diagnostic.with_help("strings stand in double quotes: `\"text\"`");
+  if (text == "/") diagnostic.with_help("paths stand in double quotes: `\"/health\"`");
   if (text == "#") diagnostic.with_help("comments start with `//`");
   if (text == ";") diagnostic.with_help("nothing ends a statement: the next keyword or `}` does");
   if (text == "&" || text == "|" || text == "!") diagnostic.with_help("write `and`, `or` and `not`");

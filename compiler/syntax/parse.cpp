@@ -3,6 +3,7 @@
 #include <Exceptions.h>
 #include <atn/ParserATNSimulator.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,6 +19,11 @@ namespace {
 
 namespace kinds = diagnostics::kinds;
 using P = Parser;
+
+/// Whether a place begins in a declaration, or directly behind it, where its end was missed.
+bool touches(source::Span declaration, source::Span place) {
+  return place.begin >= declaration.begin && place.begin <= declaration.end;
+}
 
 /// Tokens, and the tree that stands on them.
 class Reader {
@@ -57,12 +63,14 @@ class Reader {
     }
   }
 
+  /// Where the syntax errors were.
+  [[nodiscard]] std::vector<source::Span> errors() const {
+    return recovery_ == nullptr ? std::vector<source::Span>() : recovery_->places();
+  }
   [[nodiscard]] bool has_error_in(source::Span span) const {
-    if (recovery_ == nullptr) return false;
-    for (const source::Span place : recovery_->places()) {
-      if (place.begin >= span.begin && place.begin <= span.end) return true;
-    }
-    return false;
+    const auto places = errors();
+    return std::any_of(places.begin(), places.end(),
+                       [span](source::Span place) { return touches(span, place); });
   }
   [[nodiscard]] bool has_errors() const { return recovery_ != nullptr; }
   antlr4::CommonTokenStream& tokens() { return tokens_; }
@@ -161,13 +169,13 @@ ast::File parse_file(const source::SourceManager& sources, source::FileId id, di
     files.add(declaration, first);
     first = false;
   }
-  // What stood between declarations may have been one.
-  if (reader.has_errors() && !file.lost_declarations) {
-    bool all_inside = false;
-    for (const auto& declaration : file.declarations) {
-      all_inside = all_inside || std::visit([](const auto& d) { return d.broken; }, declaration);
-    }
-    file.lost_declarations = !all_inside;
+  // An error outside of every declaration may have been one.
+  for (const source::Span place : reader.errors()) {
+    const bool inside =
+        std::any_of(file.declarations.begin(), file.declarations.end(), [place](const auto& any) {
+          return std::visit([place](const auto& d) { return touches(d.span, place); }, any);
+        });
+    file.lost_declarations = file.lost_declarations || !inside;
   }
   return file;
 }

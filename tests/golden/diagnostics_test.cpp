@@ -131,6 +131,12 @@ TEST(FiveMistakes, InJson) {
   compare(folder / "five_mistakes/expected.json", outcome.output);
 }
 
+TEST(Explain, KnowsTheCodes) {
+  const Outcome outcome = run_in(folder, "explain E9999");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_EQ(outcome.output, "heddle: no diagnostic has the code `E9999`\n");
+}
+
 TEST(ExitCodes, OfCheck) {
   EXPECT_EQ(run_in(folder, "check --deny-warnings W0304 base.mesh").exit_code, 1);
   EXPECT_EQ(run_in(folder, "check no-such-folder").exit_code, 2);

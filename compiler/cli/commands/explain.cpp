@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -56,10 +57,19 @@ std::optional<std::string_view> find_asked_page(const Options& options) {
   return diagnostics::find_page(options.paths.front());
 }
 
+/// `E9999`: nobody's policy is called so.
+bool is_code(const std::string& text) {
+  return text.size() == 5 && (text[0] == 'E' || text[0] == 'W') &&
+         text.find_first_not_of("0123456789", 1) == std::string::npos && !std::filesystem::exists(text);
+}
+
 int run(const Options& options) {
   if (const auto page = find_asked_page(options)) {
     std::cout << *page;
     return exit_ok;
+  }
+  if (is_code(options.paths.front())) {
+    return report_error({ErrorKind::usage, "no diagnostic has the code `" + options.paths.front() + "`", ""});
   }
   if (options.send.empty() && !options.placement) {
     return report_error({ErrorKind::usage, "nothing to explain",

@@ -166,6 +166,12 @@ TEST(Recovery, DoesNotBlameNamesForALostDeclaration) {
   EXPECT_EQ(checked.found(), (Strings{"E0011 7", "E0401 access"}));
 }
 
+TEST(Recovery, SeesALostDeclarationBesideABrokenOne) {
+  const Checked checked =
+      check(base + "service x { adress 1 }\nidentiy seven = spiffe \"x\"\nidentity all = seven or web\n");
+  EXPECT_EQ(checked.found(), (Strings{"E0011 adress", "E0011 identiy"}));
+}
+
 TEST(Recovery, KeepsEveryMistakeInItsFile) {
   const Checked checked =
       check_files({{"b.mesh", "identity x = y\n"}, {"a.mesh", base + "identity z = zz\n"}});
