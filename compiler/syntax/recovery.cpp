@@ -71,6 +71,31 @@ const char* phrase_at(antlr4::Parser* parser, const Token& found) {
   return phrase;
 }
 
+/// What was probably meant.
+std::optional<std::string> hint_for(const Token& found, const TokenSet& expected) {
+  const size_t type = found.getType();
+  if (type == Token::EOF) return std::nullopt;
+  if (auto meant = diagnostics::did_you_mean(found.getText(), words_of(expected))) return meant;
+  if (is_reserved_word(type) && expected.contains(Parser::NAME)) return "a reserved word cannot be a name";
+  if (type == Parser::EQUALS && expected.contains(Parser::IS)) return "equality is written `is`";
+  if (type == Parser::LBRACKET && expected.contains(Parser::ANY))
+    return "several callers are written `from a, b`";
+  const bool no_port = type == Parser::IPV4 || type == Parser::IPV6;
+  if (no_port && expected.contains(Parser::IPV6_PORT)) {
+    return "write the port, too: `10.0.0.1:80`, and IPv6 in brackets: `[fd00::1]:80`";
+  }
+  return std::nullopt;
+}
+
+/// Whether parsing can go on at a token that may begin the next statement. A plain name may be anything; only
+/// a method begins a statement, that of a request.
+bool can_resume(const Token& token, const TokenSet& next) {
+  if (!next.contains(token.getType())) return false;
+  const std::string text = token.getText();
+  const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  return token.getType() != Parser::NAME || std::none_of(text.begin(), text.end(), is_lower);
+}
+
 }  // namespace
 
 void Recovery::reset(antlr4::Parser* /*parser*/) {
@@ -142,7 +167,7 @@ void Recovery::skip_statement(antlr4::Parser* parser, const TokenSet& next, int 
     const Token& token = *parser->getCurrentToken();
     const size_t type = token.getType();
     if (type == Token::EOF || (moved && is_fresh_start(token))) return;
-    if (depth <= 0 && (type == Parser::RBRACE || (moved && next.contains(type)))) return;
+    if (depth <= 0 && (type == Parser::RBRACE || (moved && can_resume(token, next)))) return;
     if (type == Parser::LBRACE) ++depth;
     if (type == Parser::RBRACE) --depth;
     parser->consume();
@@ -219,13 +244,8 @@ void Recovery::report(antlr4::Parser* parser, const Token& found, const TokenSet
     wanted += phrase;
     if (block && own.contains(Parser::RBRACE)) wanted += " or `}`";
   }
-  const bool ends = found.getType() == Token::EOF;
   auto& diagnostic = sink_.report(kinds::syntax(span, wanted, describe_found(found)));
-  if (const auto meant = diagnostics::did_you_mean(ends ? "" : found.getText(), words_of(expected))) {
-    diagnostic.with_help(*meant);
-  } else if (is_reserved_word(found.getType()) && expected.contains(Parser::NAME)) {
-    diagnostic.with_help("a reserved word cannot be a name");
-  }
+  if (const auto hint = hint_for(found, expected)) diagnostic.with_help(*hint);
   count_error();
 }
 

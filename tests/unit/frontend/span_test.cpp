@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/frontend/checked.h"
@@ -54,6 +56,97 @@ TEST(Span, OfMistakesInConditions) {
       {R"(path is "a\q\xZZ\n")", {R"(E0411 "a\q\xZZ\n")", "E0007 \\q", "E0007 \\x"}},
   };
   for (const Case& test : cases) EXPECT_EQ(check_condition(test.text).found(), test.found) << test.text;
+}
+
+TEST(Span, OfMistakesInDeclarations) {
+  const std::string service = "service s { address 10.1.0.1:80 protocol http transport plaintext ";
+  const std::string tail = " }\naccess s { }\n";
+  const std::pair<std::string, Strings> cases[] = {
+      {"mesh again { trust_domain \"x\" }", {"E0102 mesh"}},
+      {"identity web = spiffe \"x\"", {"E0108 web"}},
+      {"identity x = spiffe \"a/\"", {R"(E0201 "a/")"}},
+      {"identity x = x or web", {"E0202 x"}},
+      {"identity x = wep or crat", {"E0109 wep", "E0109 crat"}},
+      {"workload w { identity web }", {"E0103 w"}},
+      {"workload w { cgroup \"a\" cgroup \"b\" identity web }", {R"(E0104 "b")"}},
+      {"workload w { cgroup \"a//b\" identity web }", {R"(E0204 "a//b")"}},
+      {"workload w { cgroup \"/\" identity web }", {R"(E0204 "/")"}},
+      {"identity g = web or cart workload w { cgroup \"a\" identity g }", {"E0203 g"}},
+      {"workload w { cgroup \"a\" identity web } workload v { cgroup \"/a/\" identity web }",
+       {R"(E0205 "a")"}},
+      {"workload w { cgroup \"a/*\" identity web } workload v { cgroup \"*/b\" identity web }",
+       {R"(E0205 "a/*")"}},
+      {"workload w { cgroup \"a/*\" identity web } workload v { cgroup \"a\" identity web }", {}},
+      {service + "protocol tcp" + tail, {"E0104 tcp"}},
+      {service + "address 10.0.0.1:80" + tail, {"E0301 10.0.0.1:80"}},
+      {service + "address 10.1.0.1:80" + tail, {"E0301 10.1.0.1:80"}},
+      {service + "endpoint 10.0.1.1:8080" + tail, {"E0301 10.0.1.1:8080"}},
+      {service + "endpoint 10.0.0.1:80" + tail, {"E0301 10.0.0.1:80"}},
+      {service + "endpoint 0.0.0.0:80" + tail, {"E0015 0.0.0.0:80"}},
+      {service + "endpoint 10.9.9.9:0" + tail, {"E0015 10.9.9.9:0"}},
+      {service + "endpoint [ff02::1]:80" + tail, {"E0015 [ff02::1]:80"}},
+      {service + "endpoint 10.9.9.9:80 { a \"1\" a \"2\" }" + tail, {"E0104 a"}},
+      {service + "subset v1 where a is \"1\" subset v1 where a is \"2\"" + tail, {"E0108 v1"}},
+      {service + "subset s where a is \"1\"" + tail, {"E0302 s"}},
+      {service + "identity wbe" + tail, {"E0109 wbe"}},
+      {"service s { address 10.1.0.1:80 }\naccess s { }", {"E0103 s", "E0103 s"}},
+      {"endpoints crat { endpoint 10.9.9.9:80 }", {"E0110 crat"}},
+      {"route crat { otherwise -> cart }", {"E0110 crat"}},
+      {"access cart { }", {"E0401 access"}},
+      {"route cart { otherwise -> cart } route cart { otherwise -> cart }", {"E0401 route"}},
+      {"route cart { when from web -> v1 }", {"E0402 cart"}},
+      {"route cart { otherwise -> v1 when from web -> v1 otherwise -> v2 }",
+       {"E0403 when", "E0403 otherwise"}},
+      {"route cart { otherwise -> v3 }", {"E0111 v3"}},
+      {"route cart { otherwise -> cache }", {"E0013 cache"}},
+      {"route cart { otherwise -> cart.v1 }", {"E0013 cart.v1"}},
+      {"route cart { otherwise -> split { 50% v1, 40% v2 } }", {"E0404 split { 50% v1, 40% v2 }"}},
+      {"route cart { otherwise -> split { 50 v1, 0% v2, 50.00001% v1 } }",
+       {"E0405 50", "E0405 0%", "E0405 50.00001%"}},
+      {"route cart { otherwise -> respond 600 }", {"E0016 600"}},
+      {"route cart { otherwise -> respond 304 \"x\" }", {R"(E0406 "x")"}},
+      {"route cart { otherwise -> cart { label \"x\" } }", {R"(E0417 "x")"}},
+      {"route cart { when from web -> v1 { label \"x\" } when from cart -> v1 { label \"x\" } otherwise -> "
+       "v1 }",
+       {R"(E0108 "x")"}},
+      {"route cart { when from web -> v1 { label \"1\" } otherwise -> v1 }", {R"(E0417 "1")"}},
+      {"route cart { when from web -> v1 { label \"a b\" } otherwise -> v1 }", {R"(E0417 "a b")"}},
+      {"route cache { when method is GET -> cache otherwise -> respond 200 }",
+       {"E0407 method", "E0407 respond 200"}},
+      {"space late", {"E0106 space late"}},
+      {"test \"t\" { }", {R"(E0507 "t")"}},
+      {"test \"t\" { expect denied }", {"E0508 expect denied", R"(E0507 "t")"}},
+      {"test \"t\" { connect to cache expect status 200 }", {"E0407 status 200"}},
+      {"test \"t\" { send GET \"/\" to cart expect route v9 }", {"E0111 v9"}},
+      {"test \"t\" { send GET \"/\" to cart expect denied, refused 400 }", {"E0505 refused 400"}},
+      {"test \"t\" { send GET \"/\" to cart expect rule \"x\" }", {R"(E0503 "x")"}},
+      {"test \"t\" { send GET \"/\" to cart expect denied } test \"t\" { send GET \"/\" to cart expect "
+       "denied }",
+       {R"(E0108 "t")"}},
+  };
+  for (const auto& [text, expected] : cases) {
+    Strings found = check(base + text + "\n").found();
+    Strings sorted = expected;
+    std::sort(found.begin(), found.end());
+    std::sort(sorted.begin(), sorted.end());
+    EXPECT_EQ(found, sorted) << text;
+  }
+}
+
+TEST(Span, OfBlocksInTheWrongSpace) {
+  for (const char* block :
+       {"route cart { otherwise -> cart }", "access cart { }", "endpoints cart { endpoint 10.9.9.9:80 }"}) {
+    const Checked checked =
+        check_files({{"root.mesh", base}, {"pay.mesh", std::string("space pay\n") + block + "\n"}});
+    EXPECT_EQ(checked.found(), Strings{"E0112 cart"}) << block;
+  }
+  EXPECT_EQ(check_files({{"root.mesh", base + "route pay.s { otherwise -> s }"},
+                         {"pay.mesh",
+                          "space pay\nservice s { address 10.9.9.9:80 protocol http transport plaintext "
+                          "}\naccess s { }\n"}})
+                .found(),
+            Strings{"E0112 pay.s"});
+  EXPECT_EQ(check_files({{"root.mesh", base}, {"x.mesh", "space cart\n"}}).found(), Strings{"E0107 cart"});
 }
 
 TEST(Span, OfSyntaxErrors) {
