@@ -15,14 +15,17 @@ std::vector<Case> make_cases(const model::Policy& policy, std::size_t count, Ran
   CaseMaker maker(policy, random);
   std::vector<Case> cases;
   for (std::size_t number = 0; number < count; ++number) cases.push_back(maker.make());
+  for (Case& made : tcp_cases(policy, random)) cases.push_back(std::move(made));
   return cases;
 }
 
 void note_case(const model::Policy& policy, const Case& made, const eval::Outcome& outcome, Tally& tally) {
   ++tally.decided;
+  if (made.aim == nullptr) ++tally.tcp;
   if (is_written_rule(outcome.rule)) ++tally.hit_a_rule;
   if (outcome.verdict == eval::Verdict::refuse) ++tally.refused;
-  if (!made.damaged && keeps_aim(policy, made)) tally.table.count(operator_name(made.aim->test), made.shape);
+  if (!made.damaged && made.aim != nullptr && keeps_aim(policy, made))
+    tally.table.count(operator_name(made.aim->test), made.shape);
 }
 
 /// A smaller request on which the two still differ: lines are left out as long as that goes.
@@ -94,6 +97,7 @@ void Tally::add(const Tally& other) {
   decided += other.decided;
   hit_a_rule += other.hit_a_rule;
   refused += other.refused;
+  tcp += other.tcp;
   difference_count += other.difference_count;
   differences.insert(differences.end(), other.differences.begin(), other.differences.end());
 }

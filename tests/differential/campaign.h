@@ -26,6 +26,7 @@ struct Tally {
   std::size_t decided = 0;               // the others never end
   std::size_t hit_a_rule = 0;            // ended by a rule that the policy writes, `otherwise` not among them
   std::size_t refused = 0;               // by their form
+  std::size_t tcp = 0;                   // connections, not requests
   std::vector<std::string> differences;  // text of the first few
   std::size_t difference_count = 0;
 

@@ -37,6 +37,13 @@ bool apply(Aimer& aimer, const model::Test& test, Shape shape, Draft& draft, Ran
   return true;
 }
 
+void set_caller(const model::Policy& policy, std::optional<model::WorkloadId> caller, Case& made) {
+  made.caller = caller;
+  if (!caller) return;
+  const auto& pattern = policy.identities[policy.workloads[*caller].identity].patterns.front();
+  made.request.spiffe = "spiffe://" + pattern.trust_domain + "/" + pattern.path;
+}
+
 model::SocketAddress pick_destination(const model::Service& service, Random& random) {
   if (!service.endpoints.empty() && random.chance(6)) return random.pick(service.endpoints).address;
   return random.pick(service.addresses);
@@ -66,6 +73,7 @@ bool keeps_aim(const model::Policy& policy, const Case& made) {
 
 CaseMaker::CaseMaker(const model::Policy& policy, Random& random) : policy_(policy), random_(random) {
   for (const model::Service& service : policy.services) {
+    if (service.protocol == model::Protocol::tcp) continue;
     if (service.access) {
       for (const auto& rule : service.access->rules) {
         if (rule.when) add_rule(service, *rule.when, &rule.from);
@@ -109,11 +117,7 @@ Case CaseMaker::make() {
     if (!apply(aimer, leaf.condition->test, made.shape, draft, random_)) continue;
     made.aim = leaf.condition;
     made.service = rule.service;
-    made.caller = draft.caller;
-    if (draft.caller) {
-      const auto& pattern = policy_.identities[policy_.workloads[*draft.caller].identity].patterns.front();
-      made.request.spiffe = "spiffe://" + pattern.trust_domain + "/" + pattern.path;
-    }
+    set_caller(policy_, draft.caller, made);
     made.request.destination = pick_destination(*rule.service, random_);
     made.request.draw = random_.next();
     made.request.head = wire_text(draft, random_);
@@ -121,6 +125,25 @@ Case CaseMaker::make() {
     if (made.damaged) made.request.head = damage(made.request.head, random_);
     return made;
   }
+}
+
+std::vector<Case> tcp_cases(const model::Policy& policy, Random& random) {
+  std::vector<Case> cases;
+  for (const model::Service& service : policy.services) {
+    if (service.protocol != model::Protocol::tcp) continue;
+    auto destinations = service.addresses;
+    for (const auto& endpoint : service.endpoints) destinations.push_back(endpoint.address);
+    for (model::WorkloadId caller = 0; caller <= policy.workloads.size(); ++caller) {
+      for (const auto& destination : destinations) {
+        Case made;
+        set_caller(policy, caller == policy.workloads.size() ? std::nullopt : std::optional(caller), made);
+        made.request.destination = destination;
+        made.request.draw = random.next();
+        cases.push_back(std::move(made));
+      }
+    }
+  }
+  return cases;
 }
 
 std::string Table::text() const {

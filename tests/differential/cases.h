@@ -24,7 +24,7 @@ std::string operator_name(const model::Test& test);
 struct Case {
   eval::Request request;
   std::optional<model::WorkloadId> caller;
-  const model::Condition* aim = nullptr;  // one test of one rule
+  const model::Condition* aim = nullptr;  // one test of one rule; none: tcp
   const model::Service* service = nullptr;
   Shape shape = Shape::hit;
   bool damaged = false;
@@ -60,6 +60,9 @@ class CaseMaker {
   Random& random_;
   std::vector<Rule> rules_;
 };
+
+/// Every caller to every address and endpoint of every tcp service.
+std::vector<Case> tcp_cases(const model::Policy& policy, Random& random);
 
 /// Cases per operator and shape.
 class Table {

@@ -47,6 +47,7 @@ struct Head {
 };
 
 std::optional<Head> receive(const std::string& raw) {
+  if (raw.empty()) return Head{};  // a tcp connection
   http::HeadEnd end;
   const std::string_view window = std::string_view(raw).substr(0, HD_HEAD_MAX);
   const auto length = end.find(window);
@@ -106,7 +107,9 @@ Compiled CompiledPolicy::in_words(const hd_decision& decision) const {
   const bundle::Manifest& manifest = session_.manifest();
   Compiled words;
   words.verdict = verdict_text(decision.verdict);
-  words.status = decision.status;
+  const bool tcp =
+      decision.service < manifest.services.size() && manifest.services[decision.service].protocol == "tcp";
+  words.status = tcp ? 0 : decision.status;  // a connect is refused without words
   words.rule = session_.rule_id(decision.rule);
   words.access_rule = decision.access == HD_NONE ? "" : session_.rule_id(decision.access);
   words.service = name_at(manifest.services, decision.service);

@@ -30,13 +30,16 @@ Parsed parse_or_fail(const std::string& text) {
 }
 
 void expect_wide(const Tally& tally, const char* what) {
-  std::printf("%s: %zu requests, %zu decided, %zu by a rule of the policy, %zu refused for their form\n%s",
-              what, tally.requests, tally.decided, tally.hit_a_rule, tally.refused,
-              tally.table.text().c_str());
+  std::printf(
+      "%s: %zu requests, %zu decided (%zu of them tcp), %zu by a rule of the policy, %zu refused for their "
+      "form\n%s",
+      what, tally.requests, tally.decided, tally.tcp, tally.hit_a_rule, tally.refused,
+      tally.table.text().c_str());
   EXPECT_EQ(tally.table.rows(), 9u) << "every operator of the language has a row";
   EXPECT_GE(tally.table.smallest(), 100u);
   EXPECT_GE(tally.hit_a_rule * 2, tally.decided);
   EXPECT_GT(tally.refused * 100, tally.decided) << "too few malformed requests";
+  EXPECT_GT(tally.tcp, 500u);
 }
 
 void expect_agreement(const Tally& tally) {

@@ -124,6 +124,12 @@ std::string condition(Random& random, int depth) {
   return text;
 }
 
+/// A tcp connection has a caller and nothing else to test.
+std::string tcp_condition(Random& random) {
+  const std::string first = (random.chance(30) ? "not " : "") + from_test(random);
+  return random.chance(50) ? first : first + (random.chance(50) ? " and " : " or ") + from_test(random);
+}
+
 /// Weights in hundredths of a percent that add up to 100%.
 std::string split(Random& random, const std::vector<std::string>& pools) {
   const std::size_t parts = random.between(2, 4);
@@ -142,8 +148,8 @@ std::string split(Random& random, const std::vector<std::string>& pools) {
 /// A service with everything of its own, written in one place.
 class ServiceText {
  public:
-  ServiceText(Random& random, std::size_t number)
-      : random_(random), number_(number), name_("s" + std::to_string(number)), pools_{name_} {}
+  ServiceText(Random& random, std::size_t number, bool tcp)
+      : random_(random), number_(number), tcp_(tcp), name_("s" + std::to_string(number)), pools_{name_} {}
 
   std::string text() {
     std::string text = service() + endpoints();
@@ -162,7 +168,7 @@ class ServiceText {
     std::string text =
         "service " + name_ + " {\n  address " + address("10.96.0.", "fd00::", number_ + 1, "80");
     if (random_.chance(30)) text += ", " + address("10.96.1.", "fd01::", number_ + 1, "8080");
-    text += "\n  protocol http\n  transport plaintext\n";
+    text += "\n  protocol " + std::string(tcp_ ? "tcp" : "http") + "\n  transport plaintext\n";
     for (std::size_t version = 1; version <= 3; ++version) {
       const std::string subset = "v" + std::to_string(version);
       text += "  subset " + subset + " where version is \"" + subset + "\"\n";
@@ -183,13 +189,15 @@ class ServiceText {
     return text + "}\n";
   }
 
+  std::string any_condition(int depth) { return tcp_ ? tcp_condition(random_) : condition(random_, depth); }
+
   std::string access() {
     std::string text = "access " + name_ + " {\n";
     const std::size_t count = random_.between(0, 3);
     for (std::size_t rule = 0; rule < count; ++rule) {
       text += random_.chance(30) ? "  deny from " : "  allow from ";
       text += random_.chance(40) ? "any" : callers(random_);
-      text += " when " + condition(random_, 1) + "\n";
+      text += " when " + any_condition(1) + "\n";
     }
     if (random_.chance(85)) text += "  allow from any\n";
     if (text.ends_with("{\n")) text += "  allow from authenticated\n";
@@ -199,7 +207,7 @@ class ServiceText {
   std::string target() {
     const std::size_t kind = random_.below(10);
     if (kind < 2) return split(random_, pools_);
-    if (kind < 4) return "respond " + std::to_string(random_.between(400, 599)) + " \"r\"";
+    if (kind < 4 && !tcp_) return "respond " + std::to_string(random_.between(400, 599)) + " \"r\"";
     return random_.pick(pools_);
   }
 
@@ -207,13 +215,14 @@ class ServiceText {
     std::string text = "route " + name_ + " {\n";
     const std::size_t count = random_.between(1, random_.chance(10) ? 25 : 7);
     for (std::size_t rule = 0; rule < count; ++rule) {
-      text += "  when " + condition(random_, 2) + " -> " + target() + "\n";
+      text += "  when " + any_condition(2) + " -> " + target() + "\n";
     }
     return text + "  otherwise -> " + target() + "\n}\n";
   }
 
   Random& random_;
   std::size_t number_;
+  bool tcp_;
   std::string name_;
   std::vector<std::string> pools_;
 };
@@ -223,7 +232,8 @@ class ServiceText {
 std::string random_policy(Random& random) {
   std::string text = preamble;
   const std::size_t services = random.between(1, 3);
-  for (std::size_t number = 0; number < services; ++number) text += ServiceText(random, number).text();
+  for (std::size_t number = 0; number < services; ++number) text += ServiceText(random, number, false).text();
+  if (random.chance(40)) text += ServiceText(random, services, true).text();
   return text;
 }
 

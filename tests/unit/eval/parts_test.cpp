@@ -168,6 +168,7 @@ TEST(Match, PathStartsIsBytes) {
 TEST(Match, HexDigitsOfEscapesHaveNoCase) {
   EXPECT_TRUE(on_path(Operator::is, "/%c3%A9", "/%C3%a9"));
   EXPECT_TRUE(on_path(Operator::starts, "/%c3", "/%C3%a9"));
+  EXPECT_TRUE(on_path(Operator::is, "/%3b", "/%3B"));
   EXPECT_FALSE(on_path(Operator::is, "/%25ab", "/%25AB"));
   EXPECT_EQ(comparable_path("/%c3%"), "/%C3%");
   EXPECT_EQ(comparable_path("/%25c3"), "/%25c3");

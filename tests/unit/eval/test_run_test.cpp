@@ -28,6 +28,7 @@ route s {
   when path is "/split"   -> split { 99.9999% v1, 0.0001% v2 }
   when path is "/respond" -> respond 418 "teapot"
   when path is "/empty"   -> v3
+  when path is "/400"     -> respond 400 "no"
   otherwise               -> s
 }
 access s {
@@ -59,6 +60,7 @@ TEST_F(Tests, Allowed) {
   EXPECT_TRUE(passes("send GET \"/respond\" to s from web expect allowed"));
   EXPECT_EQ(run("send GET \"/\" to s expect allowed"),
             std::vector<std::string>{"allowed / denied with 403 / access s/default / unauthenticated"});
+  EXPECT_TRUE(passes("send GET \"/empty\" to s from web expect allowed"));
   EXPECT_FALSE(passes("send GET \"//\" to s from web expect allowed"));
 }
 
@@ -73,6 +75,8 @@ TEST_F(Tests, Refused) {
   EXPECT_TRUE(passes("send GET \"/\" to s from web with header \"host\" \"other\" expect refused 400"));
   EXPECT_TRUE(passes("send GET \"/\" to s from web with host \"a.\" expect refused 400"));
   EXPECT_FALSE(passes("send GET \"//\" to s expect refused 431"));
+  EXPECT_TRUE(passes("send GET \"/400\" to s from web expect status 400"));
+  EXPECT_FALSE(passes("send GET \"/400\" to s from web expect refused 400"));
   EXPECT_FALSE(passes("send GET \"/\" to s expect refused 400"));
 }
 
@@ -144,6 +148,26 @@ class BrokenEngine final : public Engine {
   [[nodiscard]] std::string_view name() const override { return "broken"; }
   Answer decide(const Request&) override { return EngineFailure{"no kernel", "get one"}; }
 };
+
+/// Denies, until it has been asked often enough.
+class LateEngine final : public Engine {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "late"; }
+  Answer decide(const Request&) override {
+    Outcome outcome;
+    outcome.verdict = ++asked < 3 ? Verdict::deny : Verdict::respond;
+    return outcome;
+  }
+  int asked = 0;
+};
+
+TEST(Engine, IsAskedAsOftenAsTheTestSaysAndTheLastAnswerCounts) {
+  const Policy policy(std::string(shop) +
+                      "test \"t\" { send GET \"/\" to s from web 3 times expect allowed }");
+  LateEngine engine;
+  EXPECT_TRUE(run_test(policy.model, policy.model.tests.front(), engine).failures.empty());
+  EXPECT_EQ(engine.asked, 3);
+}
 
 TEST(Engine, ThatCannotDecideFailsNoTestAndPassesNone) {
   const Policy policy(std::string(shop) + "test \"t\" { send GET \"/\" to s from web expect allowed }");
