@@ -209,6 +209,10 @@ TEST(Syntax, SaysWhatWasExpected) {
       {"access cart { allow form web }", "expected `from`, found `form`"},
       {"service x {", "expected a statement of `service` or `}`, found the end of the file"},
       {"workload w { cgroup web }", "expected a string, found `web`"},
+      {"service x { address 10.0.0.1:80 10.0.0.2:80 }",
+       "expected `,`, a statement of `service` or `}`, found `10.0.0.2:80`"},
+      {"service x { address 10.0.0.1:80 protocl http }",
+       "expected a statement of `service` or `}`, found `protocl`"},
       {"service x { address 10.0.0.1 }",
        "expected an address with a port (`10.0.0.1:80`, `[fd00::1]:80`), found `10.0.0.1`"},
   };
@@ -252,6 +256,11 @@ access a { allow from wbe }
 )");
   EXPECT_EQ(checked.found(), (Strings{"E0011 access", "E0109 wbe"}));
   EXPECT_EQ(checked.messages().front(), "expected a statement of `service` or `}`, found `access`");
+}
+
+TEST(Recovery, EndsABrokenStatementAtTheNextDeclaration) {
+  const Checked checked = check(base + "service a {\n  adress 10.0.0.3:80\n\naccess a { allow from wbe }\n");
+  EXPECT_EQ(checked.found(), (Strings{"E0011 adress", "E0109 wbe"}));
 }
 
 TEST(Recovery, DoesNotBlameNamesForALostDeclaration) {
