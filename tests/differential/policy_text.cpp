@@ -138,7 +138,7 @@ std::string split(Random& random, const std::vector<std::string>& pools) {
   for (std::size_t part = 0; part < parts; ++part) {
     const std::size_t weight = part + 1 == parts ? rest : random.between(1, rest - (parts - part - 1));
     rest -= weight;
-    std::array<char, 16> percent{};
+    std::array<char, 48> percent{};
     std::snprintf(percent.data(), percent.size(), "%zu.%02zu%% ", weight / 100, weight % 100);
     text += (part == 0 ? "" : ", ") + std::string(percent.data()) + random.pick(pools);
   }
