@@ -51,10 +51,10 @@ class Array {
       array.mapping_ = io::Mapping::of(fd.get(), array.bytes_, io::Mapping::Access::read);
     }
     if (array.mapping_) return array;
+    array.bytes_ = std::size_t{info->value_size} * info->max_entries;
     array.copy_.resize(array.bytes_);
-    for (std::uint32_t i = 0; i < info->max_entries; ++i) {
-      char* value = array.copy_.data() + array.bytes_ / info->max_entries * i;
-      if (!io::bpf::lookup(fd.get(), &i, value)) return failure(std::string("cannot read `") + name + "`");
+    if (!io::bpf::read_array(fd.get(), *info, array.copy_.data())) {
+      return failure(std::string("cannot read `") + name + "`");
     }
     return array;
   }

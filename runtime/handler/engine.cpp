@@ -103,7 +103,7 @@ void Engine::bury(Connection& connection) {
 void Engine::free_buried() {
   // One that was to be resumed is freed a round later.
   std::erase_if(buried_, [this](Connection* connection) {
-    if (std::find(unfinished_.begin(), unfinished_.end(), connection) != unfinished_.end()) return false;
+    if (connection->resume_pending()) return false;
     delete connection;
     return true;
   });

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace heddle::io::bpf {
 
@@ -40,6 +41,26 @@ bool lookup(int map, const void* key, void* value) {
   attributes.key = address_of(key);
   attributes.value = address_of(value);
   return call(BPF_MAP_LOOKUP_ELEM, attributes, offsetof(bpf_attr, flags) + sizeof attributes.flags) == 0;
+}
+
+bool read_array(int map, const MapInfo& info, char* values) {
+  std::vector<std::uint32_t> keys(info.max_entries);  // the kernel writes them, too
+  std::uint32_t read = 0;
+  std::uint32_t position = 0;
+  while (read < info.max_entries) {
+    bpf_attr attributes{};
+    attributes.batch.map_fd = static_cast<std::uint32_t>(map);
+    attributes.batch.in_batch = read == 0 ? 0 : address_of(&position);
+    attributes.batch.out_batch = address_of(&position);
+    attributes.batch.keys = address_of(keys.data());
+    attributes.batch.values = address_of(values + std::size_t{read} * info.value_size);
+    attributes.batch.count = info.max_entries - read;
+    const bool more = call(BPF_MAP_LOOKUP_BATCH, attributes, sizeof attributes.batch) == 0;
+    read += attributes.batch.count;
+    // ENOENT: that was the last of it.
+    if (!more && (errno != ENOENT || read < info.max_entries)) return false;
+  }
+  return true;
 }
 
 int run(int program, std::span<const std::byte> context, std::uint32_t& returned) {
