@@ -50,6 +50,13 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 16384);
+  __type(key, hd_u32);
+  __type(value, hd_u32);
+} hd_weights SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
   __uint(max_entries, HD_ROUND_MAX * HD_WORKERS_MAX);
   __type(key, hd_u32);

@@ -149,6 +149,7 @@ __attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, 
 struct hd_drawn {
   hd_u32 first;
   hd_u32 value;
+  hd_u32 upto; /* the weights so far */
   hd_u32 pool;
 };
 
@@ -156,7 +157,11 @@ static long hd_try_part(hd_u32 index, struct hd_drawn* drawn) {
   hd_u32 at = drawn->first + index;
   struct hd_part* part = bpf_map_lookup_elem(&hd_parts, &at);
   if (!part) return 1;
-  if (drawn->value >= part->upto) return 0;
+  hd_u32 slot = part->slot;
+  hd_u32* weight = bpf_map_lookup_elem(&hd_weights, &slot);
+  if (!weight) return 1;
+  drawn->upto += *weight;
+  if (drawn->value >= drawn->upto) return 0;
   drawn->pool = part->pool;
   return 1;
 }

@@ -62,5 +62,6 @@ struct {
 } hd_endpoint_state SEC(".maps");
 
 HD_TABLE(hd_balance, hd_u64);
+HD_TABLE(hd_weights, hd_u32);
 
 #endif

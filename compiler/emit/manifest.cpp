@@ -79,6 +79,19 @@ Json pools(const plan::Plan& plan) {
   return out;
 }
 
+/// A part keeps its weight as long as its rule says the same.
+Json parts(const plan::Plan& plan) {
+  Json out = Json::array();
+  for (std::size_t r = 0; r < plan.rules.size(); ++r) {
+    const hd_rule& rule = plan.tables.rules[r];
+    for (hd_u32 part = 0; rule.action == HD_ACTION_SPLIT && part < rule.parts; ++part) {
+      const std::string text = plan.rules[r].id + "\n" + plan.rules[r].meaning + "\n" + std::to_string(part);
+      out.push_back({{"digest", identity_digest("part\n" + text)}});
+    }
+  }
+  return out;
+}
+
 Json endpoints(const model::Policy& policy) {
   Json out = Json::array();
   for (const model::Service& service : policy.services) {
@@ -119,6 +132,7 @@ std::string make_manifest(const model::Policy& policy, const plan::Plan& plan, c
       {"services", services(policy)},
       {"workloads", workloads(policy)},
       {"pools", pools(plan)},
+      {"parts", parts(plan)},
       {"endpoints", endpoints(policy)},
       {"maps", maps(images)},
       {"programs", {"connect4", "connect6", "decide"}},

@@ -253,10 +253,8 @@ hd_rule TableWriter::target_rule(const model::Target& target, std::uint32_t firs
       rule.action = HD_ACTION_SPLIT;
       rule.target = static_cast<std::uint32_t>(tables().parts.size());
       rule.parts = static_cast<std::uint32_t>(target.split.size());
-      std::uint32_t upto = 0;
       for (const model::SplitPart& part : target.split) {
-        upto += part.weight_ppm;
-        tables().parts.push_back({upto, pool_of(part.pool)});
+        tables().parts.push_back({part.weight_ppm, pool_of(part.pool), 0});
       }
       break;
     }

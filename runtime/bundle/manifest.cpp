@@ -113,6 +113,7 @@ void read_lists(Fields& fields, Manifest& manifest) {
     in.get("name", pool.name);
     in.get("digest", pool.digest);
   });
+  fields.get("parts", manifest.parts, [](Fields& in, Manifest::Part& part) { in.get("digest", part.digest); });
   fields.get("endpoints", manifest.endpoints, [](Fields& in, Manifest::Endpoint& endpoint) {
     in.get("service", endpoint.service);
     in.get("address", endpoint.address);
@@ -188,11 +189,12 @@ Result<void> check(const Manifest& manifest, const Bundle& bundle) {
                      " of the tables, this program has version " + std::to_string(HD_ABI_VERSION),
                  "build it with the `heddle` that belongs to this `heddled`"};
   }
-  const std::array<std::pair<const char*, std::size_t>, 5> counts{
+  const std::array<std::pair<const char*, std::size_t>, 6> counts{
       {{"hd_rules", manifest.rules.size()},
        {"hd_services", manifest.services.size()},
        {"hd_workloads", manifest.workloads.size()},
        {"hd_pools", manifest.pools.size() * 2},
+       {"hd_parts", manifest.parts.size()},
        {"hd_endpoints", manifest.endpoints.size()}}};
   for (const auto& [name, expected] : counts) {
     const std::size_t count = count_of(bundle, name);

@@ -41,6 +41,9 @@ struct Manifest {
     std::string name;
     Digest digest{};
   };
+  struct Part {
+    Digest digest{};
+  };
   struct Endpoint {
     std::string service;
     std::string address;
@@ -64,6 +67,7 @@ struct Manifest {
   std::vector<Service> services;
   std::vector<Workload> workloads;
   std::vector<Pool> pools;
+  std::vector<Part> parts;
   std::vector<Endpoint> endpoints;
   std::vector<Map> maps;
   std::vector<std::string> programs;

@@ -150,8 +150,9 @@ Result<void> Generation::read_programs() {
 }
 
 Result<void> Generation::write_slots(bundle::MapImage& image, Interner& interner) {
-  const auto intern = [&](hd_interned_kind kind, const bundle::Digest& digest, auto store) -> Result<void> {
-    Result<std::uint32_t> slot = interner.slot(kind, digest);
+  const auto intern = [&](hd_interned_kind kind, const bundle::Digest& digest, auto store,
+                          std::span<const std::byte> first = {}) -> Result<void> {
+    Result<std::uint32_t> slot = interner.slot(kind, digest, first);
     if (!slot) return slot.error();
     store(*slot);
     return {};
@@ -174,6 +175,15 @@ Result<void> Generation::write_slots(bundle::MapImage& image, Interner& interner
             endpoints[i].state = slot;
             endpoint_slots_.push_back(slot);
           });
+      if (!done) return done;
+    }
+  } else if (image.name == "hd_parts") {
+    auto* parts = reinterpret_cast<hd_part*>(image.values.data());
+    for (std::size_t i = 0; i < manifest_->parts.size(); ++i) {
+      hd_part& part = parts[i];
+      const Result<void> done = intern(
+          HD_INTERNED_WEIGHT, manifest_->parts[i].digest, [&part](std::uint32_t slot) { part.slot = slot; },
+          std::as_bytes(std::span(&part.weight, 1)));
       if (!done) return done;
     }
   } else if (image.name == "hd_pools") {

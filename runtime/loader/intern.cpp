@@ -25,10 +25,11 @@ hd_interned_key key_of(std::uint32_t kind, const bundle::Digest& digest) {
 Result<Interner> Interner::make(const State& state) {
   Interner interner;
   interner.fd_ = state.fd("hd_interned");
-  const std::array<std::pair<hd_interned_kind, const char*>, 3> kinds{
+  const std::array<std::pair<hd_interned_kind, const char*>, 4> kinds{
       {{HD_INTERNED_COUNTER, "hd_counters"},
        {HD_INTERNED_ENDPOINT, "hd_endpoint_state"},
-       {HD_INTERNED_POOL, "hd_balance"}}};
+       {HD_INTERNED_POOL, "hd_balance"},
+       {HD_INTERNED_WEIGHT, "hd_weights"}}};
   for (const auto& [number, map] : kinds) {
     Result<MapLayout> layout = map_layout(state.fd(map));
     if (!layout) return layout.error();
@@ -61,13 +62,14 @@ void Interner::commit() {
   for (auto& [number, kind] : kinds_) kind.in_force = kind.current;
 }
 
-Result<std::uint32_t> Interner::slot(hd_interned_kind number, const bundle::Digest& digest) {
+Result<std::uint32_t> Interner::slot(hd_interned_kind number, const bundle::Digest& digest,
+                                     std::span<const std::byte> first) {
   Kind& kind = kinds_[number];
   kind.current.insert(digest);
   if (const auto found = kind.slots.find(digest); found != kind.slots.end()) return found->second;
   Result<std::uint32_t> slot = take(kind, number);
   if (!slot) return slot;
-  if (Result<void> cleared = clear(kind, *slot); !cleared) return cleared.error();
+  if (Result<void> started = start(kind, *slot, first); !started) return started.error();
   const hd_interned_key key = key_of(number, digest);
   if (Result<void> written = write_entry(fd_, &key, &*slot); !written) return written.error();
   kind.slots[digest] = *slot;
@@ -90,13 +92,14 @@ Result<std::uint32_t> Interner::take(Kind& kind, std::uint32_t number) {
                ""};
 }
 
-Result<void> Interner::clear(const Kind& kind, std::uint32_t slot) const {
+Result<void> Interner::start(const Kind& kind, std::uint32_t slot, std::span<const std::byte> first) const {
   Result<MapLayout> layout = map_layout(kind.fd);
   if (!layout) return layout.error();
   const bool per_cpu = layout->type == BPF_MAP_TYPE_PERCPU_ARRAY;
   const std::size_t cpus = per_cpu ? static_cast<std::size_t>(libbpf_num_possible_cpus()) : 1;
-  const std::vector<std::byte> zeros((layout->value_size + 7U) / 8U * 8U * cpus);
-  return write_entry(kind.fd, &slot, zeros.data());
+  std::vector<std::byte> value((layout->value_size + 7U) / 8U * 8U * cpus);
+  std::copy(first.begin(), first.end(), value.begin());
+  return write_entry(kind.fd, &slot, value.data());
 }
 
 Result<std::uint64_t> read_counter(const State& state, std::uint32_t slot) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 
 #include "bpf_templates/include/heddle/abi.h"
@@ -13,8 +15,8 @@
 
 namespace heddle::loader {
 
-/// Which slot of hd_counters, hd_endpoint_state and hd_balance belongs to a rule, an endpoint, a pool. The
-/// same digest keeps its slot over generations, restarts and crashes: the map hd_interned is the memory.
+/// Which slot of hd_counters, hd_endpoint_state, hd_balance and hd_weights belongs to a rule, an endpoint, a pool,
+/// a part of a split. The same digest keeps its slot over generations, restarts and crashes: the map hd_interned is the memory.
 class Interner {
  public:
   static Result<Interner> make(const State& state);
@@ -25,8 +27,9 @@ class Interner {
   /// The generation that was begun last is in force now.
   void commit();
 
-  /// The slot of the digest; a new one starts at zero.
-  Result<std::uint32_t> slot(hd_interned_kind kind, const bundle::Digest& digest);
+  /// The slot of the digest; a new one starts with `first`, or at zero.
+  Result<std::uint32_t> slot(hd_interned_kind kind, const bundle::Digest& digest,
+                             std::span<const std::byte> first = {});
 
  private:
   struct Kind {
@@ -40,7 +43,7 @@ class Interner {
   };
 
   Result<std::uint32_t> take(Kind& kind, std::uint32_t number);
-  Result<void> clear(const Kind& kind, std::uint32_t slot) const;
+  Result<void> start(const Kind& kind, std::uint32_t slot, std::span<const std::byte> first) const;
 
   int fd_ = -1;
   std::map<std::uint32_t, Kind> kinds_;

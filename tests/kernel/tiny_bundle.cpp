@@ -106,6 +106,7 @@ std::string manifest(const TinyPolicy& policy, std::size_t endpoint_count) {
   document["services"] = {{{"name", "echo"}, {"protocol", "tcp"}, {"addresses", {"10.96.0.10:7000"}}}};
   document["workloads"] = {{{"name", "friend"}, {"cgroup", policy.allowed}},
                            {{"name", "foe"}, {"cgroup", policy.denied}}};
+  document["parts"] = nlohmann::json::array();
   document["pools"] = {{{"name", "echo"}, {"digest", digest_text(100)}}};
   document["endpoints"] = Json::array();
   for (std::size_t i = 0; i < endpoint_count; ++i) {

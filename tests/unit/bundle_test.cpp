@@ -46,6 +46,7 @@ std::string manifest_text() {
   "services":[{"name":"a","protocol":"http","addresses":["10.0.0.1:80"]}],
   "workloads":[{"name":"web","cgroup":"shop.slice/web-*","spiffe":"spiffe://shop.example/web"}],
   "pools":[{"name":"a","digest":"200102030405060708090a0b0c0d0e0f"}],
+  "parts":[],
   "endpoints":[{"service":"a","address":"10.0.1.1:80","digest":"300102030405060708090a0b0c0d0e0f"}],
   "maps":[{"name":"hd_rules","type":"array","key":4,"value":48,"entries":2}],
   "programs":["connect4","connect6","decide"],"requires":{"kernel":"5.18","btf":true,"cgroup2":true}})";

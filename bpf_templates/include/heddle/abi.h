@@ -136,6 +136,7 @@ struct hd_endpoint_state {
 HD_STATIC_ASSERT(sizeof(struct hd_endpoint_state) == 16, "hd_endpoint_state");
 
 /* hd_balance: a running number per pool (u64), index is a slot that the loader keeps for the pool.
+ * hd_weights: of 1,000,000, what a part of a split gets (u32), index is a slot that the loader keeps for the part.
  * hd_events: ring buffer of struct hd_event. hd_lost[0] (u64): events that found it full. */
 
 /* hd_interned, hash: which slot a thing has, kept by the loader under a digest of the thing. */
@@ -143,6 +144,7 @@ enum hd_interned_kind {
   HD_INTERNED_COUNTER = 1,
   HD_INTERNED_ENDPOINT = 2,
   HD_INTERNED_POOL = 3,
+  HD_INTERNED_WEIGHT = 4,
 };
 
 struct hd_interned_key {
@@ -317,11 +319,13 @@ enum hd_builtin_rule {
   HD_RULES_BUILTIN = 3,
 };
 
-/* hd_parts: parts of splits, in page order; `upto` is the sum of weights up to and with this part, of 1,000,000. */
+/* hd_parts: parts of splits, in page order. What decides is the weight in hd_weights, which starts as the policy's. */
 struct hd_part {
-  hd_u32 upto;
+  hd_u32 weight; /* of 1,000,000, as the policy says */
   hd_u32 pool;
+  hd_u32 slot; /* written by the loader: into hd_weights */
 };
+HD_STATIC_ASSERT(sizeof(struct hd_part) == 12, "hd_part");
 
 enum hd_balance_kind {
   HD_BALANCE_ROUND_ROBIN = 0,
