@@ -34,7 +34,8 @@ void collect_names(Analysis& analysis) {
   collect(analysis, analysis.workloads, "workload");
   collect(analysis, analysis.services, "service");
   for (const ast::File& file : analysis.files) {
-    const auto* service = file.space ? analysis.services.at(file.space->text) : nullptr;
+    if (!file.space) continue;
+    const auto* service = analysis.services.at(file.space->text);
     if (service == nullptr) continue;
     analysis.report(kinds::space_like_service(file.space->span, file.space->text))
         .with_label(service->second.node->name.span, "the service")
