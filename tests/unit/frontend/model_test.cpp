@@ -61,6 +61,7 @@ TEST(Condition, HasASimpleForm) {
       {R"(host is "[FD00::1]")", "host is [fd00::1]"},
       {R"(header "X-User" is "Jason")", "header x-user is Jason"},
       {R"(header "x" is "a\"\\\x41")", R"(header x is a"\A)"},
+      {R"(header "x" is "a\\q")", R"(header x is a\q)"},
       {R"(header "x" present or header "y" absent)", "any(header x present, header y absent)"},
       {R"(path is "/a" and (method is GET or not from web))",
        "all(path is /a, any(method is GET, not(from 3 #1)))"},
