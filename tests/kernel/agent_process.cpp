@@ -33,6 +33,9 @@ constexpr int start_within_ms = 20'000;
   ::dup2(out, 2);
   ::dup2(out, 1);
   if (!cgroup.empty()) std::ofstream(cgroup + "/cgroup.procs") << "0" << std::flush;
+  // A group that a worker must not keep.
+  const gid_t extra = 54321;
+  if (::setgroups(1, &extra) != 0) ::_exit(251);
   if (user != 0 && (::setgroups(0, nullptr) != 0 || ::setuid(user) != 0)) ::_exit(251);
   const char* folder = std::getenv("HEDDLE_BIN_DIR");  // set where the programs lie elsewhere: in a guest
   const std::string program = std::string(folder != nullptr ? folder : HEDDLE_BIN_DIR) + "/heddled";

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "embedded/refused_policy.h"
 #include "runtime/loader/cgroup_tree.h"
@@ -208,6 +210,54 @@ TEST_F(Loader, CgroupThatIsMadeAnewIsNeverWithoutPolicy) {
   const std::string foes = root.make("foe.slice");
   EXPECT_EQ(run_in(foes, [&] { return dial("127.0.0.1", server.port()); }), ECONNREFUSED);
   ASSERT_TRUE(governed.node().detach().ok());
+}
+
+/// What hd_cgroups holds after any history is what a fresh look at the tree would enter.
+TEST_F(Loader, TableHoldsWhatIsThereAndNothingElse) {
+  class Recorded final : public CgroupTable {
+   public:
+    Result<void> set(std::uint64_t id, hd_cgroup entry) override {
+      const std::lock_guard lock(mutex_);
+      entries_[id] = entry.kind;
+      return {};
+    }
+    void erase(std::uint64_t id) override {
+      const std::lock_guard lock(mutex_);
+      entries_.erase(id);
+    }
+    std::map<std::uint64_t, std::uint32_t> entries() {
+      const std::lock_guard lock(mutex_);
+      return entries_;
+    }
+
+   private:
+    std::mutex mutex_;
+    std::map<std::uint64_t, std::uint32_t> entries_;
+  };
+  const std::vector<std::string> patterns{"foe.slice", "friend.slice/*.service", "deep/*/er/x"};
+  const auto ignore = [](const std::string&) {};
+  const test::ScratchRoot root;
+  root.make("friend.slice/old.service");
+  Recorded kept;
+  const auto tree = CgroupTree::make(root.path(), patterns, kept, ignore).value();
+  for (int i = 0; i < 10; ++i) {
+    root.make("foe.slice/inner");
+    root.make("deep/" + std::to_string(i) + "/er/x");
+    root.make("friend.slice/a.service");
+    root.make("other/below");
+    if (i % 2 == 0) root.remove("deep");
+    root.remove("foe.slice");
+    root.remove("friend.slice");
+  }
+  root.make("foe.slice");
+  const auto fresh = [&] {
+    Recorded now;
+    const auto again = CgroupTree::make(root.path(), patterns, now, ignore).value();
+    return now.entries();
+  };
+  EXPECT_TRUE(eventually([&] { return kept.entries() == fresh(); }))
+      << kept.entries().size() << " " << fresh().size();
+  EXPECT_EQ(fresh().size(), 7U);
 }
 
 TEST_F(Loader, NewCgroupBesideAWorkloadIsFreeWithin100Milliseconds) {
