@@ -4,20 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "compiler/model/policy.h"
-#include "compiler/source/source_manager.h"
 #include "tests/differential/cases.h"
+#include "tests/differential/parsed.h"
 
 namespace heddle::differential {
-
-/// A policy from its text, by the front end that users have. The text was made to be right: a complaint is a
-/// failure of the generator and ends the test.
-struct Parsed {
-  source::SourceManager sources;
-  std::optional<model::Policy> policy;
-  std::string complaint;
-};
-Parsed parse(const std::string& text);
 
 /// What a comparison of many requests came to.
 struct Tally {
