@@ -213,7 +213,6 @@ void Connection::next_request() {
   out_.release();
   out_rest_ = {};
   tables_.reset();
-  if (in_.empty()) in_.release();
   set_phase(Phase::reading);
 }
 

@@ -132,6 +132,31 @@ class Decisions(Traffic):
 
 
 class Draining(unittest.TestCase):
+    def test_a_connection_ends_with_the_response_that_runs(self):
+        """Its head is under way already, and said nothing of an end."""
+        harness = Harness()
+        release = threading.Event()
+
+        def script(_, peer):
+            peer.read_request()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok")
+            release.wait(TIMEOUT)
+            peer.send(b"ok")
+
+        server = Server(script)
+        peer = Peer(socket.create_connection(("127.0.0.1", harness.port), TIMEOUT))
+        peer.send(get(f"/to/{server.port}/"))
+        peer.read_until(b"\r\n\r\n")
+        harness.say("drain")
+        release.set()
+        self.assertEqual(peer.read_exactly(4), b"okok")
+        self.assertTrue(peer.ended())
+        peer.socket.close()
+        server.close()
+        self.assertEqual(harness.process.wait(TIMEOUT), 0)
+        harness.process.stdin.close()
+        harness.process.stdout.close()
+
     def test_finishes_what_runs(self):
         harness = Harness()
         release = threading.Event()

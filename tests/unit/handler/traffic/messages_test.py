@@ -4,7 +4,7 @@ import socket
 import subprocess
 import unittest
 
-from support import MB, TIMEOUT, Traffic, answering, echo, get, request, resets, sending
+from support import MB, TIMEOUT, Traffic, answering, echo, get, request, resets, send_quietly, sending
 
 
 class Messages(Traffic):
@@ -176,6 +176,22 @@ class Messages(Traffic):
             sender = sending(peer, b"x" * (3 * MB))
             self.assertEqual(peer.read_response().body, b"much")
             sender.join()
+
+    def test_nothing_follows_an_early_response(self):
+        """The rest of a body is no request, although the response did not announce the end."""
+
+        def script(_, peer):
+            peer.read_until(b"\r\n\r\n")
+            peer.read_exactly(1000)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nearl")
+            peer.read_to_end()
+
+        server = self.server(script)
+        peer = self.client()
+        peer.send(request("POST", f"/to/{server.port}/", "Content-Length: 5000", body=b"x" * 1000))
+        self.assertEqual(peer.read_response().body, b"earl")
+        send_quietly(peer, b"GET /respond HTTP/1.1\r\nHost: a\r\n\r\n" + b"x" * 3000)
+        self.assertTrue(peer.ended())
 
     def test_response_while_the_request_goes_on(self):
         def script(_, peer):

@@ -1,6 +1,7 @@
 """What a server may do wrong."""
 import socket
 import threading
+import time
 import unittest
 
 from support import TIMEOUT, Traffic, answering, get, request, resets
@@ -84,6 +85,30 @@ class Servers(Traffic):
                 self.assertEqual(peer.read_response().body, b"ok", attempt)
                 self.assertEqual(server.accepted, 2)
                 self.finished.set()
+
+    def test_an_end_that_comes_with_the_response(self):
+        """Such a connection is not kept: a request too long to be sent twice would be lost on it."""
+        go = threading.Event()
+        body = b"y" * 100_000
+
+        def script(_, peer):
+            peer.read_request()
+            go.wait(TIMEOUT)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        server = self.server(script)
+        peer = self.client()
+        peer.send(get(f"/to/{server.port}/"))
+        while not server.accepted:
+            self.harness.stats()
+        self.harness.stop()
+        go.set()
+        while server.served == 0:
+            time.sleep(0.001)
+        peer.send(request("POST", f"/to/{server.port}/", f"Content-Length: {len(body)}", body=body))
+        self.harness.go_on()
+        self.assertEqual(peer.read_response().body, b"ok")
+        self.assertEqual(peer.read_response().body, b"ok")
 
     def test_a_request_that_a_server_got_is_not_repeated(self):
         seen = []

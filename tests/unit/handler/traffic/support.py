@@ -94,6 +94,7 @@ class Server:
         self.listener.listen(256)
         self.port = self.listener.getsockname()[1]
         self.accepted = 0
+        self.served = 0  # connections that the script has ended
         self.received = []  # request heads
         self.failures = []
         threading.Thread(target=self.run, daemon=True).start()
@@ -117,6 +118,7 @@ class Server:
             self.failures.append(failure)
         finally:
             connection.close()
+            self.served += 1
 
     def close(self):
         self.listener.close()
