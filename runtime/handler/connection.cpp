@@ -169,8 +169,8 @@ void Connection::receive_head() {
   if (in_.space().empty()) {
     if (in_.begin() != 0) {
       in_.compact();
-    } else {
-      in_.grow();
+    } else if (!in_.grow()) {
+      return close();
     }
   }
   const io::Transfer transfer = client_.receive(in_.space());

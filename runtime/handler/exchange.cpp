@@ -166,8 +166,9 @@ bool Connection::receive_response() {
   if (in.space().empty()) {
     if (in.begin() != headroom) {
       in.compact(headroom);
-    } else {
-      in.grow(headroom);
+    } else if (!in.grow(headroom)) {
+      bad_gateway("the endpoint's response has too long a head\n");
+      return true;
     }
   }
   const io::Transfer transfer = socket.receive(in.space());

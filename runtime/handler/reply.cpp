@@ -4,6 +4,8 @@ namespace heddle::handler {
 
 namespace {
 
+constexpr std::size_t rule_shown = 512;
+
 struct Reason {
   std::uint16_t status;
   std::string_view phrase;
@@ -69,14 +71,25 @@ class Writer {
   std::size_t used_ = 0;
 };
 
-constexpr std::size_t rule_shown = 512;
+/// A text of the policy as the value of a field: a label may hold any bytes, a line must not.
+class FieldText {
+ public:
+  explicit FieldText(std::string_view text) {
+    for (const char c : text.substr(0, rule_shown)) text_[used_++] = c >= 0x20 && c != 0x7f ? c : '?';
+  }
+  operator std::string_view() const { return {text_.data(), used_}; }  // NOLINT(google-explicit-constructor)
+
+ private:
+  std::array<char, rule_shown> text_;
+  std::size_t used_ = 0;
+};
 
 }  // namespace
 
 std::size_t write_reply_head(std::span<char> space, const Reply& reply, bool close, bool http10) {
   Writer out(space);
   out << "HTTP/1.1 " << std::size_t{reply.status} << " " << phrase_of(reply.status) << "\r\n";
-  if (!reply.rule.empty()) out << "x-heddle-rule: " << reply.rule.substr(0, rule_shown) << "\r\n";
+  if (!reply.rule.empty()) out << "x-heddle-rule: " << FieldText(reply.rule) << "\r\n";
   if (!reply.allow.empty()) out << "allow: " << reply.allow << "\r\n";
   const bool bodiless = reply.status == 204 || reply.status == 304;
   if (!bodiless) {
@@ -97,6 +110,10 @@ ShortText& ShortText::operator<<(std::string_view text) {
 void describe_denial(ShortText& out, std::string_view rule) {
   const std::string_view block = rule.substr(0, rule.rfind('/'));
   out << "denied by `" << rule.substr(0, rule_shown) << "`: ";
+  if (rule == "mesh/outside") {
+    out << "the destination belongs to no service, and the mesh has `outside deny`\n";
+    return;
+  }
   if (!rule.ends_with("/default")) {
     out << "a `deny` in the block `" << block << "` matches this request\n";
     return;

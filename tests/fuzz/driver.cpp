@@ -1,15 +1,15 @@
-// Feeds a harness (LLVMFuzzerTestOneInput, so that libFuzzer can drive it as well) with mutations of the inputs that
-// the harness names, the same ones each time. `fuzz_x [RUNS] [SEED]`; an input that breaks it is left in the current
-// folder as `fuzz-input`.
+// Feeds a harness (LLVMFuzzerTestOneInput, so that libFuzzer can drive it as well) with mutations of the
+// inputs that the harness names, the same ones each time. `fuzz_x [RUNS] [SEED]`; an input that breaks it is
+// left in the current folder as `fuzz-input`.
+#include <fcntl.h>
+#include <unistd.h>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fcntl.h>
 #include <random>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <vector>
 
 #include "tests/fuzz/harness.h"
@@ -27,9 +27,12 @@ void keep_input(int) {
   ::_exit(1);
 }
 
-std::size_t below(Random& random, std::size_t bound) { return bound == 0 ? 0 : random() % bound; }
+std::size_t below(Random& random, std::size_t bound) {
+  return bound == 0 ? 0 : random() % bound;
+}
 
-void mutate_once(std::string& input, const std::vector<std::string>& words, const std::string& other, Random& random) {
+void mutate_once(std::string& input, const std::vector<std::string>& words, const std::string& other,
+                 Random& random) {
   const std::size_t at = below(random, input.size() + 1);
   const std::size_t length = 1 + below(random, 8);
   switch (random() % 7) {
@@ -68,7 +71,8 @@ int main(int argc, char** argv) {
   for (long run = 0; run < runs; ++run) {
     current = seeds[below(random, seeds.size())];
     const std::size_t mutations = random() % 6;
-    for (std::size_t i = 0; i < mutations; ++i) mutate_once(current, words, seeds[below(random, seeds.size())], random);
+    for (std::size_t i = 0; i < mutations; ++i)
+      mutate_once(current, words, seeds[below(random, seeds.size())], random);
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(current.data()), current.size());
   }
   std::printf("%ld inputs\n", runs);

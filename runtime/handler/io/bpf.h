@@ -19,8 +19,8 @@ struct MapInfo {
 /// False and errno if there is no such element.
 [[nodiscard]] bool lookup(int map, const void* key, void* value);
 
-/// Copies all values of an array map into `values` (`max_entries` of them, each of `value_size` bytes), in as few
-/// calls as it takes.
+/// Copies all values of an array map into `values` (`max_entries` of them, each of `value_size` bytes), in as
+/// few calls as it takes.
 [[nodiscard]] bool read_array(int map, const MapInfo& info, char* values);
 
 /// Runs a `syscall` program on a context. 0 if it ran, else a negative errno; what the program returned goes

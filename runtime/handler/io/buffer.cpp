@@ -24,7 +24,9 @@ BufferPool::~BufferPool() {
 }
 
 char* BufferPool::take(Size size) {
+  if (size == Size::large && large_in_use_ == large_max) return nullptr;
   ++in_use_;
+  if (size == Size::large) ++large_in_use_;
   auto& blocks = free_[index_of(size)];
   if (!blocks.empty()) {
     char* block = blocks.back();
@@ -38,6 +40,7 @@ char* BufferPool::take(Size size) {
 
 void BufferPool::give(char* block, Size size) {
   --in_use_;
+  if (size == Size::large) --large_in_use_;
   auto& blocks = free_[index_of(size)];
   if (blocks.size() >= kept[index_of(size)]) return std::free(block);
   if (blocks.capacity() == 0) blocks.reserve(kept[index_of(size)]);
@@ -70,9 +73,10 @@ void Buffer::compact(std::uint32_t headroom) {
   end_ = headroom + bytes;
 }
 
-void Buffer::grow(std::uint32_t headroom) {
-  if (size_ == BufferPool::Size::large) return;
+bool Buffer::grow(std::uint32_t headroom) {
+  if (size_ == BufferPool::Size::large) return false;
   char* larger = pool_->take(BufferPool::Size::large);
+  if (larger == nullptr) return false;
   const std::uint32_t bytes = size();
   std::memcpy(larger + headroom, data_ + begin_, bytes);
   pool_->give(data_, size_);
@@ -80,6 +84,7 @@ void Buffer::grow(std::uint32_t headroom) {
   size_ = BufferPool::Size::large;
   begin_ = headroom;
   end_ = headroom + bytes;
+  return true;
 }
 
 }  // namespace heddle::io

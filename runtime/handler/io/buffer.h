@@ -23,6 +23,10 @@ class BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
 
+  /// Large blocks at a time: a few connections have a long head, never all of them.
+  static constexpr std::size_t large_max = 1024;
+
+  /// Null only for a large block, when too many are out.
   [[nodiscard]] char* take(Size size);
   void give(char* block, Size size);
 
@@ -32,6 +36,7 @@ class BufferPool {
  private:
   std::vector<char*> free_[2];
   std::size_t in_use_ = 0;
+  std::size_t large_in_use_ = 0;
 };
 
 /// One block or none, and the bytes [begin, end) in it that are of interest.
@@ -57,8 +62,8 @@ class Buffer {
   void reset(std::uint32_t headroom = 0) { begin_ = end_ = headroom; }
   /// Moves the bytes to the front (behind `headroom`), so that the free space is behind them.
   void compact(std::uint32_t headroom = 0);
-  /// Changes to a large block; the bytes stay.
-  void grow(std::uint32_t headroom = 0);
+  /// Changes to a large block; the bytes stay. False: it is one, or there is none to be had.
+  [[nodiscard]] bool grow(std::uint32_t headroom = 0);
 
   /// Free space behind the bytes.
   [[nodiscard]] std::span<char> space() { return {data_ + end_, capacity() - end_}; }

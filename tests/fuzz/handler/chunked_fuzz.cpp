@@ -1,4 +1,5 @@
-// Any bytes as a chunked body: the pieces it comes in change nothing, and its content re-framed is the same content.
+// Any bytes as a chunked body: the pieces it comes in change nothing, and its content re-framed is the same
+// content.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -48,7 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(read(bytes, piece, false) == whole);
   const Outcome content = read(bytes, bytes.size(), true);
   require(read(bytes, piece, true) == content);
-  require(content.consumed == whole.consumed && content.done == whole.done && content.malformed == whole.malformed);
+  require(content.consumed == whole.consumed && content.done == whole.done &&
+          content.malformed == whole.malformed);
   if (!whole.done) return 0;
   require(whole.passed == bytes.substr(0, whole.consumed));
   require(read(whole.passed, whole.passed.size(), false) == whole);
@@ -61,5 +63,6 @@ std::vector<std::string> heddle::fuzz::seeds() {
 }
 
 std::vector<std::string> heddle::fuzz::words() {
-  return {"\r\n", "\n", "\r", "0\r\n\r\n", "5\r\nhello\r\n", ";", "a=b", "X: y\r\n", "Host: a\r\n", " ", "ffff", "\r\n\r\n", "0"};
+  return {"\r\n",     "\n",          "\r", "0\r\n\r\n", "5\r\nhello\r\n", ";", "a=b",
+          "X: y\r\n", "Host: a\r\n", " ",  "ffff",      "\r\n\r\n",       "0"};
 }

@@ -28,8 +28,8 @@ std::optional<std::size_t> find_end(std::string_view bytes, std::size_t piece) {
 }
 
 bool same_meaning(const Request& a, const Request& b) {
-  return a.form == b.form && a.framing == b.framing && a.content_length == b.content_length && a.http10 == b.http10 &&
-         a.head_method == b.head_method;
+  return a.form == b.form && a.framing == b.framing && a.content_length == b.content_length &&
+         a.http10 == b.http10 && a.head_method == b.head_method;
 }
 
 }  // namespace
@@ -60,14 +60,42 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 std::vector<std::string> heddle::fuzz::seeds() {
   return {"0GET /a/b?c=d HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n",
-          "1POST http://a:80/x HTTP/1.1\r\nHost: a:80\r\nContent-Length: 5\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n\r\nhello",
+          "1POST http://a:80/x HTTP/1.1\r\nHost: a:80\r\nContent-Length: 5\r\nConnection: close, "
+          "X-Hop\r\nX-Hop: 1\r\n\r\nhello",
           "2HEAD http://a?x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nTE: trailers\r\n\r\n",
-          "3PUT / HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n0\r\n\r\n",
-          "4GET / HTTP/1.0\r\n\r\n", "5CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"};
+          "3PUT / HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\nUpgrade: "
+          "h2c\r\nHTTP2-Settings: AA\r\n\r\n0\r\n\r\n",
+          "4GET / HTTP/1.0\r\n\r\n",
+          "5CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"};
 }
 
 std::vector<std::string> heddle::fuzz::words() {
-  return {"\r\n", "\r\n\r\n", "\n", "\r", "\n\n", " ", "\t", ":", ",", "/", "http://", "Host: a\r\n", "Connection: ", "close",
-          "keep-alive", "Content-Length: 5\r\n", "Content-Length", "Transfer-Encoding: chunked\r\n", "X-Hop", "TE: x\r\n",
-          "HTTP/1.1", "HTTP/1.0", "[::1]", "a.b-c", ":80", std::string(1, '\0'), "\x80", "Keep-Alive: 5\r\n"};
+  return {"\r\n",
+          "\r\n\r\n",
+          "\n",
+          "\r",
+          "\n\n",
+          " ",
+          "\t",
+          ":",
+          ",",
+          "/",
+          "http://",
+          "Host: a\r\n",
+          "Connection: ",
+          "close",
+          "keep-alive",
+          "Content-Length: 5\r\n",
+          "Content-Length",
+          "Transfer-Encoding: chunked\r\n",
+          "X-Hop",
+          "TE: x\r\n",
+          "HTTP/1.1",
+          "HTTP/1.0",
+          "[::1]",
+          "a.b-c",
+          ":80",
+          std::string(1, '\0'),
+          "\x80",
+          "Keep-Alive: 5\r\n"};
 }

@@ -48,12 +48,32 @@ std::vector<std::string> heddle::fuzz::seeds() {
   return {"0HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: x\r\n\r\nhello",
           "1HTTP/1.1 204 No Content\r\nConnection: X-Hop, close\r\nX-Hop: 1\r\n\r\n",
           "2HTTP/1.0 304 Not Modified\r\nConnection: keep-alive\r\nKeep-Alive: 5\r\n\r\n",
-          "3HTTP/1.1 404\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\n\r\n", "0HTTP/1.1 100 Continue\r\n\r\n",
+          "3HTTP/1.1 404\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\n\r\n",
+          "0HTTP/1.1 100 Continue\r\n\r\n",
           "2HTTP/1.1 200 \r\nx-heddle-rule: a\r\nUpgrade: h2c\r\n\r\n"};
 }
 
 std::vector<std::string> heddle::fuzz::words() {
-  return {"\r\n", "\r\n\r\n", "\n", "\r", " ", "\t", ":", ",", "Connection: ", "close", "keep-alive", "Content-Length: 5\r\n",
-          "Content-Length", "Transfer-Encoding: chunked\r\n", "X-Hop", "Upgrade: x\r\n", "HTTP/1.1", "HTTP/1.0", "200", "304",
-          std::string(1, '\0'), "\x80"};
+  return {"\r\n",
+          "\r\n\r\n",
+          "\n",
+          "\r",
+          " ",
+          "\t",
+          ":",
+          ",",
+          "Connection: ",
+          "close",
+          "keep-alive",
+          "Content-Length: 5\r\n",
+          "Content-Length",
+          "Transfer-Encoding: chunked\r\n",
+          "X-Hop",
+          "Upgrade: x\r\n",
+          "HTTP/1.1",
+          "HTTP/1.0",
+          "200",
+          "304",
+          std::string(1, '\0'),
+          "\x80"};
 }

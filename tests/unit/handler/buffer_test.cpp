@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "runtime/handler/io/timers.h"
 
@@ -29,7 +30,8 @@ TEST(Buffer, MovesAndGrows) {
   buffer.compact(3);
   EXPECT_EQ(buffer.begin(), 3U);
   EXPECT_EQ(buffer.view(), "world");
-  buffer.grow(4);
+  EXPECT_TRUE(buffer.grow(4));
+  EXPECT_FALSE(buffer.grow(4));
   EXPECT_EQ(buffer.view(), "world");
   EXPECT_EQ(buffer.space().size(), BufferPool::large_bytes - 9);
   EXPECT_EQ(pool.in_use(), 1U);
@@ -37,6 +39,22 @@ TEST(Buffer, MovesAndGrows) {
   EXPECT_EQ(pool.in_use(), 0U);
   buffer.acquire();
   EXPECT_EQ(buffer.capacity(), BufferPool::small_bytes);
+}
+
+TEST(Buffer, LargeOnesAreBounded) {
+  BufferPool pool;
+  std::vector<char*> blocks;
+  for (std::size_t i = 0; i < BufferPool::large_max; ++i)
+    blocks.push_back(pool.take(BufferPool::Size::large));
+  Buffer buffer(pool);
+  buffer.acquire();
+  put(buffer, "kept");
+  EXPECT_FALSE(buffer.grow());
+  EXPECT_EQ(buffer.view(), "kept");
+  pool.give(blocks.back(), BufferPool::Size::large);
+  blocks.pop_back();
+  EXPECT_TRUE(buffer.grow());
+  for (char* block : blocks) pool.give(block, BufferPool::Size::large);
 }
 
 struct Waiting final : Deadline {

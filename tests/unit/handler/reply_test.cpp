@@ -39,6 +39,18 @@ TEST(Reply, DenialByADenyDoesNotAdviseAnAllow) {
   EXPECT_EQ(text.view().find("allow"), std::string_view::npos);
 }
 
+TEST(Reply, ALabelCannotBreakTheLine) {
+  EXPECT_EQ(head_of({503, "route a/x\r\nset-cookie: y\x80\x7f", "", {}, false}, false, false),
+            "HTTP/1.1 503 Service Unavailable\r\nx-heddle-rule: route a/x??set-cookie: "
+            "y??\r\ncontent-length: 0\r\n\r\n");
+}
+
+TEST(Reply, OutsideIsTheMeshs) {
+  ShortText text;
+  describe_denial(text, "mesh/outside");
+  EXPECT_NE(text.view().find("`outside deny`"), std::string_view::npos);
+}
+
 TEST(Reply, LongNamesAreCut) {
   ShortText text;
   describe_denial(text, "access " + std::string(5000, 'a') + "/default");
