@@ -1,5 +1,4 @@
 // Answers of the mesh: what a connection does when nothing is forwarded.
-#include <algorithm>
 #include <array>
 
 #include "runtime/handler/connection.h"
@@ -48,8 +47,7 @@ void Connection::answer(const Reply& reply) {
   out_.added(write_reply_head(out_.space(), reply, close_after_, request_.http10));
   const bool bodiless = request_.head_method || reply.status == 204 || reply.status == 304;
   const std::string_view body = bodiless ? std::string_view() : reply.body;
-  const std::size_t first = std::min(body.size(), out_.space().size());
-  std::copy_n(body.data(), first, out_.space().data());
+  const std::size_t first = body.copy(out_.space().data(), out_.space().size());
   out_.added(first);
   // Only texts of the generation are longer than a block, and tables_ keeps those.
   out_rest_ = body.substr(first);

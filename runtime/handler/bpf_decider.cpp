@@ -148,8 +148,8 @@ std::optional<hd_connection> BpfDecider::find_origin(int accepted) {
 }
 
 std::span<hd_slot, HD_ROUND_MAX> BpfDecider::slots() {
-  return std::span<hd_slot, HD_ROUND_MAX>(reinterpret_cast<hd_slot*>(slots_.data()) + worker_ * HD_ROUND_MAX,
-                                          HD_ROUND_MAX);
+  return std::span<hd_slot, HD_ROUND_MAX>(
+      reinterpret_cast<hd_slot*>(slots_.data()) + std::size_t{worker_} * HD_ROUND_MAX, HD_ROUND_MAX);
 }
 
 std::span<char> BpfDecider::arena() {

@@ -8,11 +8,10 @@ namespace heddle::handler {
 
 enum class MessageKind : std::uint32_t {
   // supervisor -> worker
-  start = 1,  // fds in the order of StartFd; `worker` is its number, `user`/`group` what it becomes
-  generation =
-      2,  // fds in the order of GenerationFd; answered by `generation_ready`; sent before the word is flipped
-  drop = 3,   // the generation will not be asked for any more; answered by `generation_dropped`
-  drain = 4,  // accept nothing, finish what runs, then end
+  start = 1,       // fds in the order of StartFd; `worker` is its number, `user`/`group` what it becomes
+  generation = 2,  // fds in the order of GenerationFd; answered by `generation_ready`; before the flip
+  drop = 3,        // the generation will not be asked for any more; answered by `generation_dropped`
+  drain = 4,       // accept nothing, finish what runs, then end
   // worker -> supervisor
   ready = 101,
   generation_ready = 102,
