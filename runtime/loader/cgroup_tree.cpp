@@ -148,11 +148,19 @@ void CgroupTree::read_events() {
       }
       if ((event->mask & IN_ISDIR) == 0 || event->len == 0) continue;
       const std::string path = watch->second.empty() ? event->name : watch->second + "/" + event->name;
-      // A removed cgroup may be there again, as another: what is known of the path goes either way.
-      vanish(path);
-      appear(path);
+      refresh(path);
     }
   }
+}
+
+/// What an event says may be past: what counts is what is there now. A cgroup that is known stays entered
+/// without a gap; one that was removed and made again is another.
+void CgroupTree::refresh(const std::string& path) {
+  struct stat info{};
+  const bool there = ::stat(absolute(path).c_str(), &info) == 0;
+  const auto known = known_.find(path);
+  if (known != known_.end() && (!there || known->second.id != info.st_ino)) vanish(path);
+  if (there) appear(path);
 }
 
 /// Enters a cgroup and, if workloads may lie below it, its children. The watch comes before the list, so that

@@ -74,6 +74,7 @@ class CgroupTree {
   Result<void> start();
   void run();
   void read_events();
+  void refresh(const std::string& path);
   void appear(const std::string& path);
   void vanish(const std::string& path);
   void list_children(const std::string& path);

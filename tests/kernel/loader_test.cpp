@@ -224,6 +224,11 @@ TEST_F(Loader, TableHoldsWhatIsThereAndNothingElse) {
     void erase(std::uint64_t id) override {
       const std::lock_guard lock(mutex_);
       entries_.erase(id);
+      ++erased_;
+    }
+    std::size_t erased() {
+      const std::lock_guard lock(mutex_);
+      return erased_;
     }
     std::map<std::uint64_t, std::uint32_t> entries() {
       const std::lock_guard lock(mutex_);
@@ -233,6 +238,7 @@ TEST_F(Loader, TableHoldsWhatIsThereAndNothingElse) {
    private:
     std::mutex mutex_;
     std::map<std::uint64_t, std::uint32_t> entries_;
+    std::size_t erased_ = 0;
   };
   const std::vector<std::string> patterns{"foe.slice", "friend.slice/*.service", "deep/*/er/x"};
   const auto ignore = [](const std::string&) {};
@@ -258,6 +264,12 @@ TEST_F(Loader, TableHoldsWhatIsThereAndNothingElse) {
   EXPECT_TRUE(eventually([&] { return kept.entries() == fresh(); }))
       << kept.entries().size() << " " << fresh().size();
   EXPECT_EQ(fresh().size(), 7U);
+
+  // What is there is never taken out for a moment: its connections would be refused.
+  const std::size_t before = kept.erased();
+  for (int i = 10; i < 20; ++i) root.make("deep/" + std::to_string(i) + "/er/x");
+  EXPECT_TRUE(eventually([&] { return kept.entries() == fresh(); }));
+  EXPECT_EQ(kept.erased(), before);
 }
 
 TEST_F(Loader, NewCgroupBesideAWorkloadIsFreeWithin100Milliseconds) {
