@@ -1,7 +1,10 @@
+#include <bpf/bpf.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -141,6 +144,42 @@ TEST_F(Loader, SecondAgentIsRefused) {
   EXPECT_EQ(second.error().kind, ErrorKind::busy);
   EXPECT_FALSE(Node::remove(root.path()).ok());
   ASSERT_TRUE(governed.node().detach().ok());
+}
+
+/// Somebody's program sits at one of the hooks and allows no other.
+TEST_F(Loader, AttachIsAllOrNothing) {
+  const test::ScratchRoot root;
+  const std::array<bpf_insn, 2> allow{
+      {{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 1}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = BPF_CGROUP_INET6_CONNECT;
+  const UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "exclusive", "GPL", allow.data(),
+                                       allow.size(), &options));
+  ASSERT_TRUE(static_cast<bool>(program));
+  const UniqueFd cgroup(::open(root.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(bpf_prog_attach(program.get(), cgroup.get(), BPF_CGROUP_INET6_CONNECT, 0), 0);
+
+  Result<Node> node = Node::open(root.path());
+  ASSERT_TRUE(node.ok()) << node.error().what;
+  const Result<void> attached = node->attach();
+  ASSERT_FALSE(attached.ok());
+  EXPECT_NE(attached.error().what.find("cannot attach `hd_connect6`"), std::string::npos)
+      << attached.error().what;
+  EXPECT_FALSE(node->attached());
+  EXPECT_TRUE(std::filesystem::is_empty(node->folder() + "/links"));
+  for (const bpf_attach_type hook :
+       {BPF_CGROUP_INET4_CONNECT, BPF_CGROUP_INET4_GETPEERNAME, BPF_CGROUP_SOCK_OPS}) {
+    std::array<std::uint32_t, 8> ids{};
+    std::uint32_t count = ids.size();
+    EXPECT_TRUE(eventually([&] {
+      count = ids.size();
+      return bpf_prog_query(cgroup.get(), hook, 0, nullptr, ids.data(), &count) == 0 && count == 0;
+    })) << hook;
+  }
+  ASSERT_EQ(bpf_prog_detach2(program.get(), cgroup.get(), BPF_CGROUP_INET6_CONNECT), 0);
+  EXPECT_TRUE(node->attach().ok());
+  ASSERT_TRUE(node->detach().ok());
 }
 
 /// The process is killed at its worst; policy and counters stay, and the next one takes over.
