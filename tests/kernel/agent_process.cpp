@@ -27,16 +27,15 @@ using Json = nlohmann::json;
 constexpr int start_within_ms = 20'000;
 
 [[noreturn]] void become_agent(const std::vector<std::string>& arguments, const std::string& log,
-                               const std::string& cgroup, uid_t user) {
+                               const std::function<void()>& before) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   ::dup2(out, 2);
   ::dup2(out, 1);
-  if (!cgroup.empty()) std::ofstream(cgroup + "/cgroup.procs") << "0" << std::flush;
   // A group that a worker must not keep.
   const gid_t extra = 54321;
   if (::setgroups(1, &extra) != 0) ::_exit(251);
-  if (user != 0 && (::setgroups(0, nullptr) != 0 || ::setuid(user) != 0)) ::_exit(251);
+  if (before) before();
   const char* folder = std::getenv("HEDDLE_BIN_DIR");  // set where the programs lie elsewhere: in a guest
   const std::string program = std::string(folder != nullptr ? folder : HEDDLE_BIN_DIR) + "/heddled";
   std::vector<char*> list{const_cast<char*>(program.c_str())};
@@ -59,12 +58,12 @@ int connect_to(const std::string& control) {
 }  // namespace
 
 AgentProcess::AgentProcess(std::vector<std::string> arguments, const std::string& control, std::string log,
-                           const std::string& cgroup, uid_t user)
+                           const std::function<void()>& before)
     : control_(control), log_path_(log.empty() ? control + ".log" : std::move(log)) {
   ::unlink(log_path_.c_str());
   arguments.insert(arguments.end(), {"--control", control});
   pid_ = ::fork();
-  if (pid_ == 0) become_agent(arguments, log_path_, cgroup, user);
+  if (pid_ == 0) become_agent(arguments, log_path_, before);
 }
 
 AgentProcess::~AgentProcess() {

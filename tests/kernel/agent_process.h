@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -11,10 +12,9 @@ namespace heddle::test {
 /// A `heddled` of the test's own, killed at the end if it still runs.
 class AgentProcess {
  public:
-  /// `log` gets its standard error (default: beside the socket). `cgroup`: where it is started (default:
-  /// where the test is). `user`: as whom.
+  /// `log` gets its standard error (default: beside the socket). `before` is called in its process first.
   AgentProcess(std::vector<std::string> arguments, const std::string& control, std::string log = "",
-               const std::string& cgroup = "", uid_t user = 0);
+               const std::function<void()>& before = {});
   ~AgentProcess();
   AgentProcess(const AgentProcess&) = delete;
   AgentProcess& operator=(const AgentProcess&) = delete;

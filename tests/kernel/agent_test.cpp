@@ -1,11 +1,20 @@
+#include <grp.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netdb.h>
 #include <pwd.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -339,7 +348,8 @@ TEST_F(Agent, SaysWhatIsWrongAndLeavesNothingHalfAttached) {
 }
 
 TEST_F(Agent, RefusesToRunInAWorkloadsCgroup) {
-  AgentProcess agent(arguments(), control_, control_ + ".log", foes_);
+  AgentProcess agent(arguments(), control_, "",
+                     [this] { std::ofstream(foes_ + "/cgroup.procs") << "0" << std::flush; });
   EXPECT_EQ(agent.wait(), 2);
   EXPECT_TRUE(contains(agent.log(), "the cgroup of the workload `foe`")) << agent.log();
   expect_nothing_left();
@@ -347,10 +357,66 @@ TEST_F(Agent, RefusesToRunInAWorkloadsCgroup) {
 
 TEST_F(Agent, SaysWhichPrivilegeIsMissing) {
   fs::permissions(folder_.path(), fs::perms::all);
-  AgentProcess agent(arguments(), control_, control_ + ".log", "", ::getpwnam("nobody")->pw_uid);
+  const uid_t nobody = ::getpwnam("nobody")->pw_uid;
+  AgentProcess agent(arguments(), control_, "", [nobody] {
+    if (::setgroups(0, nullptr) != 0 || ::setuid(nobody) != 0) ::_exit(251);
+  });
   EXPECT_EQ(agent.wait(), 2);
   EXPECT_TRUE(contains(agent.log(), "not allowed to use BPF: missing CAP_BPF")) << agent.log();
   EXPECT_TRUE(contains(agent.log(), "as root")) << agent.log();
+  expect_nothing_left();
+}
+
+/// As the seccomp filter of a container does.
+void forbid_bpf(int number) {
+  std::array<sock_filter, 4> filter{{
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, __NR_bpf},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(number)},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+  }};
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    ::_exit(251);
+  }
+}
+
+TEST_F(Agent, SaysWhatAContainerForbids) {
+  AgentProcess filtered(arguments(), control_, "", [] { forbid_bpf(EPERM); });
+  EXPECT_EQ(filtered.wait(), 2);
+  EXPECT_TRUE(contains(filtered.log(), "seccomp filter")) << filtered.log();
+  EXPECT_TRUE(contains(filtered.log(), "--privileged")) << filtered.log();
+  AgentProcess without(arguments(), control_, "", [] { forbid_bpf(ENOSYS); });
+  EXPECT_EQ(without.wait(), 2);
+  EXPECT_TRUE(contains(without.log(), "no bpf() system call")) << without.log();
+  expect_nothing_left();
+}
+
+/// A mount namespace without what is mounted at `path`.
+void unmount(const std::string& path) {
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::umount2(path.c_str(), MNT_DETACH) != 0) {
+    ::_exit(251);
+  }
+}
+
+TEST_F(Agent, SaysThatCgroup2IsNotMounted) {
+  const std::string mount = fs::path(root_.path()).parent_path();
+  AgentProcess agent({"--bundle", bundle_}, control_, "", [mount] { unmount(mount); });
+  EXPECT_EQ(agent.wait(), 2);
+  EXPECT_TRUE(contains(agent.log(), "cgroup v2 is not mounted")) << agent.log();
+  expect_nothing_left();
+}
+
+/// A mount of its own goes with the namespace, and everything pinned there with it.
+TEST_F(Agent, MountsBpffsIfNobodyHas) {
+  AgentProcess agent(arguments(), control_, "", [] { unmount("/sys/fs/bpf"); });
+  ASSERT_TRUE(agent.ready()) << agent.log();
+  EXPECT_EQ(dial_as_friend(), 0);
+  EXPECT_EQ(dial_as_foe(), ECONNREFUSED);
+  agent.ask({{"op", "detach"}});
+  EXPECT_EQ(agent.wait(), 0);
   expect_nothing_left();
 }
 
