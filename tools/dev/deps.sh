@@ -77,6 +77,18 @@ allow_services() {
   if grep -qs 'heddle ./dev' $policy_rc; then as_root rm -f $policy_rc; fi
 }
 
+# download_packages FOLDER PACKAGE...: their archives, with the package lists renewed where these are too old.
+download_packages() {
+  local folder=$1
+  shift
+  (cd "$folder" && apt-get download -qq "$@" 2>/dev/null) && return
+  as_root apt-get update -qq
+  (cd "$folder" && apt-get download -qq "$@") || die "apt-get cannot download: $*"
+}
+
+# A machine whose package lists were deleted knows no package.
+need_package_lists() { apt-cache show "$1" >/dev/null 2>&1 || as_root apt-get update -qq; }
+
 # Servers that are only peers in demos and tests: unpacked below build/peers/, never installed. Each gets a
 # launcher build/peers/bin/NAME that finds the libraries unpacked with it.
 unpack_peers() {
@@ -87,10 +99,12 @@ unpack_peers() {
     rm -rf "${top:?}/$peer"
     mkdir -p "$top/debs" "$top/$peer" "$top/bin"
     # What apt would install here: the peer and those of its libraries that this machine lacks.
+    need_package_lists "$peer"
     local closure
     closure=$(LC_ALL=C apt-get -s --no-install-recommends --reinstall install "$peer" | awk '$1 == "Inst" { print $2 }')
-    [ -n "$closure" ] || die "apt-get knows no package $peer" "run apt-get update as root"
-    (cd "$top/debs" && apt-get download -qq $closure 2>/dev/null) || die "apt-get cannot download: $closure"
+    [ -n "$closure" ] || die "apt-get knows no package $peer" "are the package sources of /etc/apt those of Debian 12?"
+    # shellcheck disable=SC2086
+    download_packages "$top/debs" $closure
     for package in $closure; do
       dpkg -x "$(ls -t "$top/debs/${package}_"*.deb | head -n 1)" "$top/$peer"
     done

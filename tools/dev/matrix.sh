@@ -23,16 +23,16 @@ matrix() {
 # The meta-package names the current kernel; that one is unpacked, not installed.
 fetch_kernel() {
   local version=$1 folder="$root/build/matrix/$1" package
+  need_package_lists "$2"
   package=$(apt-cache depends "$2" 2>/dev/null | awk '$1 == "Depends:" && $2 ~ /^linux-image/ { print $2; exit }')
   if [ -z "$package" ]; then
-    compgen -G "$folder/boot/vmlinuz-*" >/dev/null && return
-    die "apt-get knows no package $2" "run apt-get update as root"
+    die "apt-get knows no package $2" "are the package sources of /etc/apt those of Debian 12, with its updates?"
   fi
   [ -e "$folder/.$package" ] && return
   say "unpacking $package below build/matrix/ (30 MB)"
   rm -rf "$folder"
   mkdir -p "$folder"
-  (cd "$folder" && apt-get download -qq "$package" 2>/dev/null) || die "apt-get cannot download $package"
+  download_packages "$folder" "$package"
   dpkg-deb --fsys-tarfile "$folder/$package"_*.deb | tar -x -C "$folder" ./boot
   rm -f "$folder"/*.deb
   touch "$folder/.$package"
