@@ -1,10 +1,11 @@
 """Whoever takes a place and does nothing with it loses it; whoever waits for a server does not."""
+import resource
 import socket
 import threading
 import time
 import unittest
 
-from support import TIMEOUT, Harness, Peer, Server, Traffic, get, request
+from support import SANITIZED, TIMEOUT, Harness, Peer, Server, Traffic, get, request
 
 
 class Patience(Traffic):
@@ -117,7 +118,8 @@ class Bounds(unittest.TestCase):
         self.assertEqual(harness.close(), 0)
 
     def test_no_descriptors(self):
-        import resource
+        if SANITIZED:
+            return  # its check of a virtual call needs a descriptor itself
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (24, limit[1]))
         harness = Harness(HARNESS_IMPATIENT="1")

@@ -14,6 +14,8 @@ import unittest
 BUILD = os.environ.get("HEDDLE_BUILD_DIR") or sys.exit("HEDDLE_BUILD_DIR is not set")
 HARNESS = os.path.join(BUILD, "tests", "bin", "handler_harness")
 TIMEOUT = 20
+with open(HARNESS, "rb") as binary:
+    SANITIZED = b"__ubsan_" in binary.read()
 MB = 1024 * 1024
 
 
