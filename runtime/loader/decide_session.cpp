@@ -78,7 +78,8 @@ std::uint32_t DecideSession::Parts::write(std::size_t index, const DecideInput& 
   request.page = page;
   const std::size_t length = std::min<std::size_t>(input.head.size(), HD_HEAD_MAX);
   request.head_length = static_cast<hd_u32>(length);
-  std::memcpy(arena.data() + std::size_t{page} * HD_PAGE_SIZE, input.head.data(), length);
+  std::copy_n(input.head.data(), length,
+              reinterpret_cast<char*>(arena.data()) + std::size_t{page} * HD_PAGE_SIZE);
   return page + static_cast<std::uint32_t>((length + HD_PAGE_SIZE - 1) / HD_PAGE_SIZE);
 }
 
