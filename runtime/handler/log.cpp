@@ -16,10 +16,10 @@ void log_line(std::string_view level, std::string_view text) {
   tm utc{};
   ::gmtime_r(&now.tv_sec, &utc);
   char stamp[96];
-  const int length = std::snprintf(
-      stamp, sizeof stamp, "[%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ] [%.*s] worker %d: ", utc.tm_year + 1900,
-      utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1'000'000,
-      static_cast<int>(level.size()), level.data(), ::getpid());
+  const int length =
+      std::snprintf(stamp, sizeof stamp, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %.*s worker pid=%d ",
+                    utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                    now.tv_nsec / 1'000'000, static_cast<int>(level.size()), level.data(), ::getpid());
   std::string line(stamp, static_cast<std::size_t>(length));
   line.append(text).append("\n");
   // Where nobody reads the log any more, there is nobody to tell that either.

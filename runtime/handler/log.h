@@ -4,7 +4,8 @@
 
 namespace heddle::handler {
 
-/// One line on standard error, in one write: the supervisor's log. A worker has nothing else to write to.
+/// One line on standard error, in one write and in the form of the supervisor's log: a worker has nothing
+/// else to write to, and its supervisor's logger would ask for more than it may.
 void log_line(std::string_view level, std::string_view text);
 
 /// The same, at most once a second for one place.
