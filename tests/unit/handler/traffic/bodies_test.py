@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from support import MB, TIMEOUT, Traffic, echo, get, request
+from support import MB, TIMEOUT, Harness, Traffic, echo, get, request
 
 
 class Bodies(Traffic):
@@ -171,6 +171,31 @@ class Bodies(Traffic):
             peer.read_response()
         self.harness.wait_stats(lambda s: s["connections"] >= 900 and s["buffers"] == 0)
         self.assertLess((self.harness.memory_kib() - before) / 800, 2.0)
+
+
+class Allocations(Traffic):
+    @classmethod
+    def setUpClass(cls):
+        cls.harness = Harness(HARNESS_FORGETS="1")
+
+    def test_none_per_request(self):
+        server = self.server(echo)
+        peers = [self.client() for _ in range(8)]
+
+        def many(count):
+            for i in range(count):
+                for peer in peers:
+                    peer.send(request("POST", f"/to/{server.port}/{i}", "Content-Length: 5", "Connection: keep-alive", body=b"hello"))
+                for peer in peers:
+                    self.assertEqual(peer.read_response().status, 200)
+                    peer.send(get("/deny"))
+                    self.assertEqual(peer.read_response().status, 403)
+
+        many(20)
+        first = self.harness.stats()["allocations"]
+        per_question = self.harness.stats()["allocations"] - first
+        many(50)
+        self.assertEqual(self.harness.stats()["allocations"] - first, 2 * per_question)
 
 
 if __name__ == "__main__":
