@@ -54,13 +54,23 @@ def run_count(number):
     return struct.unpack_from("Q", _program_info(number), 200)[0]
 
 
-def decide_runs():
-    """How often a program called `decide` ran; the kernel counts that only while it is told to."""
-    pathlib.Path("/proc/sys/kernel/bpf_stats_enabled").write_text("1")
+def count_runs(on):
+    """Says what it was before."""
+    switch = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
+    before = switch.read_text().strip() != "0"
+    switch.write_text("1" if on else "0")
+    return before
+
+
+def program_runs(pid):
+    """How often the programs that a process holds ran, while the kernel is told to count."""
+    numbers = set()
+    for entry in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        lines = dict(line.split(":", 1) for line in entry.read_text().splitlines() if ":" in line)
+        if "prog_id" in lines:
+            numbers.add(int(lines["prog_id"]))
     runs = 0
-    for number, name in programs().items():
-        if name != "decide":
-            continue
+    for number in numbers:
         descriptor, _ = _bpf(BPF_PROG_GET_FD_BY_ID, struct.pack("III", number, 0, 0))
         info = ctypes.create_string_buffer(256)
         _bpf(BPF_OBJ_GET_INFO_BY_FD, struct.pack("IIQ", descriptor, 256, ctypes.addressof(info)))

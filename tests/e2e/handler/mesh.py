@@ -96,6 +96,16 @@ class Mesh:
         children = pathlib.Path(f"/proc/{self.agent.pid}/task/{self.agent.pid}/children").read_text().split()
         return [int(pid) for pid in children if b"--worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
 
+    def listener_port(self):
+        """Where the handler listens on 127.0.0.1."""
+        pid = self.workers()[0]
+        inodes = {os.readlink(entry) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+        for line in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                return int(fields[1].split(":")[1], 16)
+        raise AssertionError("the worker does not listen")
+
     def popen(self, workload, command, **options):
         """A process that is in the workload's cgroup from its first instruction."""
         procs = str(self.root / f"{workload}.service" / "cgroup.procs")
