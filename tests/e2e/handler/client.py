@@ -81,7 +81,7 @@ def many(count):
     print("connected", flush=True)
     sys.stdin.readline()
     for peer in peers:
-        peer.sendall(b"GET /many HTTP/1.1\r\nHost: echo\r\n\r\n")
+        peer.sendall(b"GET /hello HTTP/1.1\r\nHost: echo\r\n\r\n")
     print("sent", flush=True)
     return [read_response(peer)[0] for peer in peers]
 

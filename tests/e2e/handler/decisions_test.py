@@ -169,7 +169,7 @@ class EndToEnd(unittest.TestCase):
             os.kill(worker, signal.SIGCONT)
         out, _ = process.communicate()
         self.assertEqual(json.loads(out), [200] * 64)
-        # One for the heads, and those that report the ends of earlier and of these requests.
+        # One for the heads, which the mesh answers itself, and those that report the ends of earlier and of these.
         runs = program_runs(worker) - before
         self.assertGreaterEqual(runs, 1)
         self.assertLessEqual(runs, 4)
