@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include "tests/differential/agreement.h"
@@ -63,6 +63,15 @@ TEST(Generator, IsTheSameEverywhere) {
   Random one(7);
   Random two(7);
   EXPECT_EQ(random_policy(one), random_policy(two));
+}
+
+TEST(Generator, NoTwoOfManyRoutesAreEqual) {
+  std::istringstream text(many_routes(1000));
+  std::set<std::string> conditions;
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with("  when ")) conditions.insert(line.substr(0, line.find(" -> ")));
+  }
+  EXPECT_EQ(conditions.size(), 1000u);
 }
 
 TEST(Differential, EvaluatorAndCompiledFunctionAgree) {
