@@ -49,11 +49,6 @@ def programs():
             found[last] = info[64:80].split(b"\0")[0].decode()  # the name is 64 bytes in
 
 
-def run_count(number):
-    """How often a program ran; the kernel counts while kernel.bpf_stats_enabled is 1."""
-    return struct.unpack_from("Q", _program_info(number), 200)[0]
-
-
 def count_runs(on):
     """Says what it was before."""
     switch = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -69,15 +64,8 @@ def program_runs(pid):
         lines = dict(line.split(":", 1) for line in entry.read_text().splitlines() if ":" in line)
         if "prog_id" in lines:
             numbers.add(int(lines["prog_id"]))
-    runs = 0
-    for number in numbers:
-        descriptor, _ = _bpf(BPF_PROG_GET_FD_BY_ID, struct.pack("III", number, 0, 0))
-        info = ctypes.create_string_buffer(256)
-        _bpf(BPF_OBJ_GET_INFO_BY_FD, struct.pack("IIQ", descriptor, 256, ctypes.addressof(info)))
-        os.close(descriptor)
-        # struct bpf_prog_info: run_cnt is 200 bytes in.
-        runs += struct.unpack_from("Q", info.raw, 200)[0]
-    return runs
+    # struct bpf_prog_info: run_cnt is 200 bytes in.
+    return sum(struct.unpack_from("Q", _program_info(number), 200)[0] for number in numbers)
 
 
 def pins():

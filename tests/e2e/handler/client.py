@@ -75,13 +75,13 @@ def raw(*hexed):
     return results
 
 
-def many(count):
+def many(count, path):
     """`count` connections; when told by a line on standard input, one request on each; the statuses."""
     peers = [connect() for _ in range(int(count))]
     print("connected", flush=True)
     sys.stdin.readline()
     for peer in peers:
-        peer.sendall(b"GET /hello HTTP/1.1\r\nHost: echo\r\n\r\n")
+        peer.sendall(f"GET {path} HTTP/1.1\r\nHost: echo\r\n\r\n".encode())
     print("sent", flush=True)
     return [read_response(peer)[0] for peer in peers]
 
