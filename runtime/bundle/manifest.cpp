@@ -113,7 +113,8 @@ void read_lists(Fields& fields, Manifest& manifest) {
     in.get("name", pool.name);
     in.get("digest", pool.digest);
   });
-  fields.get("parts", manifest.parts, [](Fields& in, Manifest::Part& part) { in.get("digest", part.digest); });
+  fields.get("parts", manifest.parts,
+             [](Fields& in, Manifest::Part& part) { in.get("digest", part.digest); });
   fields.get("endpoints", manifest.endpoints, [](Fields& in, Manifest::Endpoint& endpoint) {
     in.get("service", endpoint.service);
     in.get("address", endpoint.address);

@@ -15,8 +15,9 @@
 
 namespace heddle::loader {
 
-/// Which slot of hd_counters, hd_endpoint_state, hd_balance and hd_weights belongs to a rule, an endpoint, a pool,
-/// a part of a split. The same digest keeps its slot over generations, restarts and crashes: the map hd_interned is the memory.
+/// Which slot of hd_counters, hd_endpoint_state, hd_balance and hd_weights belongs to a rule, an endpoint, a
+/// pool, a part of a split. The same digest keeps its slot over generations, restarts and crashes: the map
+/// hd_interned is the memory.
 class Interner {
  public:
   static Result<Interner> make(const State& state);
