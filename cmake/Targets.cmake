@@ -56,8 +56,8 @@ set(HEDDLE_TEST_ENVIRONMENT
 function(heddle_test_properties name timeout labels)
   set_tests_properties(${name} PROPERTIES
     LABELS "${labels}" TIMEOUT ${timeout} ENVIRONMENT "${HEDDLE_TEST_ENVIRONMENT}")
-  # Tests that attach programs or measure take turns.
-  if(labels MATCHES "kernel|e2e")
+  # Tests that load or attach programs take turns: some look at what others leave behind in the kernel.
+  if(labels MATCHES "kernel|e2e|differential")
     set_tests_properties(${name} PROPERTIES RESOURCE_LOCK machine)
   endif()
 endfunction()

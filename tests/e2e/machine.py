@@ -102,11 +102,14 @@ class Snapshot:
                 "cgroup": cgroups(), "process": processes(self.marker)}
 
     def leftovers(self, patience=5.0):
-        # The kernel frees programs and cgroups a moment after the last reference is gone.
+        # The kernel frees programs and cgroups a moment after the last reference is gone; what others load and drop
+        # meanwhile is none of ours: left over is what was there every time.
         end = time.monotonic() + patience
+        rest = None
         while True:
             now = self._now()
-            rest = [f"{kind} {item}" for kind in now for item in sorted(now[kind] - self.before[kind])]
+            found = {f"{kind} {item}" for kind in now for item in now[kind] - self.before[kind]}
+            rest = found if rest is None else rest & found
             if not rest or time.monotonic() > end:
-                return rest
+                return sorted(rest)
             time.sleep(0.1)
