@@ -7,9 +7,9 @@
 /// other.
 namespace heddle::differential {
 
-inline const std::vector<std::string> segments = {"a",      "b",   "ab",  "abc",   "A",       "reviews",
-                                                  "review", "v1",  "x-1", "a%20b", "~u",      "caf%C3%A9",
-                                                  ".well",  "1.2", "%25", "a=b",   "x%c3%bf", "a@b:c"};
+inline const std::vector<std::string> segments = {
+    "a",  "b",         "ab",    "abc", "A",   "reviews", "review",  "v1",    "x-1",  "a%20b",
+    "~u", "caf%C3%A9", ".well", "1.2", "%25", "a=b",     "x%c3%bf", "a@b:c", "p%3Bq"};
 inline const std::vector<std::string> methods = {"GET",   "HEAD",     "POST", "PUT", "DELETE",
                                                  "PATCH", "M-SEARCH", "G",    "GETX"};
 inline const std::vector<std::string> hosts = {"shop.example", "a.example",        "shop",  "10.0.0.1",

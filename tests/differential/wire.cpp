@@ -1,5 +1,6 @@
 #include "tests/differential/wire.h"
 
+#include <algorithm>
 #include <array>
 
 #include "tests/differential/vocabulary.h"
@@ -19,6 +20,19 @@ std::string random_case(std::string text, Random& random) {
     if (random.chance(40)) byte = upper(byte);
   }
   return text;
+}
+
+/// The digits of escapes in either case: the same path.
+std::string recased_escapes(std::string path, Random& random) {
+  if (random.chance(50)) return path;
+  for (std::size_t at = path.find('%'); at != std::string::npos; at = path.find('%', at + 1)) {
+    for (std::size_t digit = at + 1; digit < std::min(at + 3, path.size()); ++digit) {
+      const bool letter =
+          ('a' <= path[digit] && path[digit] <= 'f') || ('A' <= path[digit] && path[digit] <= 'F');
+      if (letter && random.chance(50)) path[digit] = static_cast<char>(path[digit] ^ 0x20);
+    }
+  }
+  return path;
 }
 
 std::string blanks(Random& random) {
@@ -170,8 +184,8 @@ std::string wire_text(const Draft& draft, Random& random) {
   const bool old = random.chance(4);
   const std::string host = host_value(draft, random);
   const std::string origin = random.chance(3) ? (random.chance(50) ? "http://" : "HTTP://") + host : "";
-  std::string text =
-      draft.method + " " + origin + draft.path + query(random) + (old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  std::string text = draft.method + " " + origin + recased_escapes(draft.path, random) + query(random) +
+                     (old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   const bool host_first = random.chance(70);
   const std::string host_line = old && random.chance(30) ? "" : line("host", host, random);
   if (host_first) text += host_line;
