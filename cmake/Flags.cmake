@@ -7,6 +7,8 @@ target_compile_options(heddle_flags INTERFACE
   -Wno-restrict
   # It also sees overflows in inlined std::vector::insert that are none (its bug 107852).
   $<$<CONFIG:Release>:-Wno-stringop-overflow>
+  # Sanitizers make it see uninitialised values in std::function (its manual warns of that).
+  $<$<BOOL:${HEDDLE_SANITIZE}>:-Wno-maybe-uninitialized>
   # Nothing we ship may contain the folder it was built in.
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
