@@ -43,7 +43,8 @@ BuiltBundle build_bundle(const Checked& checked) {
   std::vector<emit::Image> images = emit::make_images(checked.plan->tables);
 
   // What a person or the agent wants to know of it stands beside it.
-  built.bundle.manifest = emit::make_manifest(*checked.policy, *checked.plan, images, checked.sources, HEDDLE_VERSION);
+  built.bundle.manifest =
+      emit::make_manifest(*checked.policy, *checked.plan, images, checked.sources, HEDDLE_VERSION);
   for (emit::Image& image : images) built.bundle.maps.push_back(as_bundled(std::move(image)));
 
   // It is one file, and one that the agent will take.
@@ -55,6 +56,8 @@ BuiltBundle build_bundle(const Checked& checked) {
   return built;
 }
 
-std::string generate_text(const Checked& checked, emit::Product product) { return generate(checked, product); }
+std::string generate_text(const Checked& checked, emit::Product product) {
+  return generate(checked, product);
+}
 
 }  // namespace heddle::cli

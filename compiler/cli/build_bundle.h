@@ -10,8 +10,9 @@
 
 namespace heddle::cli {
 
-/// From a checked policy to the bytes of its bundle: a function of sources and compiler alone. What the user can
-/// mend was said by the check before; a failure here is a bug of ours and ends the process with its report.
+/// From a checked policy to the bytes of its bundle: a function of sources and compiler alone. What the user
+/// can mend was said by the check before; a failure here is a bug of ours and ends the process with its
+/// report.
 struct BuiltBundle {
   bundle::Bundle bundle;
   std::vector<std::byte> file;

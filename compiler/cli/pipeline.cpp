@@ -21,8 +21,8 @@ Result<Checked> check_paths(const std::vector<std::string>& paths) {
   checked.policy = sema::check(checked.sources, checked.sink);
   if (!checked.policy) return checked;
 
-  // Every condition is a combination of bits, every string that is tested an automaton, all within what can be
-  // compiled; or the sink says what is too large.
+  // Every condition is a combination of bits, every string that is tested an automaton, all within what can
+  // be compiled; or the sink says what is too large.
   plan::PlanResult planned = plan::make_plan(*checked.policy);
   for (const plan::LimitError& error : planned.errors) {
     checked.sink.report(diagnostics::kinds::too_large(error.span, error.what));

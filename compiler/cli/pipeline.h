@@ -13,8 +13,9 @@
 /// What the compiler does, from paths to results; the stages of every command that takes PATH….
 namespace heddle::cli {
 
-/// Reads every `*.mesh` below the folders, and the files that are named themselves. Paths in messages are as given,
-/// paths in bundles relative to the folder (or the file's own name). Symbolic links are followed to files only.
+/// Reads every `*.mesh` below the folders, and the files that are named themselves. Paths in messages are as
+/// given, paths in bundles relative to the folder (or the file's own name). Symbolic links are followed to
+/// files only.
 Result<void> read_sources(const std::vector<std::string>& paths, source::SourceManager& sources);
 
 /// A policy that was read, and everything that was said about it.
@@ -27,8 +28,8 @@ struct Checked {
 
 Result<Checked> check_paths(const std::vector<std::string>& paths);
 
-/// For commands that need a right policy and do something else with it: check_paths, diagnostics printed to standard
-/// error. On failure there is no policy and `exit_code` is what to return.
+/// For commands that need a right policy and do something else with it: check_paths, diagnostics printed to
+/// standard error. On failure there is no policy and `exit_code` is what to return.
 struct Loaded {
   Checked checked;
   int exit_code = 0;

@@ -20,7 +20,9 @@
 namespace heddle::emit {
 namespace {
 
-ChildResult failed(std::string what) { return {false, std::move(what)}; }
+ChildResult failed(std::string what) {
+  return {false, std::move(what)};
+}
 
 /// What LLVM says to its diagnostics handler, kept for the report; only errors count.
 struct Said {
@@ -71,8 +73,8 @@ class Backend {
     LLVMInitializeBPFAsmPrinter();
     const llvm::Target* target = llvm::TargetRegistry::lookupTarget(module.getTargetTriple(), error);
     if (target == nullptr) return false;
-    machine_.reset(target->createTargetMachine(module.getTargetTriple(), "v3", "", {}, std::nullopt, std::nullopt,
-                                               llvm::CodeGenOptLevel::Default));
+    machine_.reset(target->createTargetMachine(module.getTargetTriple(), "v3", "", {}, std::nullopt,
+                                               std::nullopt, llvm::CodeGenOptLevel::Default));
     return true;
   }
 
@@ -80,7 +82,8 @@ class Backend {
     llvm::SmallVector<char, 0> bytes;
     llvm::raw_svector_ostream out(bytes);
     llvm::legacy::PassManager passes;
-    if (machine_->addPassesToEmitFile(passes, out, nullptr, type)) return failed("no code generator for this product");
+    if (machine_->addPassesToEmitFile(passes, out, nullptr, type))
+      return failed("no code generator for this product");
     passes.run(module);
     return {true, std::string(bytes.data(), bytes.size())};
   }

@@ -20,9 +20,9 @@ struct Generated {
   std::string error;  // what went wrong: always a bug of ours
 };
 
-/// Lowers a plan and links it with the template. Runs in a child process, because LLVM ends the process where it
-/// cannot go on (a branch out of range); the caller survives and can say what happened. Starts no program and reads
-/// no file.
+/// Lowers a plan and links it with the template. Runs in a child process, because LLVM ends the process where
+/// it cannot go on (a branch out of range); the caller survives and can say what happened. Starts no program
+/// and reads no file.
 Generated generate(const plan::Plan& plan, Product product);
 
 }  // namespace heddle::emit

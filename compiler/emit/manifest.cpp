@@ -1,7 +1,7 @@
 #include "compiler/emit/manifest.h"
 
-#include <llvm/Config/llvm-config.h>
 #include <llvm/ADT/ArrayRef.h>
+#include <llvm/Config/llvm-config.h>
 #include <llvm/Support/SHA256.h>
 
 #include <nlohmann/json.hpp>
@@ -12,8 +12,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string hex_digest(const std::string& text, std::size_t bytes) {
-  const std::array<std::uint8_t, 32> hash =
-      llvm::SHA256::hash(llvm::ArrayRef<std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+  const std::array<std::uint8_t, 32> hash = llvm::SHA256::hash(
+      llvm::ArrayRef<std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
   for (std::size_t i = 0; i < bytes; ++i) out += {digits[hash[i] >> 4], digits[hash[i] & 15]};
@@ -21,7 +21,9 @@ std::string hex_digest(const std::string& text, std::size_t bytes) {
 }
 
 /// Where one thing keeps its state across generations.
-std::string identity_digest(const std::string& text) { return hex_digest(text, 16); }
+std::string identity_digest(const std::string& text) {
+  return hex_digest(text, 16);
+}
 
 std::string source_digest(const source::SourceManager& sources) {
   std::string all;
@@ -119,8 +121,9 @@ Json maps(const std::vector<Image>& images) {
 
 }  // namespace
 
-std::string make_manifest(const model::Policy& policy, const plan::Plan& plan, const std::vector<Image>& images,
-                          const source::SourceManager& sources, const std::string& compiler_version) {
+std::string make_manifest(const model::Policy& policy, const plan::Plan& plan,
+                          const std::vector<Image>& images, const source::SourceManager& sources,
+                          const std::string& compiler_version) {
   const Json manifest = {
       {"abi", HD_ABI_VERSION},
       {"compiler", "heddle " + compiler_version + " (LLVM " LLVM_VERSION_STRING ")"},

@@ -11,7 +11,8 @@
 namespace heddle::emit {
 
 /// What a bundle says about itself, as JSON: a function of the sources and the compiler alone.
-std::string make_manifest(const model::Policy& policy, const plan::Plan& plan, const std::vector<Image>& images,
-                          const source::SourceManager& sources, const std::string& compiler_version);
+std::string make_manifest(const model::Policy& policy, const plan::Plan& plan,
+                          const std::vector<Image>& images, const source::SourceManager& sources,
+                          const std::string& compiler_version);
 
 }  // namespace heddle::emit

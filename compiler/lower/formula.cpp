@@ -30,13 +30,18 @@ llvm::BasicBlock* FormulaEmitter::block(const char* name) {
   return llvm::BasicBlock::Create(builder_.getContext(), name, builder_.GetInsertBlock()->getParent());
 }
 
-void FormulaEmitter::emit_always(llvm::BasicBlock* yes) { builder_.CreateBr(yes); }
+void FormulaEmitter::emit_always(llvm::BasicBlock* yes) {
+  builder_.CreateBr(yes);
+}
 
 /// Bit i of little-endian words is bit i % 8 of byte i / 8, and a byte's mask fits into one instruction.
-void FormulaEmitter::emit_bit(std::size_t offset, std::uint32_t bit, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
+void FormulaEmitter::emit_bit(std::size_t offset, std::uint32_t bit, llvm::BasicBlock* yes,
+                              llvm::BasicBlock* no) {
   llvm::Value* address = builder_.CreateConstGEP1_64(builder_.getInt8Ty(), facts_, offset + bit / 8);
-  llvm::Value* byte = builder_.CreateAlignedLoad(builder_.getInt8Ty(), address, llvm::Align(1), /*isVolatile=*/true);
-  llvm::Value* masked = builder_.CreateAnd(byte, builder_.getInt8(static_cast<std::uint8_t>(1U << (bit % 8))));
+  llvm::Value* byte =
+      builder_.CreateAlignedLoad(builder_.getInt8Ty(), address, llvm::Align(1), /*isVolatile=*/true);
+  llvm::Value* masked =
+      builder_.CreateAnd(byte, builder_.getInt8(static_cast<std::uint8_t>(1U << (bit % 8))));
   builder_.CreateCondBr(builder_.CreateICmpNE(masked, builder_.getInt8(0)), yes, no);
 }
 

@@ -6,8 +6,9 @@
 
 namespace heddle::lower {
 
-/// Emits one formula as branches: to `yes` if it holds, else to `no`. Every bit is loaded anew, right where it is
-/// tested: a field kept in a register becomes precise for the verifier, and a chain of rules then explodes.
+/// Emits one formula as branches: to `yes` if it holds, else to `no`. Every bit is loaded anew, right where
+/// it is tested: a field kept in a register becomes precise for the verifier, and a chain of rules then
+/// explodes.
 class FormulaEmitter {
  public:
   FormulaEmitter(llvm::IRBuilder<>& builder, llvm::Value* facts) : builder_(builder), facts_(facts) {}

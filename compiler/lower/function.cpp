@@ -22,15 +22,16 @@ llvm::DISubroutineType* FunctionMaker::make_type() {
       bits, 64, word, debug_.getOrCreateArray({debug_.getOrCreateSubrange(0, std::int64_t{bits / 64})}));
   llvm::DIType* member =
       debug_.createMemberType(file_, "words", file_, 0, bits, 64, 0, llvm::DINode::FlagZero, words);
-  llvm::DIType* facts = debug_.createStructType(unit_, "hd_facts", file_, 0, bits, 64, llvm::DINode::FlagZero, nullptr,
-                                                debug_.getOrCreateArray({member}));
+  llvm::DIType* facts = debug_.createStructType(unit_, "hd_facts", file_, 0, bits, 64, llvm::DINode::FlagZero,
+                                                nullptr, debug_.getOrCreateArray({member}));
   llvm::DIType* pointer = debug_.createPointerType(facts, 64);
   return debug_.createSubroutineType(debug_.getOrCreateTypeArray({number, pointer}));
 }
 
 llvm::Function* FunctionMaker::make(const std::string& name) {
   llvm::LLVMContext& context = module_.getContext();
-  auto* type = llvm::FunctionType::get(llvm::Type::getInt32Ty(context), {llvm::PointerType::get(context, 0)}, false);
+  auto* type =
+      llvm::FunctionType::get(llvm::Type::getInt32Ty(context), {llvm::PointerType::get(context, 0)}, false);
   llvm::Function* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, name, module_);
   for (const char* attribute : {"target-cpu", "target-features"}) {
     if (like_.hasFnAttribute(attribute)) function->addFnAttr(like_.getFnAttribute(attribute));

@@ -8,9 +8,9 @@
 
 namespace heddle::lower {
 
-/// Makes functions of the one shape that the verifier checks by itself, whoever calls them: global, from a pointer
-/// to hd_facts to a rule number. Each needs debug information, because its BTF tells the verifier how large hd_facts
-/// is, and libbpf refuses functions without.
+/// Makes functions of the one shape that the verifier checks by itself, whoever calls them: global, from a
+/// pointer to hd_facts to a rule number. Each needs debug information, because its BTF tells the verifier how
+/// large hd_facts is, and libbpf refuses functions without.
 class FunctionMaker {
  public:
   FunctionMaker(llvm::Module& module, const llvm::Function& like);

@@ -105,7 +105,8 @@ class EntryLowering {
     return frame.function;
   }
 
-  /// Calls the parts in turn, from the first that knows the service; a part that does not decide says HD_NONE.
+  /// Calls the parts in turn, from the first that knows the service; a part that does not decide says
+  /// HD_NONE.
   void lower_entry(const std::vector<Part>& parts, const std::vector<llvm::Function*>& lowered) {
     const Frame frame = begin(name_);
     llvm::IRBuilder<> builder(module_.getContext());

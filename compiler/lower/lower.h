@@ -8,9 +8,9 @@
 
 namespace heddle::lower {
 
-/// The policy's own code as an LLVM module: `hd_access` and `hd_route` of bpf_templates/lib/work.h, and the parts
-/// that they call. `like` is a function of the template, whose target attributes the new ones copy: without them
-/// LLVM does not treat the two as one program.
+/// The policy's own code as an LLVM module: `hd_access` and `hd_route` of bpf_templates/lib/work.h, and the
+/// parts that they call. `like` is a function of the template, whose target attributes the new ones copy:
+/// without them LLVM does not treat the two as one program.
 std::unique_ptr<llvm::Module> lower_policy(const plan::Plan& plan, const llvm::Function& like);
 
 }  // namespace heddle::lower

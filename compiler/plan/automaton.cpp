@@ -7,7 +7,9 @@
 namespace heddle::plan {
 namespace {
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 PatternByte either_case(char c) {
   const auto byte = static_cast<std::uint8_t>(c);
@@ -22,8 +24,12 @@ constexpr std::uint64_t loop_before_dot = 0xfffffff1;  // may begin after the ne
 constexpr Item item(std::uint32_t pattern, std::uint64_t position) {
   return static_cast<std::uint64_t>(pattern) << 32 | position;
 }
-constexpr std::uint32_t pattern_of(Item i) { return static_cast<std::uint32_t>(i >> 32); }
-constexpr std::uint64_t position_of(Item i) { return i & 0xffffffff; }
+constexpr std::uint32_t pattern_of(Item i) {
+  return static_cast<std::uint32_t>(i >> 32);
+}
+constexpr std::uint64_t position_of(Item i) {
+  return i & 0xffffffff;
+}
 
 using Items = std::vector<Item>;
 
@@ -35,7 +41,8 @@ struct ItemsHash {
   }
 };
 
-/// Subset construction. States are numbered in the order in which they are met, so equal patterns give equal tables.
+/// Subset construction. States are numbered in the order in which they are met, so equal patterns give equal
+/// tables.
 class Construction {
  public:
   explicit Construction(const std::vector<Pattern>& patterns) : patterns_(patterns) {}
@@ -132,7 +139,9 @@ class Construction {
 
 }  // namespace
 
-Classifier classify(const std::vector<Pattern>& patterns) { return Construction(patterns).run(); }
+Classifier classify(const std::vector<Pattern>& patterns) {
+  return Construction(patterns).run();
+}
 
 std::vector<PatternByte> exact_bytes(std::string_view text) {
   std::vector<PatternByte> bytes;

@@ -7,8 +7,8 @@
 
 namespace heddle::plan {
 
-/// A deterministic automaton over bytes. Every state has a default and exceptions from it, which is also how it is
-/// stored (see comb.h).
+/// A deterministic automaton over bytes. Every state has a default and exceptions from it, which is also how
+/// it is stored (see comb.h).
 struct Automaton {
   struct Edge {
     std::uint8_t byte = 0;
@@ -43,8 +43,9 @@ struct Pattern {
   bool after_dot = false;  // the body may also begin after any `.`
 };
 
-/// The automaton that tells which of the patterns a value matches. Accepted classes count from 1; `sets[class]` are
-/// the indexes of the patterns, ascending; `sets[0]` stays empty, for the value that is not there.
+/// The automaton that tells which of the patterns a value matches. Accepted classes count from 1;
+/// `sets[class]` are the indexes of the patterns, ascending; `sets[0]` stays empty, for the value that is not
+/// there.
 struct Classifier {
   Automaton automaton;
   std::vector<std::vector<std::uint32_t>> sets;

@@ -8,7 +8,8 @@
 
 namespace heddle::plan {
 
-/// Lays automata into one table of hd_step: the exceptions of one state fill the gaps between those of others.
+/// Lays automata into one table of hd_step: the exceptions of one state fill the gaps between those of
+/// others.
 class Comb {
  public:
   /// The place of the automaton's start state; `place[s]` is that of state s.

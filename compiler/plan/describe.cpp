@@ -34,7 +34,8 @@ std::string text(const Formula& formula) {
 }
 
 std::string table_line(const char* name, std::size_t entries, std::size_t size) {
-  return std::string("  ") + name + ": " + std::to_string(entries) + " of " + std::to_string(size) + " bytes\n";
+  return std::string("  ") + name + ": " + std::to_string(entries) + " of " + std::to_string(size) +
+         " bytes\n";
 }
 
 }  // namespace
@@ -43,7 +44,8 @@ std::string describe(const Plan& plan, const model::Policy& policy) {
   std::string out;
   for (std::size_t s = 0; s < plan.services.size(); ++s) {
     const model::Service& service = policy.services[s];
-    out += "service " + service.name + (service.protocol == model::Protocol::http ? ": handler\n" : ": connect\n");
+    out += "service " + service.name +
+           (service.protocol == model::Protocol::http ? ": handler\n" : ": connect\n");
     for (const auto* decisions : {&plan.services[s].access, &plan.services[s].route}) {
       for (const Decision& decision : *decisions) {
         const RuleInfo& rule = plan.rules[decision.rule];

@@ -6,17 +6,20 @@ namespace heddle::plan {
 namespace {
 
 std::string describe_service(const model::Service& service, const model::Policy& policy) {
-  std::string out = "service " + service.name + (service.protocol == model::Protocol::http ? " http" : " tcp");
+  std::string out =
+      "service " + service.name + (service.protocol == model::Protocol::http ? " http" : " tcp");
   out += service.balance == model::Balance::random ? " random\n" : " round_robin\n";
   for (const model::SocketAddress& address : service.addresses) out += "  address " + address.text() + "\n";
-  for (const model::Endpoint& endpoint : service.endpoints) out += "  endpoint " + endpoint.address.text() + "\n";
+  for (const model::Endpoint& endpoint : service.endpoints)
+    out += "  endpoint " + endpoint.address.text() + "\n";
   for (const model::Subset& subset : service.subsets) {
     out += "  subset " + subset.name + ":";
     for (const std::uint32_t e : subset.endpoints) out += " " + service.endpoints[e].address.text();
     out += "\n";
   }
   if (service.access) {
-    for (const model::AccessRule& rule : service.access->rules) out += "  " + rule.id + ": " + meaning(rule, policy) + "\n";
+    for (const model::AccessRule& rule : service.access->rules)
+      out += "  " + rule.id + ": " + meaning(rule, policy) + "\n";
   }
   if (service.route) {
     for (const model::RouteRule& rule : service.route->rules) {

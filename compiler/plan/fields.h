@@ -19,11 +19,13 @@ struct Field {
   bool may_repeat = true;                      // until a value is tested
   std::uint32_t atom_word = 0;
 
-  [[nodiscard]] std::uint32_t words() const { return static_cast<std::uint32_t>((patterns.size() + 63) / 64); }
+  [[nodiscard]] std::uint32_t words() const {
+    return static_cast<std::uint32_t>((patterns.size() + 63) / 64);
+  }
 };
 
-/// The fields of one service: method, path, host, then its headers by name. First every condition is collected, then
-/// the bits are laid out, then conditions become formulas over them.
+/// The fields of one service: method, path, host, then its headers by name. First every condition is
+/// collected, then the bits are laid out, then conditions become formulas over them.
 class Fields {
  public:
   Fields();

@@ -11,20 +11,49 @@ namespace {
 
 using StateId = std::uint32_t;
 
-bool is_upper(int c) { return c >= 'A' && c <= 'Z'; }
-bool is_lower(int c) { return c >= 'a' && c <= 'z'; }
-bool is_digit(int c) { return c >= '0' && c <= '9'; }
-bool is_alnum(int c) { return is_upper(c) || is_lower(c) || is_digit(c); }
-bool is_blank(int c) { return c == ' ' || c == '\t'; }
-bool is_visible(int c) { return c >= 0x21 && c <= 0x7e; }
-bool is_hex(int c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_token(int c) { return is_alnum(c) || (c > 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos); }
-bool is_value(int c) { return is_visible(c) || c >= 0x80; }  // without blanks
-bool is_label(int c) { return is_alnum(c) || c == '_' || c == '-'; }
-bool is_method(int c) { return is_upper(c) || c == '-'; }
-bool is_unreserved(int c) { return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
-int hex_value(int c) { return is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10; }
-int upper(int c) { return is_lower(c) ? c - 0x20 : c; }
+bool is_upper(int c) {
+  return c >= 'A' && c <= 'Z';
+}
+bool is_lower(int c) {
+  return c >= 'a' && c <= 'z';
+}
+bool is_digit(int c) {
+  return c >= '0' && c <= '9';
+}
+bool is_alnum(int c) {
+  return is_upper(c) || is_lower(c) || is_digit(c);
+}
+bool is_blank(int c) {
+  return c == ' ' || c == '\t';
+}
+bool is_visible(int c) {
+  return c >= 0x21 && c <= 0x7e;
+}
+bool is_hex(int c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+bool is_token(int c) {
+  return is_alnum(c) ||
+         (c > 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos);
+}
+bool is_value(int c) {
+  return is_visible(c) || c >= 0x80;
+}  // without blanks
+bool is_label(int c) {
+  return is_alnum(c) || c == '_' || c == '-';
+}
+bool is_method(int c) {
+  return is_upper(c) || c == '-';
+}
+bool is_unreserved(int c) {
+  return is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+int hex_value(int c) {
+  return is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10;
+}
+int upper(int c) {
+  return is_lower(c) ? c - 0x20 : c;
+}
 
 using Class = bool (*)(int);
 
@@ -81,7 +110,8 @@ class Builder {
     state.next = common.next;
     state.event = common.event;
     for (std::size_t c = 0; c < row.to.size(); ++c) {
-      if (row.to[c] != common) state.edges.push_back({static_cast<std::uint8_t>(c), row.to[c].event, row.to[c].next});
+      if (row.to[c] != common)
+        state.edges.push_back({static_cast<std::uint8_t>(c), row.to[c].event, row.to[c].next});
     }
     return state;
   }
@@ -331,7 +361,8 @@ class HeadScan {
       b_.on(state, '\r', line_feed_);
     }
     std::vector<StateId> of(elements_.nodes.size(), element);
-    for (std::size_t n = 1; n < elements_.nodes.size(); ++n) of[n] = element_end(elements_.nodes[n], element, other);
+    for (std::size_t n = 1; n < elements_.nodes.size(); ++n)
+      of[n] = element_end(elements_.nodes[n], element, other);
     connect(elements_, of);
     return element;
   }
@@ -364,6 +395,8 @@ class HeadScan {
 
 }  // namespace
 
-Automaton head_scan(const std::vector<std::string>& names) { return HeadScan(names).finish(); }
+Automaton head_scan(const std::vector<std::string>& names) {
+  return HeadScan(names).finish();
+}
 
 }  // namespace heddle::plan

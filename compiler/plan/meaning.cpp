@@ -104,7 +104,8 @@ std::string meaning(const model::AccessRule& rule, const model::Policy& policy) 
   return rule.when ? out + " when " + meaning(*rule.when, policy) : out;
 }
 
-std::string meaning(const model::RouteRule& rule, const model::Service& service, const model::Policy& policy) {
+std::string meaning(const model::RouteRule& rule, const model::Service& service,
+                    const model::Policy& policy) {
   const std::string target = " -> " + meaning(rule.target, service);
   return (rule.when ? "when " + meaning(*rule.when, policy) : "otherwise") + target;
 }

@@ -6,8 +6,8 @@
 
 namespace heddle::plan {
 
-/// Checked rules as one line of text, names resolved. Two rules with equal texts do the same; counters live as long
-/// as the text of their rule stays.
+/// Checked rules as one line of text, names resolved. Two rules with equal texts do the same; counters live
+/// as long as the text of their rule stays.
 std::string meaning(const model::Callers& callers, const model::Policy& policy);
 std::string meaning(const model::Condition& condition, const model::Policy& policy);
 std::string meaning(const model::Target& target, const model::Service& service);

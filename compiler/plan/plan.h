@@ -7,8 +7,9 @@
 #include "bpf_templates/include/heddle/abi.h"
 #include "compiler/model/policy.h"
 
-/// What the compiled policy will be: the conditions over bits of facts, and the tables that say which bits hold.
-/// Nothing here knows LLVM or the kernel, and nothing here can fail for what a user wrote except by a limit.
+/// What the compiled policy will be: the conditions over bits of facts, and the tables that say which bits
+/// hold. Nothing here knows LLVM or the kernel, and nothing here can fail for what a user wrote except by a
+/// limit.
 namespace heddle::plan {
 
 /// A boolean combination of bits of hd_facts.

@@ -15,7 +15,8 @@ namespace {
 bool glob_matches(std::string_view pattern, std::string_view text) {
   if (pattern.empty()) return text.empty();
   if (pattern.front() != '*') {
-    return !text.empty() && pattern.front() == text.front() && glob_matches(pattern.substr(1), text.substr(1));
+    return !text.empty() && pattern.front() == text.front() &&
+           glob_matches(pattern.substr(1), text.substr(1));
   }
   for (std::size_t n = 0;; ++n) {
     if (glob_matches(pattern.substr(1), text.substr(n))) return true;
@@ -24,9 +25,10 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
 }
 
 bool holds(const model::Identity& identity, const model::SpiffePattern& caller) {
-  return std::any_of(identity.patterns.begin(), identity.patterns.end(), [&](const model::SpiffePattern& pattern) {
-    return pattern.trust_domain == caller.trust_domain && glob_matches(pattern.path, caller.path);
-  });
+  return std::any_of(
+      identity.patterns.begin(), identity.patterns.end(), [&](const model::SpiffePattern& pattern) {
+        return pattern.trust_domain == caller.trust_domain && glob_matches(pattern.path, caller.path);
+      });
 }
 
 RuleInfo mesh_rule(const char* id) {
@@ -55,7 +57,9 @@ hd_address_key key_of(const model::SocketAddress& address) {
   return key;
 }
 
-Formula always() { return {}; }
+Formula always() {
+  return {};
+}
 
 Formula both(Formula a, std::optional<Formula> b) {
   if (!b) return a;
@@ -160,24 +164,27 @@ void TableWriter::write_service(model::ServiceId id) {
   write_pools(id, first_endpoint);
 
   Fields& fields = fields_.at(id);
-  limit(service.span, "service `" + service.name + "`", std::size_t{fields.lay_out()} * 64, "different tests of strings",
-        std::size_t{HD_ATOM_WORDS} * 64);
+  limit(service.span, "service `" + service.name + "`", std::size_t{fields.lay_out()} * 64,
+        "different tests of strings", std::size_t{HD_ATOM_WORDS} * 64);
   write_fields(id, fields);
   out_.plan.services.emplace_back();
   write_access(id, fields);
   write_route(id, fields);
-  RuleInfo unhealthy{model::rule_id("service", service.name, "unhealthy"), "unhealthy", service.name, {}, false};
+  RuleInfo unhealthy{
+      model::rule_id("service", service.name, "unhealthy"), "unhealthy", service.name, {}, false};
   hd_rule rule{};
   rule.action = HD_ACTION_BUILTIN;
   rule.service = id;
   tables().services[id].unhealthy_rule = add_rule(unhealthy, rule);
 }
 
-/// An address of the service wins over an equal endpoint of it: that is how a server joins the mesh as it stands.
+/// An address of the service wins over an equal endpoint of it: that is how a server joins the mesh as it
+/// stands.
 void TableWriter::write_addresses(model::ServiceId id, std::uint32_t first_endpoint) {
   const model::Service& service = policy_.services[id];
   std::set<model::SocketAddress> own(service.addresses.begin(), service.addresses.end());
-  for (const model::SocketAddress& address : own) tables().addresses.push_back({key_of(address), {id, HD_NONE}});
+  for (const model::SocketAddress& address : own)
+    tables().addresses.push_back({key_of(address), {id, HD_NONE}});
   for (std::size_t e = 0; e < service.endpoints.size(); ++e) {
     const model::SocketAddress& address = service.endpoints[e].address;
     if (!own.insert(address).second) continue;
@@ -191,7 +198,8 @@ void TableWriter::write_pools(model::ServiceId id, std::uint32_t first_endpoint)
   for (std::uint32_t s = 0; s < service.subsets.size(); ++s) write_pool(service, {s}, first_endpoint);
 }
 
-void TableWriter::write_pool(const model::Service& service, const model::PoolTarget& target, std::uint32_t first_endpoint) {
+void TableWriter::write_pool(const model::Service& service, const model::PoolTarget& target,
+                             std::uint32_t first_endpoint) {
   const std::string name = pool_name(target, service);
   hd_pool pool{};
   pool.balance = service.balance == model::Balance::random ? HD_BALANCE_RANDOM : HD_BALANCE_ROUND_ROBIN;
@@ -221,7 +229,8 @@ void TableWriter::write_access(model::ServiceId id, const Fields& fields) {
       hd_rule entry{};
       entry.service = id;
       entry.action = rule.effect == model::Effect::allow ? HD_ACTION_ALLOW : HD_ACTION_DENY;
-      const std::uint32_t number = add_rule({rule.id, meaning(rule, policy_), service.name, rule.span, true}, entry);
+      const std::uint32_t number =
+          add_rule({rule.id, meaning(rule, policy_), service.name, rule.span, true}, entry);
       Decision decision{number, both(callers_formula(rule.from), when_formula(rule.when, fields))};
       limit(rule.span, "rule `" + rule.id + "`", count_tests(decision.when), "tests", tests_of_a_rule);
       (rule.effect == model::Effect::deny ? decisions : allows).push_back(std::move(decision));
@@ -236,7 +245,9 @@ void TableWriter::write_access(model::ServiceId id, const Fields& fields) {
 }
 
 hd_rule TableWriter::target_rule(const model::Target& target, std::uint32_t first_pool) {
-  const auto pool_of = [first_pool](const model::PoolTarget& pool) { return first_pool + (pool.subset ? *pool.subset + 1 : 0); };
+  const auto pool_of = [first_pool](const model::PoolTarget& pool) {
+    return first_pool + (pool.subset ? *pool.subset + 1 : 0);
+  };
   hd_rule rule{};
   switch (target.kind) {
     case model::Target::Kind::pool:
@@ -269,7 +280,11 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
   if (!service.route) {
     hd_rule rule = target_rule({}, first_pool);
     rule.service = id;
-    const RuleInfo info{model::rule_id("route", service.name, "otherwise"), "otherwise -> " + service.name, service.name, {}, false};
+    const RuleInfo info{model::rule_id("route", service.name, "otherwise"),
+                        "otherwise -> " + service.name,
+                        service.name,
+                        {},
+                        false};
     decisions.push_back({add_rule(info, rule), always()});
     return;
   }
@@ -292,7 +307,8 @@ hd_field TableWriter::write_field(const Field& field, source::Span span) {
   if (field.patterns.empty()) return entry;
   const Classifier classifier = classify(field.patterns);
   if (classifier.too_large) {
-    limit(span, "the tests of one string of a request", classifier.automaton.states.size(), "states together", state_limit);
+    limit(span, "the tests of one string of a request", classifier.automaton.states.size(), "states together",
+          state_limit);
     return entry;
   }
   entry.start = comb_.add(classifier.automaton);
@@ -310,7 +326,8 @@ void TableWriter::write_fields(model::ServiceId id, const Fields& fields) {
   entry.first_field = static_cast<std::uint32_t>(tables().fields.size());
   if (service.protocol != model::Protocol::http) return;
   const std::vector<const Field*> in_order = fields.in_order();
-  limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request", HD_FIELDS_MAX);
+  limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request",
+        HD_FIELDS_MAX);
   entry.field_count = static_cast<std::uint32_t>(in_order.size());
   for (std::uint32_t f = 0; f < in_order.size(); ++f) {
     tables().fields.push_back(write_field(*in_order[f], service.span));

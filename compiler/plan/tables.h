@@ -23,7 +23,8 @@ class TableWriter {
   void write_service(model::ServiceId id);
   void write_addresses(model::ServiceId id, std::uint32_t first_endpoint);
   void write_pools(model::ServiceId id, std::uint32_t first_endpoint);
-  void write_pool(const model::Service& service, const model::PoolTarget& target, std::uint32_t first_endpoint);
+  void write_pool(const model::Service& service, const model::PoolTarget& target,
+                  std::uint32_t first_endpoint);
   void write_access(model::ServiceId id, const Fields& fields);
   void write_route(model::ServiceId id, const Fields& fields);
   void write_fields(model::ServiceId id, const Fields& fields);
@@ -33,7 +34,8 @@ class TableWriter {
   hd_rule target_rule(const model::Target& target, std::uint32_t first_pool);
   std::uint32_t add_text(const std::string& text);
   /// `subject` makes `number` of `what`; more than `bound` cannot be compiled.
-  void limit(source::Span span, const std::string& subject, std::size_t number, const char* what, std::size_t bound);
+  void limit(source::Span span, const std::string& subject, std::size_t number, const char* what,
+             std::size_t bound);
 
   Tables& tables() { return out_.plan.tables; }
 

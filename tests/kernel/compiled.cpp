@@ -22,7 +22,8 @@ bundle::Opened compile(const model::Policy& policy) {
   sources.add("policy.mesh", std::string(4096, '\n'));
   out.manifest = emit::make_manifest(policy, planned.plan, images, sources, "test");
   for (const emit::Image& image : images) {
-    out.maps.push_back({image.name, image.key_size, image.value_size, image.max_entries, image.count, image.keys, image.values});
+    out.maps.push_back({image.name, image.key_size, image.value_size, image.max_entries, image.count,
+                        image.keys, image.values});
   }
   auto opened = bundle::open(bundle::serialize(out));
   EXPECT_TRUE(opened.ok()) << opened.error().what;
@@ -43,6 +44,8 @@ model::SocketAddress address(const std::string& ip, std::uint16_t port) {
   return out;
 }
 
-loader::SocketAddress dialled(const model::SocketAddress& address) { return {address.ip.bytes, address.port}; }
+loader::SocketAddress dialled(const model::SocketAddress& address) {
+  return {address.ip.bytes, address.port};
+}
 
 }  // namespace heddle::test

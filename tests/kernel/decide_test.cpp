@@ -29,7 +29,9 @@ Condition combine(Condition::Kind kind, std::vector<Condition> children) {
   return out;
 }
 
-Condition operator!(Condition c) { return combine(Condition::Kind::negation, {std::move(c)}); }
+Condition operator!(Condition c) {
+  return combine(Condition::Kind::negation, {std::move(c)});
+}
 
 Condition holder(model::IdentityId id) {
   Condition out = test(Attribute::from, Operator::is, "");
@@ -127,8 +129,10 @@ TEST(Decide, PathIs) {
 
 TEST(Decide, PathUnderMeansWholeSegments) {
   Decided decided(routed(test(Attribute::path, Operator::under, "/a")));
-  for (const char* target : {"/a", "/a/", "/a/b", "/a?x", "/a/b/c/d"}) EXPECT_EQ(decided.rule(get(target)), hit) << target;
-  for (const char* target : {"/", "/ab", "/b/a", "/b?/a"}) EXPECT_EQ(decided.rule(get(target)), miss) << target;
+  for (const char* target : {"/a", "/a/", "/a/b", "/a?x", "/a/b/c/d"})
+    EXPECT_EQ(decided.rule(get(target)), hit) << target;
+  for (const char* target : {"/", "/ab", "/b/a", "/b?/a"})
+    EXPECT_EQ(decided.rule(get(target)), miss) << target;
 }
 
 TEST(Decide, PathStartsMeansBytes) {
@@ -230,18 +234,23 @@ TEST(Decide, DenyBeatsAllowAndNothingIsAllowedByItself) {
 
 TEST(Decide, FormIsRefusedByItsName) {
   Decided decided(routed(test(Attribute::path, Operator::is, "/x")));
-  for (const char* target : {"//", "/.", "/..", "/a/./b", "/a/../b", "/a\\b", "/;", "/%2F", "/%5c", "/%00", "/%41", "/%7e", "/%", "/%4", "/%g0", "/a#b", "/?%2f", "/?#"}) {
+  for (const char* target : {"//", "/.", "/..", "/a/./b", "/a/../b", "/a\\b", "/;", "/%2F", "/%5c", "/%00",
+                             "/%41", "/%7e", "/%", "/%4", "/%g0", "/a#b", "/?%2f", "/?#"}) {
     EXPECT_EQ(decided.rule(get(target)), "mesh/path") << target;
     EXPECT_EQ(decided(get(target)).status, 400);
   }
-  for (const char* target : {"/...", "/.a", "/..a", "/a.", "/%20", "/%C3%A4", "/?//..;", "/?", "/?a?b", "/a:@!$&'()*+,="}) {
+  for (const char* target :
+       {"/...", "/.a", "/..a", "/a.", "/%20", "/%C3%A4", "/?//..;", "/?", "/?a?b", "/a:@!$&'()*+,="}) {
     EXPECT_EQ(decided.rule(get(target)), miss) << target;
   }
-  for (const char* head : {"GET  / HTTP/1.1\r\nHost: s\r\n\r\n", "get / HTTP/1.1\r\nHost: s\r\n\r\n", "GET / HTTP/1.2\r\nHost: s\r\n\r\n",
-                           "GET / HTTP/1.1\nHost: s\r\n\r\n", "GET / HTTP/1.1\r\nHost: s\r\nHost: s\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
-                           "GET / HTTP/1.1\r\nHost : s\r\n\r\n", "GET / HTTP/1.1\r\nHost: s\r\n a: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: u@s\r\n\r\n",
-                           "GET / HTTP/1.1\r\nHost: s.\r\n\r\n", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.1\r\nHost: s:\r\n\r\n",
-                           "GET / HTTP/1.1\r\nHost: s:123456\r\n\r\n", "GET * HTTP/1.1\r\nHost: s\r\n\r\n", "GET / HTTP/1.1\r\nHost: s\r\nx: a\x01\r\n\r\n",
+  for (const char* head : {"GET  / HTTP/1.1\r\nHost: s\r\n\r\n", "get / HTTP/1.1\r\nHost: s\r\n\r\n",
+                           "GET / HTTP/1.2\r\nHost: s\r\n\r\n", "GET / HTTP/1.1\nHost: s\r\n\r\n",
+                           "GET / HTTP/1.1\r\nHost: s\r\nHost: s\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+                           "GET / HTTP/1.1\r\nHost : s\r\n\r\n", "GET / HTTP/1.1\r\nHost: s\r\n a: b\r\n\r\n",
+                           "GET / HTTP/1.1\r\nHost: u@s\r\n\r\n", "GET / HTTP/1.1\r\nHost: s.\r\n\r\n",
+                           "GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.1\r\nHost: s:\r\n\r\n",
+                           "GET / HTTP/1.1\r\nHost: s:123456\r\n\r\n", "GET * HTTP/1.1\r\nHost: s\r\n\r\n",
+                           "GET / HTTP/1.1\r\nHost: s\r\nx: a\x01\r\n\r\n",
                            "GET / HTTP/1.1\r\nHost: s\r\n\r\nx", "GET / HTTP/1.1\r\nHost: s\r\n"}) {
     EXPECT_EQ(decided.rule(head), "mesh/malformed") << head;
   }
@@ -257,7 +266,8 @@ TEST(Decide, TruncatedAndOverLong) {
   Decided decided(routed(test(Attribute::header, Operator::is, std::string(5000, 'v'), "x-long")));
   const std::string head = get("/a?b=c", "x-long: " + std::string(5000, 'v') + "\r\n");
   EXPECT_EQ(decided.rule(head), hit);
-  for (std::size_t size = 0; size < 60; ++size) EXPECT_EQ(decided.rule(head.substr(0, size)), "mesh/malformed") << size;
+  for (std::size_t size = 0; size < 60; ++size)
+    EXPECT_EQ(decided.rule(head.substr(0, size)), "mesh/malformed") << size;
   EXPECT_EQ(decided.rule(get("/", "x-long: " + std::string(5001, 'v') + "\r\n")), miss);
   EXPECT_EQ(decided.rule(get("/", "x-long: " + std::string(4999, 'v') + "\r\n")), miss);
   std::string largest = get("/", "x-long: " + std::string(5000, 'v') + "\r\npad: \r\n");

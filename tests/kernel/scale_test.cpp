@@ -6,8 +6,8 @@
 #include "runtime/loader/generation.h"
 #include "tests/kernel/compiled.h"
 
-/// What the verifier walks for large policies. The bound is the budget on every kernel that we support; the matrix
-/// asks the older ones.
+/// What the verifier walks for large policies. The bound is the budget on every kernel that we support; the
+/// matrix asks the older ones.
 namespace heddle {
 namespace {
 
@@ -37,7 +37,8 @@ Condition combine(Condition::Kind kind, std::vector<Condition> children) {
 Condition route(int n) {
   using Kind = Condition::Kind;
   const std::string path = "/team-" + std::to_string(n % 37) + "/app-" + std::to_string(n);
-  const Condition header = test(Attribute::header, Operator::is, "v" + std::to_string(n), "x-h" + std::to_string(n % 20));
+  const Condition header =
+      test(Attribute::header, Operator::is, "v" + std::to_string(n), "x-h" + std::to_string(n % 20));
   const Condition host = test(Attribute::host, Operator::is, "h" + std::to_string(n % 50) + ".example");
   const Condition method = test(Attribute::method, Operator::is, n % 2 == 0 ? "GET" : "POST");
   switch (n % 5) {
@@ -46,11 +47,13 @@ Condition route(int n) {
     case 1:
       return combine(Kind::all, {test(Attribute::path, Operator::under, path), method});
     case 2:
-      return combine(Kind::all, {test(Attribute::path, Operator::starts, path), combine(Kind::any, {host, header})});
+      return combine(Kind::all,
+                     {test(Attribute::path, Operator::starts, path), combine(Kind::any, {host, header})});
     case 3:
       return combine(Kind::all, {combine(Kind::negation, {host}), header});
     default:
-      return combine(Kind::any, {combine(Kind::all, {host, header, method}), test(Attribute::path, Operator::is, path + "/x")});
+      return combine(Kind::any, {combine(Kind::all, {host, header, method}),
+                                 test(Attribute::path, Operator::is, path + "/x")});
   }
 }
 
@@ -78,8 +81,8 @@ TEST(Scale, ThousandMixedRoutesAreVerifiedWithinTheBudget) {
   const auto figures = loader::verify(opened);
   ASSERT_TRUE(figures.ok()) << figures.error().what;
   for (const loader::ProgramFigures& program : *figures) {
-    std::cout << program.name << ": " << program.verified_instructions << " verified, " << program.instructions
-              << " instructions\n";
+    std::cout << program.name << ": " << program.verified_instructions << " verified, "
+              << program.instructions << " instructions\n";
     EXPECT_LT(program.verified_instructions, verified_budget) << program.name;
   }
 }
@@ -92,7 +95,8 @@ TEST(Scale, ThousandServices) {
     model::Service s = one;
     s.name = "s" + std::to_string(1000 + n);
     s.addresses = {test::address("10.96." + std::to_string(n / 250) + "." + std::to_string(n % 250), 80)};
-    s.endpoints = {{test::address("10.0." + std::to_string(n / 250) + "." + std::to_string(n % 250), 8080), {}, {}}};
+    s.endpoints = {
+        {test::address("10.0." + std::to_string(n / 250) + "." + std::to_string(n % 250), 8080), {}, {}}};
     p.services.push_back(s);
   }
   const bundle::Opened opened = test::compile(p);

@@ -32,14 +32,17 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("PATH", options.paths, "policy files, or folders with `*.mesh` files")->required();
   app.add_option("-o,--output", options.output, "the bundle to write")->type_name("FILE");
   app.add_option("--verify", options.verify,
-                 "load every program into the running kernel and print its verifier's figures: auto (where privileged), "
+                 "load every program into the running kernel and print its verifier's figures: auto (where "
+                 "privileged), "
                  "require or off")
       ->check(CLI::IsMember({"auto", "require", "off"}))
       ->type_name("WHEN");
-  app.add_option("--emit", options.emit, "print a stage instead of writing a bundle: model, plan, ir, llvm or asm")
+  app.add_option("--emit", options.emit,
+                 "print a stage instead of writing a bundle: model, plan, ir, llvm or asm")
       ->check([](const std::string& stage) {
         if (stage == "ast") return std::string("`ast` is not supported yet");
-        const bool known = stage == "model" || stage == "plan" || stage == "ir" || stage == "llvm" || stage == "asm";
+        const bool known =
+            stage == "model" || stage == "plan" || stage == "ir" || stage == "llvm" || stage == "asm";
         return known ? std::string() : "`" + stage + "` is none of `model`, `plan`, `ir`, `llvm`, `asm`";
       })
       ->type_name("STAGE");
@@ -102,8 +105,8 @@ int verify_bundle(const BuiltBundle& built, const Options& options) {
   print_figures(*figures);
   if (options.output.empty()) return exit_ok;
   const std::string json = figures_json(*figures);
-  const auto written =
-      write_file(options.output + ".verify.json", std::as_bytes(std::span<const char>(json.data(), json.size())));
+  const auto written = write_file(options.output + ".verify.json",
+                                  std::as_bytes(std::span<const char>(json.data(), json.size())));
   return written ? exit_ok : report_error(written.error());
 }
 

@@ -31,7 +31,8 @@ bool matches(const Pattern& pattern, std::string_view text) {
       if (byte != pattern.body[i].one && byte != pattern.body[i].other) return false;
     }
     const std::string_view rest = text.substr(start + pattern.body.size());
-    return rest.empty() || pattern.end == End::anywhere || (pattern.end == End::at_segment && rest.front() == '/');
+    return rest.empty() || pattern.end == End::anywhere ||
+           (pattern.end == End::at_segment && rest.front() == '/');
   };
   if (at(0)) return true;
   for (std::size_t i = 0; pattern.after_dot && i < text.size(); ++i) {
@@ -42,7 +43,8 @@ bool matches(const Pattern& pattern, std::string_view text) {
 
 class Walker {
  public:
-  explicit Walker(std::vector<Pattern> patterns) : patterns_(std::move(patterns)), classifier_(classify(patterns_)) {
+  explicit Walker(std::vector<Pattern> patterns)
+      : patterns_(std::move(patterns)), classifier_(classify(patterns_)) {
     comb_.add(classify({{exact_bytes("other"), End::here, false}}).automaton);  // not alone in the table
     start_ = comb_.add(classifier_.automaton);
   }
@@ -106,7 +108,8 @@ TEST(Automaton, AgreesWithTheDefinitionOnRandomSets) {
       // As the language has them: what may begin after a dot (hosts) ends with the value.
       const bool after_dot = random() % 4 == 0;
       const End end = after_dot ? End::here : static_cast<End>(random() % 3);
-      patterns.push_back({random() % 2 == 0 ? exact_bytes(word(5)) : caseless_bytes(word(5)), end, after_dot});
+      patterns.push_back(
+          {random() % 2 == 0 ? exact_bytes(word(5)) : caseless_bytes(word(5)), end, after_dot});
     }
     const Walker walk(patterns);
     for (int i = 0; i < 60; ++i) {
@@ -124,7 +127,8 @@ TEST(Automaton, StopsAtItsBound) {
 }
 
 TEST(Automaton, EqualPatternsGiveEqualTables) {
-  const std::vector<Pattern> patterns = {{caseless_bytes("s.example"), End::here, true}, {exact_bytes("x"), End::here, false}};
+  const std::vector<Pattern> patterns = {{caseless_bytes("s.example"), End::here, true},
+                                         {exact_bytes("x"), End::here, false}};
   Comb one;
   Comb other;
   one.add(classify(patterns).automaton);

@@ -38,7 +38,8 @@ std::string generated(Condition::Kind kind, Product product) {
 /// Conditions are code: what a policy says shows in what LLVM is given.
 TEST(Generate, AndIsNotOr) {
   EXPECT_NE(generated(Condition::Kind::all, Product::ir), generated(Condition::Kind::any, Product::ir));
-  EXPECT_NE(generated(Condition::Kind::all, Product::object), generated(Condition::Kind::any, Product::object));
+  EXPECT_NE(generated(Condition::Kind::all, Product::object),
+            generated(Condition::Kind::any, Product::object));
 }
 
 TEST(Generate, NeedsNoProgramAndGivesTheSameBytes) {
