@@ -102,12 +102,14 @@ static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
   if (!service) {
     hd_decide_outside(work);
+    hd_commit(work);
     if (work->decision.verdict == HD_VERDICT_OUTSIDE) return HD_WAY_AS_DIALLED;
   } else if (service->protocol == HD_PROTOCOL_HTTP) {
     hd_remember(sk, work, HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN);
     return HD_WAY_HANDLER;
   } else {
     hd_decide_facts(work);
+    hd_commit(work);
     if (work->decision.verdict == HD_VERDICT_FORWARD) {
       hd_remember(sk, work, HD_CONNECTION_TCP | HD_CONNECTION_REWRITTEN);
       return HD_WAY_ENDPOINT;

@@ -14,20 +14,39 @@ static __always_inline hd_u64 hd_mix(hd_u64 z) {
   return z ^ (z >> 31);
 }
 
-static __always_inline void hd_count(hd_u32 rule_number) {
-  struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &rule_number);
-  if (!rule) return;
-  hd_u32 slot = rule->counter;
+static __always_inline void hd_count(hd_u32 slot) {
   struct hd_counter* counter = bpf_map_lookup_elem(&hd_counters, &slot);
   /* Per CPU, but a program can be preempted by another on the same CPU. */
   if (counter) __sync_fetch_and_add(&counter->decisions, 1);
+}
+
+/* The decision stands: whoever carries it out counts it, once. Until then nothing but `hd_undo` has to be said of it. */
+__attribute__((noinline)) int hd_commit(struct hd_work* work) {
+  if (!work) return 0;
+  hd_u32 number = work->decision.access, slot = work->decision.endpoint_state;
+  if (work->decision.rule != HD_NONE) hd_count(work->decision.counter);
+  if (number != work->decision.rule) {
+    struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
+    if (rule) hd_count(rule->counter);
+  }
+  struct hd_endpoint_state* state = bpf_map_lookup_elem(&hd_endpoint_state, &slot);
+  if (state) __sync_fetch_and_add(&state->in_flight, 1);
+  return 0;
+}
+
+/* Somebody else will decide: this decision leaves nothing behind. */
+static __always_inline void hd_undo(struct hd_work* work) {
+  hd_u32 slot = work->balance;
+  hd_u64* number = bpf_map_lookup_elem(&hd_balance, &slot);
+  if (number) __sync_fetch_and_add(number, -1);
 }
 
 static __always_inline int hd_end(struct hd_work* work, hd_u16 verdict, hd_u16 status, hd_u32 rule) {
   work->decision.verdict = verdict;
   work->decision.status = status;
   work->decision.rule = rule;
-  hd_count(rule);
+  struct hd_rule* entry = bpf_map_lookup_elem(&hd_rules, &rule);
+  if (entry) work->decision.counter = entry->counter;
   return 0;
 }
 
@@ -40,12 +59,15 @@ static __always_inline void hd_begin(struct hd_work* work) {
                              .service = HD_NONE,
                              .pool = HD_NONE,
                              .endpoint = HD_NONE,
-                             .caller = HD_NONE};
+                             .caller = HD_NONE,
+                             .counter = HD_NONE,
+                             .endpoint_state = HD_NONE};
   work->decision = none;
   work->facts.service = HD_NONE;
   work->facts.has_peer = 0;
   work->field_count = 0;
   work->fixed_endpoint = HD_NONE;
+  work->balance = HD_NONE;
   if (work->request.flags & HD_REQUEST_DRAW) {
     work->decision.draw = work->request.draw;
   } else {
@@ -92,6 +114,7 @@ static __always_inline int hd_to_endpoint(struct hd_work* work, hd_u32 number, h
   __builtin_memcpy(work->decision.address, endpoint->address, sizeof(endpoint->address));
   work->decision.port = endpoint->port;
   work->decision.endpoint = number;
+  work->decision.endpoint_state = endpoint->state;
   hd_end(work, HD_VERDICT_FORWARD, 0, rule);
   return 0;
 }
@@ -136,6 +159,7 @@ __attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, 
       hd_u32 slot = pool->number;
       hd_u64* number = bpf_map_lookup_elem(&hd_balance, &slot);
       if (number) choice.from = (hd_u32)(__sync_fetch_and_add(number, 1) % pool->count);
+      work->balance = slot;
     }
     bpf_loop(choice.count, hd_try_member, &choice, 0);
   }
@@ -193,7 +217,6 @@ static __always_inline int hd_decide_facts(struct hd_work* work) {
     if (hd_to_endpoint(work, fixed, number) < 0) hd_end(work, HD_VERDICT_DENY, 403, number);
     return 0;
   }
-  hd_count(number);
   return hd_follow(work, hd_route(&work->facts));
 }
 

@@ -141,6 +141,7 @@ static long one_slot(hd_u32 index, struct hd_round* round) {
   work->request = slot->request; /* what is decided is this copy, whatever the owner of the slot does meanwhile */
   work->v4_only = 0;
   decide_head(work);
+  if (work->decision.verdict != HD_VERDICT_HANDLER) hd_commit(work);
   slot->decision = work->decision;
   return 0;
 }

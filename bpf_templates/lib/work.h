@@ -22,7 +22,7 @@ struct hd_work {
   hd_u32 value_end;
   hd_u32 target_begin;
   hd_u32 old_version;
-  hd_u32 pad;
+  hd_u32 balance;        /* slot in hd_balance of which a number was taken; HD_NONE */
   hd_u64 seen; /* one bit per field */
   hd_u32 begin[HD_FIELDS_MAX];
   hd_u32 end[HD_FIELDS_MAX];

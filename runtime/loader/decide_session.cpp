@@ -129,7 +129,10 @@ Result<std::uint64_t> DecideSession::decisions(std::uint32_t rule) const {
 
 Result<void> DecideSession::set_unhealthy(std::uint32_t endpoint, bool unhealthy) {
   const std::uint32_t slot = parts_->generation.endpoint_slots().at(endpoint);
-  const hd_endpoint_state state{unhealthy ? 1U : 0U, 0, 0};
+  hd_endpoint_state state{};
+  if (bpf_map_lookup_elem(parts_->state.fd("hd_endpoint_state"), &slot, &state) != 0)
+    return system_error("cannot read `hd_endpoint_state`", errno);
+  state.unhealthy = unhealthy ? 1 : 0;
   return write_entry(parts_->state.fd("hd_endpoint_state"), &slot, &state);
 }
 

@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 1
+#define HD_ABI_VERSION 2
 
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
@@ -39,6 +39,15 @@ enum hd_limit {
   HD_ATOM_WORDS = 64,         /* 4096 distinct tests of strings in one service */
   HD_FIELDS_MAX = 40,         /* strings of a request that one service tests */
   HD_LEVELS_MAX = 16,         /* depth of the cgroup tree below the cgroup root that is looked at */
+  HD_FLOWS_MAX = 16384,       /* clients on the fast path of one node; a further one is served by the handler */
+  HD_LINKS_MAX = 16384,       /* connections to endpoints that the fast path uses */
+  HD_FAST_HEAD_MAX = 8192,    /* a longer head of a request or response is the handler's */
+  HD_FAST_REQUEST_MAX = 65536,    /* head and body together */
+  HD_FAST_RESPONSE_MAX = 262144,  /* of one response that are redirected, overhead included */
+  HD_MESSAGE_OVERHEAD = 1024,     /* kernel memory that one message takes beside its bytes */
+  HD_FAST_QUEUED_NODE = 134217728,    /* redirected bytes of one node that are not known to be read */
+  HD_FAST_QUEUED_WORKLOAD = 67108864, /* and of one workload's clients */
+  HD_LATENCY_BUCKETS = 32,    /* bucket b: below 2^b microseconds; the last: everything else */
 };
 
 #define HD_NONE 0xffffffffu
@@ -46,7 +55,7 @@ enum hd_limit {
 /* ---- state: one of each per node, outlives every generation ---------------------------------------------- */
 
 /* hd_word[0], memory-mapped: the generation that decides now; 0 before the first. A generation owns one place in
- * each of the program arrays hd_to_connect4, hd_to_connect6 (and later hd_to_sk_msg): HD_PROGRAM_PLACE(g). One array
+ * each of the program arrays hd_to_connect4, hd_to_connect6 and hd_to_sk_msg: HD_PROGRAM_PLACE(g). One array
  * per hook, because the kernel takes programs of one type only in an array. */
 #define HD_PROGRAM_PLACE(generation) ((hd_u32)((generation) & 1))
 #define HD_PROGRAM_PLACES 2
@@ -61,6 +70,15 @@ struct hd_config {
   hd_u16 listener4_port; /* on 127.0.0.1; 0: there is no handler, http services are refused */
   hd_u16 listener6_port; /* on ::1 */
   hd_u64 netns_cookie;   /* namespace of the listeners */
+  hd_u32 fast_path;      /* enum hd_fast_path */
+  hd_u32 pad;
+};
+
+/* Whether sockets are enrolled, and how it is known that redirected bytes lie in their receiver's queue. */
+enum hd_fast_path {
+  HD_FAST_OFF = 0,
+  HD_FAST_BY_REFERENCES = 1, /* a redirect on its way holds a reference on the receiver */
+  HD_FAST_BY_TRACE = 2,      /* a program runs when the kernel's redirect function returns */
 };
 
 enum hd_verdict {
@@ -72,6 +90,7 @@ enum hd_verdict {
   HD_VERDICT_UNHEALTHY = 5, /* 503 */
   HD_VERDICT_OUTSIDE = 6,   /* destination belongs to no service: `outside allow` */
   HD_VERDICT_HANDLER = 7,   /* not canonical: to be put into canonical form first (never seen by the handler) */
+  HD_VERDICT_FULL = 8,      /* 503: `at_most` is reached */
 };
 
 struct hd_decision {
@@ -88,8 +107,10 @@ struct hd_decision {
   hd_u16 port;
   hd_u16 pad;
   hd_u8 address[16];
+  hd_u32 counter;        /* slot of `rule` in hd_counters and hd_latency: holds in every generation */
+  hd_u32 endpoint_state; /* slot of `endpoint` in hd_endpoint_state: holds in every generation; HD_NONE: none */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_decision) == 64, "hd_decision");
+HD_STATIC_ASSERT(sizeof(struct hd_decision) == 72, "hd_decision");
 
 /* hd_connections, socket storage of the client's socket and of the handler's accepted socket: who connected, and
  * where to. The workload is remembered by its cgroup, never by a number of one generation. */
@@ -102,14 +123,16 @@ struct hd_connection {
   hd_u16 destination_port;
   hd_u32 flags;         /* enum hd_connection_flag */
   hd_u64 start_ns;      /* CLOCK_MONOTONIC at connect */
+  hd_u64 flow;          /* id of its hd_flow; 0: it has none and never will */
   struct hd_decision decision; /* tcp services: made at connect */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_connection) == 128, "hd_connection");
+HD_STATIC_ASSERT(sizeof(struct hd_connection) == 144, "hd_connection");
 
 enum hd_connection_flag {
   HD_CONNECTION_TO_HANDLER = 1, /* the hook sent it to the listener; the handler decides */
   HD_CONNECTION_REWRITTEN = 2,  /* getpeername shows `destination` */
   HD_CONNECTION_TCP = 4,        /* decided at connect; leaves an event when it ends */
+  HD_CONNECTION_FAST = 8,       /* its requests may be decided in the kernel */
 };
 
 /* hd_pending, LRU hash: from the SYN of a client to the accept of the handler. */
@@ -127,13 +150,34 @@ struct hd_counter {
   hd_u64 decisions;
 };
 
+/* hd_latency, hash, the rule's slot in hd_counters -> this: requests by the time from the complete head to the end of
+ * the response, both tiers. The loader makes the entries. */
+struct hd_latency {
+  hd_u64 buckets[HD_LATENCY_BUCKETS];
+};
+
 /* hd_endpoint_state, memory-mapped, index is a slot that the loader keeps for an endpoint of a service. */
 struct hd_endpoint_state {
   hd_u32 unhealthy;
-  hd_u32 in_flight;
-  hd_u64 reserved;
+  hd_u32 in_flight;      /* requests decided for it whose response has not ended */
+  hd_u32 connections;    /* of the handler and of the fast path */
+  hd_u32 failures;       /* in a row */
+  hd_u64 ejected_until;  /* CLOCK_MONOTONIC; 0: not */
+  /* What the policy says of it; written by the loader when a generation begins to decide. */
+  hd_u32 eject_after;    /* failures in a row; 0: never */
+  hd_u32 eject_ms;
+  hd_u32 eject_group;    /* index into hd_eject_groups */
+  hd_u32 connections_max; /* 0: no bound */
+  hd_u64 reserved[2];
 };
-HD_STATIC_ASSERT(sizeof(struct hd_endpoint_state) == 16, "hd_endpoint_state");
+HD_STATIC_ASSERT(sizeof(struct hd_endpoint_state) == 56, "hd_endpoint_state");
+
+/* hd_eject_groups, index is a slot that the loader keeps for a service: the endpoints of which only a part may be
+ * ejected at a time. */
+struct hd_eject_group {
+  hd_u32 ejected; /* at the last look */
+  hd_u32 allowed; /* written by the loader: never all */
+};
 
 /* hd_balance: a running number per pool (u64), index is a slot that the loader keeps for the pool.
  * hd_weights: of 1,000,000, what a part of a split gets (u32), index is a slot that the loader keeps for the part.
@@ -145,6 +189,7 @@ enum hd_interned_kind {
   HD_INTERNED_ENDPOINT = 2,
   HD_INTERNED_POOL = 3,
   HD_INTERNED_WEIGHT = 4,
+  HD_INTERNED_SERVICE = 5, /* hd_eject_groups */
 };
 
 struct hd_interned_key {
@@ -212,11 +257,13 @@ struct hd_event {
   hd_u16 pad;
   struct hd_decision decision;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_event) == 136, "hd_event");
+HD_STATIC_ASSERT(sizeof(struct hd_event) == 144, "hd_event");
 
 enum hd_event_flag {
   HD_EVENT_CLIENT_ABORTED = 1,
-  HD_EVENT_SERVER_ABORTED = 2,
+  HD_EVENT_SERVER_ABORTED = 2,  /* reset, or an end before the response's */
+  HD_EVENT_CONNECT_FAILED = 4,  /* no connection to the endpoint */
+  HD_EVENT_TIMEOUT = 8,         /* the route's `timeout` */
 };
 
 /* hd_slots, memory-mapped: worker w owns [w * HD_ROUND_MAX, (w + 1) * HD_ROUND_MAX).
@@ -229,12 +276,177 @@ struct hd_slot {
   struct hd_decision decision; /* HD_OP_DECIDE: out */
   struct hd_event finish;      /* HD_OP_FINISH: all but time_ns */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_slot) == 280, "hd_slot");
+HD_STATIC_ASSERT(sizeof(struct hd_slot) == 296, "hd_slot");
 
 /* Context of the syscall entry `decide` (BPF_PROG_TEST_RUN, ctx_in). */
 struct hd_round {
   hd_u32 first;
   hd_u32 count;
+};
+
+/* ---- the fast path ------------------------------------------------------------------------------------------ */
+
+/* A client C is connected to the handler's socket H; the handler's socket U is connected to a server's socket S. On the
+ * fast path a request goes from C's send call straight into S's receive queue, and the response from S's send call into
+ * C's. What C or S sends otherwise goes over TCP to H or U.
+ *
+ * hd_flows, memory-mapped: one hd_flow for each C. hd_links, memory-mapped: one hd_link for each pair of S and U. Both are
+ * given and taken back by the programs as sockets come and go. The id of one is index | generation << 32; the generation
+ * grows each time it is given, and is never 0. hd_clients and hd_servers: sockhashes of C and S by id. */
+#define HD_ID_INDEX(id) ((hd_u32)(id))
+#define HD_ID_GENERATION(id) ((hd_u32)((id) >> 32))
+
+/* hd_flow.state = generation << 32 | HD_FLOW_WAIT | enum hd_flow_state; changed by compare-and-swap only, so that a change also proves
+ * whose flow it is. */
+#define HD_FLOW_STATE(word) ((hd_u32)(word) & 15u)
+#define HD_FLOW_WAIT 16u /* the handler has a request that waits for the end of the response: ring its bell then */
+#define HD_FLOW_GENERATION(word) ((hd_u32)((word) >> 32))
+
+enum hd_flow_state {
+  HD_FLOW_FREE = 0,
+  HD_FLOW_TAKEN = 1,     /* the handler's: it may write to the client */
+  HD_FLOW_ARMED = 2,     /* the next request may go fast, if C has written and read what `counts` says */
+  HD_FLOW_SENT = 3,      /* a request lies in S's queue, no byte of its response has come */
+  HD_FLOW_ANSWERING = 4, /* the response has begun; `left` of it are to come */
+  HD_FLOW_DONE = 5,      /* its last piece is decided, and not known to have landed in C's queue */
+  HD_FLOW_SPILL = 6,     /* the last `left` bytes of the response come over U */
+  HD_FLOW_FRAMED = 7,    /* the whole response comes over U, from its first byte */
+  HD_FLOW_BROKEN = 8,    /* bytes are lost: both connections are to be closed */
+};
+
+/* The first cache lines are what every request touches. Who may write: in TAKEN the handler; in ARMED the program at C, which
+ * makes it SENT; from then on the program at S, up to DONE. */
+struct hd_flow {
+  hd_u64 state;
+  hd_u64 counts;    /* what the handler has read from H, and << 32 written to H (modulo 2^32), when it armed the flow */
+  hd_u64 link;      /* id of the link in use, or kept from the last request; 0: none */
+  hd_u64 begin_ns;  /* when the request was decided */
+  hd_u64 deadline_ns; /* 0: none */
+  hd_u64 left;
+  hd_u64 room;      /* bytes that may still be redirected of this response, overhead included */
+  hd_u64 bytes_out; /* of the response, redirected and to be spilled */
+  struct hd_decision decision;
+  hd_u64 queued;    /* bytes counted in hd_queued for this flow */
+  hd_u64 client_socket; /* address of C in the kernel, for the programs */
+  hd_u64 server_socket; /* address of the S that answered last; 0: nothing is on its way to C */
+  hd_u32 bytes_in;  /* of the request */
+  hd_u16 status;    /* of the response */
+  hd_u8 flags;      /* enum hd_flow_flag */
+  hd_u8 pad;
+  hd_u32 worker;    /* whose client it is; HD_NONE: not accepted yet */
+  hd_u32 ends;      /* sockets that are not closed: enum hd_flow_end */
+  /* Who the client is: as in hd_connection. */
+  hd_u64 cgroup;
+  hd_u64 netns_cookie;
+  hd_u8 source[16];
+  hd_u32 source_port;
+  hd_u32 next_free;
+  hd_u64 expect;    /* what is left of the message in hand when the redirect on its way has ended */
+  hd_u64 copy;      /* place of a kept request, for retries: not used yet */
+  hd_u64 reserved[3];
+};
+HD_STATIC_ASSERT(sizeof(struct hd_flow) == 256, "hd_flow");
+
+enum hd_flow_flag {
+  HD_FLOW_HEAD = 1, /* the request is a HEAD: its response has no body */
+};
+
+enum hd_flow_end {
+  HD_FLOW_CLIENT = 1,  /* C is open */
+  HD_FLOW_HANDLER = 2, /* H is open */
+};
+
+enum hd_link_state {
+  HD_LINK_FREE = 0,
+  HD_LINK_OPENING = 1, /* U is connected, S is not enrolled (and never will be, if it is no socket of this node's mesh) */
+  HD_LINK_IDLE = 2,    /* on the list of its endpoint and worker */
+  HD_LINK_HELD = 3,    /* by `flow` */
+  HD_LINK_DEAD = 4,    /* an end is closed, or S sent what nobody asked for: no request may go there */
+};
+
+/* hd_link.state = generation << 32 | enum hd_link_state; compare-and-swap only. */
+struct hd_link {
+  hd_u64 state;
+  hd_u64 flow;       /* id of the flow that holds it; 0: none */
+  hd_u64 idle_since; /* CLOCK_MONOTONIC, when it came to the list */
+  hd_u32 endpoint_state; /* slot in hd_endpoint_state: whose connection it is */
+  hd_u32 worker;
+  hd_u32 next;       /* on the list, or of the free ones: index + 1; 0: the last */
+  hd_u32 references; /* U, S, and the list or the flow that holds it */
+  hd_u64 reserved[2];
+};
+HD_STATIC_ASSERT(sizeof(struct hd_link) == 56, "hd_link");
+
+/* hd_idle_links, hash: (endpoint's slot, worker) -> the list of idle links, the last used first. The head is
+ * index + 1 of the first | a number << 32 that grows with each change; compare-and-swap only. */
+struct hd_idle_key {
+  hd_u32 endpoint_state;
+  hd_u32 worker;
+};
+
+/* hd_link_ends, socket storage of U and S. The handler writes it for U, with link = 0, before it connects: only then does
+ * the program at S's birth know S again (by addresses, ports and both first sequence numbers), and enrols it. */
+struct hd_link_end {
+  hd_u64 link;
+  hd_u32 endpoint_state;
+  hd_u32 worker;
+  hd_u32 is_server; /* 1: S */
+  hd_u32 pad;
+};
+
+/* hd_flow_ends, socket storage of C and H. */
+struct hd_flow_end_of {
+  hd_u64 flow;
+  hd_u32 is_handler;
+  hd_u32 first_sent;     /* C: snd_nxt and rcv_nxt when the connection was established */
+  hd_u32 first_received;
+  hd_u32 pad;
+};
+
+/* hd_bells, array of ring buffers, one for each worker: a record means that a flow or a link of this worker needs it. */
+struct hd_bell {
+  hd_u64 id;
+  hd_u32 kind; /* enum hd_bell_kind */
+  hd_u32 pad;
+};
+
+enum hd_bell_kind {
+  HD_BELL_FLOW = 1, /* a flow that had HD_FLOW_WAIT has come to its end, or a flow is BROKEN */
+  HD_BELL_LINK = 2, /* a link is DEAD */
+};
+
+/* hd_fast, per CPU: what the fast path did; index is enum hd_fast_counter. hd_queued[0] (u64): redirected bytes of this node that are not known
+ * to be read; hd_queued_by, hash, cgroup id -> the same for its clients (u64). */
+enum hd_fast_counter {
+  HD_FAST_REQUESTS = 0,      /* decided and redirected */
+  HD_FAST_RESPONSES,         /* wholly redirected */
+  HD_FAST_SPILLED,           /* responses that went on over U */
+  HD_FAST_FRAMED,            /* responses that went over U from the beginning */
+  HD_FAST_NOT_ARMED,         /* requests passed to the handler: not armed (first of a client, or behind another) */
+  HD_FAST_UNREAD,            /* : the client has not read everything, or has sent what the handler has not read */
+  HD_FAST_NOT_LANDED,        /* : the last response was still on its way */
+  HD_FAST_NOT_WHOLE,         /* : head and body do not lie in one message */
+  HD_FAST_NOT_CANONICAL,     /* : the handler has to look at its form, or refuses it */
+  HD_FAST_ANSWERED,          /* : respond, 403, 503 */
+  HD_FAST_NO_LINK,           /* : no idle link to the chosen endpoint */
+  HD_FAST_NO_MEMORY,         /* : the bound on queued bytes, or memory pressure */
+  HD_FAST_SWITCHED_OFF,      /* : policy, option or watchdog */
+  HD_FAST_FAILED,            /* : a helper failed */
+  HD_FAST_UNASKED,           /* messages of servers that nobody asked for */
+  HD_FAST_NOT_ENROLLED,      /* clients or servers for which a map was full */
+  HD_FAST_BROKEN,
+  HD_FAST_COUNTERS = 32,
+};
+
+/* Context of the syscall entry `hd_settle`: flows of one worker, to be asked whether everything that was redirected to the
+ * client has landed. Out: one bit each. */
+#define HD_SETTLE_MAX 32
+struct hd_settle_round {
+  hd_u64 flows[HD_SETTLE_MAX]; /* ids */
+  hd_u32 count;
+  hd_u32 landed;  /* bit i: of flow i nothing is on its way to C */
+  hd_u32 read;    /* bit i: landed, and C's redirect queue is empty; what was counted in hd_queued is given back */
+  hd_u32 waiting; /* bit i: bytes that were redirected to S lie there unread */
 };
 
 /* ---- tables of one generation ------------------------------------------------------------------------------ */
@@ -255,6 +467,11 @@ struct hd_cgroup {
 /* hd_workloads: the identities that a workload holds, one bit each. */
 struct hd_workload {
   hd_u64 identities[HD_IDENTITY_WORDS];
+  hd_u64 flags; /* enum hd_workload_flag */
+};
+
+enum hd_workload_flag {
+  HD_WORKLOAD_NOT_FAST = 1, /* `fast_path off` */
 };
 
 /* hd_addresses, hash. */
@@ -284,8 +501,16 @@ struct hd_service {
   hd_u32 unhealthy_rule; /* `service s/unhealthy` */
   hd_u32 name_offset;    /* into hd_blob */
   hd_u32 name_length;
+  hd_u32 full_rule;      /* `service s/full` */
+  hd_u32 timeout_rule;   /* `service s/timeout` */
+  hd_u32 flags;          /* enum hd_service_flag */
+  hd_u32 pending_max;    /* requests that wait for a connection of a full endpoint; 0: none waits */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 32, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 48, "hd_service");
+
+enum hd_service_flag {
+  HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
+};
 
 enum hd_action {
   HD_ACTION_ALLOW = 1,
@@ -309,8 +534,10 @@ struct hd_rule {
   hd_u64 digest;      /* of the id: the draw's second half */
   hd_u32 counter;     /* written by the loader: into hd_counters */
   hd_u32 service;     /* HD_NONE for the mesh's */
+  hd_u32 timeout_ms;  /* from the complete head to the last byte of the response; 0: none */
+  hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_rule) == 48, "hd_rule");
+HD_STATIC_ASSERT(sizeof(struct hd_rule) == 56, "hd_rule");
 
 enum hd_builtin_rule {
   HD_RULE_MALFORMED = 0, /* mesh/malformed */
@@ -330,6 +557,7 @@ HD_STATIC_ASSERT(sizeof(struct hd_part) == 12, "hd_part");
 enum hd_balance_kind {
   HD_BALANCE_ROUND_ROBIN = 0,
   HD_BALANCE_RANDOM = 1,
+  HD_BALANCE_LEAST_REQUEST = 2,
 };
 
 /* hd_pools: pool p is at 2p with all members and at 2p + 1 with the IPv4 ones only (for AF_INET sockets). An index of a
@@ -340,8 +568,10 @@ struct hd_pool {
   hd_u32 balance; /* enum hd_balance_kind */
   hd_u32 number;  /* written by the loader: into hd_balance */
   hd_u64 digest;
+  hd_u32 weight;  /* of all members together */
+  hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_pool) == 24, "hd_pool");
+HD_STATIC_ASSERT(sizeof(struct hd_pool) == 32, "hd_pool");
 
 struct hd_endpoint {
   hd_u8 address[16];
@@ -349,7 +579,7 @@ struct hd_endpoint {
   hd_u16 pad;
   hd_u32 state;   /* written by the loader: into hd_endpoint_state */
   hd_u32 service;
-  hd_u32 pad2;
+  hd_u32 weight;  /* at least 1 */
 };
 HD_STATIC_ASSERT(sizeof(struct hd_endpoint) == 32, "hd_endpoint");
 
