@@ -42,10 +42,17 @@ struct Identity : Declaration {
   bool unsupported = false;
 };
 
+/// A word out of a closed set: `http`, `plaintext`, `round_robin`.
+struct Choice {
+  std::string word;
+  Span span;
+};
+
 struct Workload : Declaration {
   Name name;
   std::vector<String> cgroups;
   std::vector<QualifiedName> identities;
+  std::vector<Choice> fast_paths;  // `on`, `off`
 };
 
 /// `10.0.0.1:80`, not yet looked at.
@@ -69,12 +76,6 @@ struct Endpoint {
 struct Subset {
   Name name;
   std::vector<LabelValue> where;
-  Span span;
-};
-
-/// A word out of a closed set: `http`, `plaintext`, `round_robin`.
-struct Choice {
-  std::string word;
   Span span;
 };
 

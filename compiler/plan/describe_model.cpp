@@ -42,7 +42,7 @@ std::string describe_model(const model::Policy& policy) {
   }
   for (const model::Workload& workload : policy.workloads) {
     out += "workload " + workload.name + ": cgroup " + workload.cgroup + " identity " +
-           policy.identities[workload.identity].name + "\n";
+           policy.identities[workload.identity].name + (workload.fast_path ? "\n" : " fast_path off\n");
   }
   for (const model::Service& service : policy.services) out += describe_service(service, policy);
   return out;

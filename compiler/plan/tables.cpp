@@ -31,6 +31,17 @@ bool holds(const model::Identity& identity, const model::SpiffePattern& caller) 
       });
 }
 
+/// All rules of an http service can be decided in the kernel. Who serves it is known by the service's
+/// identity alone: without one nobody is known to have opted out.
+bool may_be_fast(const model::Service& service, const model::Policy& policy) {
+  if (service.protocol != model::Protocol::http) return false;
+  if (!service.identity) return true;
+  const model::Identity& own = policy.identities[*service.identity];
+  return std::none_of(policy.workloads.begin(), policy.workloads.end(), [&](const model::Workload& workload) {
+    return !workload.fast_path && holds(own, policy.identities[workload.identity].patterns.front());
+  });
+}
+
 RuleInfo mesh_rule(const char* id) {
   RuleInfo info;
   info.id = id;
@@ -139,6 +150,7 @@ void TableWriter::write_workloads() {
     for (std::size_t i = 0; i < policy_.identities.size(); ++i) {
       if (holds(policy_.identities[i], caller)) entry.identities[i / 64] |= std::uint64_t{1} << (i % 64);
     }
+    if (!workload.fast_path) entry.flags |= HD_WORKLOAD_NOT_FAST;
     tables().workloads.push_back(entry);
   }
 }
@@ -160,6 +172,7 @@ void TableWriter::write_service(model::ServiceId id) {
   entry.pool = static_cast<std::uint32_t>(out_.plan.pools.size());
   entry.name_offset = add_text(service.name);
   entry.name_length = static_cast<std::uint32_t>(service.name.size());
+  if (may_be_fast(service, policy_)) entry.flags |= HD_SERVICE_FAST;
   tables().services.push_back(entry);
   write_pools(id, first_endpoint);
 

@@ -73,6 +73,9 @@ model::Workload check_workload(Analysis& analysis, const Table<ast::Workload>::E
   const auto* cgroup = only(analysis, node.cgroups, "cgroup", [](const ast::String& s) { return s.span; });
   const auto* identity =
       only(analysis, node.identities, "identity", [](const ast::QualifiedName& n) { return n.span; });
+  const auto* fast_path =
+      only(analysis, node.fast_paths, "fast_path", [](const ast::Choice& c) { return c.span; });
+  if (fast_path != nullptr) workload.fast_path = fast_path->word == "on";
   require(analysis, node, node.name, "workload", "cgroup", cgroup != nullptr);
   require(analysis, node, node.name, "workload", "identity", identity != nullptr);
   if (cgroup != nullptr) check_cgroup(analysis, *cgroup, workload);

@@ -67,7 +67,9 @@ class WorkloadItems {
   void operator()(P::WorkloadIdentityContext& context) {
     workload_.identities.push_back(builder_.name(context.qualifiedName()));
   }
-  void operator()(P::FastPathContext& context) { builder_.unsupported(builder_.span(context.FAST_PATH())); }
+  void operator()(P::FastPathContext& context) {
+    workload_.fast_paths.push_back({context.OFF() != nullptr ? "off" : "on", builder_.span(&context)});
+  }
 
  private:
   Builder& builder_;

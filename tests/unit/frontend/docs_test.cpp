@@ -43,7 +43,7 @@ TEST(LanguageReference, ListsWhatIsNotBuilt) {
 mesh shop { trust_domain "a" alias "b"  paths merge  amplification at_most 9 }
 identity admin = jwt issuer "i" audience "a" jwks "k" where claim "roles" has "admin"
 identity web = spiffe "ns/web"
-workload w { cgroup "w" identity web fast_path off }
+workload w { cgroup "w" identity web }
 service a { address 10.0.0.1:80 protocol http2 transport mtls identity web balance prefer same_zone maglev by header "x"
             eject after 5 failures for 30s at_most 50% at_most 1024 connections, 256 pending paths strict keep "%2F"
             endpoint 10.0.0.2:80 { weight 2 } }
@@ -83,9 +83,9 @@ test "t" {
     }
     ++unsupported;
   }
-  EXPECT_EQ(unsupported, 69u);
+  EXPECT_EQ(unsupported, 68u);
   for (const char* word :
-       {"alias",    "paths merge", "keep",    "amplification", "jwt",           "via",      "fast_path",
+       {"alias",    "paths merge", "keep",    "amplification", "jwt",           "via",
         "http2",    "mtls",        "maglev",  "prefer",        "weight",        "eject",    "at_most",
         "query",    "cookie",      "claim",   "sni",           "grpc",          "ends",     "contains",
         "like",     "matches",     "has",     "host under",    "header starts", "ignoring", "redirect",

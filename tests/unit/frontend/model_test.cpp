@@ -293,5 +293,21 @@ TEST(Request, OfWrongText) {
   }
 }
 
+TEST(Workload, MayStayOutOfTheFastPath) {
+  const Checked checked = check(base + R"(workload off { cgroup "o" identity web fast_path off }
+                                          workload on { cgroup "n" identity web fast_path on }
+                                          workload plain { cgroup "p" identity web })");
+  ASSERT_TRUE(checked.policy) << checked.messages().front();
+  const auto& workloads = checked.policy->workloads;
+  ASSERT_EQ(workloads.size(), 3u);
+  EXPECT_FALSE(workloads[0].fast_path);
+  EXPECT_TRUE(workloads[1].fast_path);
+  EXPECT_TRUE(workloads[2].fast_path);
+  EXPECT_NE(plan::describe_model(*checked.policy).find("workload off: cgroup o identity web fast_path off\n"),
+            std::string::npos);
+  const Checked twice = check(base + R"(workload w { cgroup "o" identity web fast_path off fast_path on })");
+  EXPECT_EQ(twice.found(), Strings{"E0104 fast_path on"});
+}
+
 }  // namespace
 }  // namespace heddle::frontend
