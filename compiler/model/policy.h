@@ -41,9 +41,9 @@ struct Workload {
   std::string name;
   std::string cgroup;       // relative to the cgroup root, without leading or trailing slash; may hold `*` (a run without `/`)
   IdentityId identity = 0;  // exactly one pattern, without `*`
-  bool fast_path = true;    // false: its sockets stay out of the kernel's fast path
   std::string doc;
   source::Span span;
+  bool fast_path = true;  // false: its sockets stay out of the kernel's fast path
 };
 
 enum class Protocol : std::uint8_t { http, tcp };
