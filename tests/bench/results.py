@@ -1,0 +1,71 @@
+"""From samples to results: one line for each thing that is judged, in the form of results.json."""
+
+import dataclasses
+import statistics
+import typing
+
+from rows import SHARE
+
+
+@dataclasses.dataclass
+class Result:
+    row: str
+    case: str
+    against: str
+    ratio: typing.Optional[float] = None
+    min: typing.Optional[float] = None
+    max: typing.Optional[float] = None
+    reach: typing.Optional[float] = None
+    ok: typing.Optional[bool] = None  # None: shown, not judged
+    why: str = ""  # it could not be measured, or is not ok although the ratio is
+
+    def for_json(self):
+        return {key: value for key, value in dataclasses.asdict(self).items() if key != "why"}
+
+    @property
+    def measured(self):
+        return self.ratio is not None
+
+
+def judged(row, case, against, ratios, reach, more_is_better, spoiled=""):
+    """`spoiled`: why it is not ok whatever the ratio."""
+    result = Result(row, case, against, statistics.median(ratios), min(ratios), max(ratios), reach, why=spoiled)
+    if reach is not None:
+        result.ok = not spoiled and (result.ratio >= reach if more_is_better else result.ratio <= reach)
+    return result
+
+
+def missing(row, case, against, reach, why):
+    return Result(row, case, against, reach=reach, ok=False, why=why)
+
+
+def results_of(row, measured):
+    found = []
+    for verdict in row.verdicts:
+        for index, connections in enumerate(row.series.connections):
+            found.append(_result(row, verdict, measured, connections, verdict.reach[index] if verdict.reach else None))
+    return found
+
+
+def _result(row, verdict, measured, connections, reach):
+    case = verdict.label.format(connections=connections)
+    absent = [name for name in (verdict.ours, *verdict.others) if name in measured.missing]
+    if absent:
+        return missing(row.name, case, verdict.against, reach, f"{absent[0]}: {measured.missing[absent[0]]}")
+    samples = measured.samples[connections]
+    better = max if verdict.more_is_better else min
+    ratios = []
+    for number, ours in enumerate(samples[verdict.ours]):
+        other = better(samples[name][number][verdict.quantity] for name in verdict.others)
+        ratios.append(ours[verdict.quantity] / other)
+    return judged(row.name, case, verdict.against, ratios, reach, verdict.more_is_better, _spoiled(verdict, samples))
+
+
+def _spoiled(verdict, samples):
+    ours = samples[verdict.ours]
+    if verdict.fast and min(sample["share"] for sample in ours) < SHARE:
+        return f"only {min(sample['share'] for sample in ours):.1%} decided in the kernel"
+    for name in (verdict.ours, *verdict.others):
+        if verdict.quantity == "cpu" and min(sample["kept"] for sample in samples[name]) < 0.98:
+            return f"{name} did not keep the rate"
+    return ""
