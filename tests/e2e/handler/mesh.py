@@ -46,23 +46,28 @@ access echo {{
 
 
 class Mesh:
+    """`text` is the policy, or a function of the mesh that says it when the cgroups are there."""
+
     def __init__(self, text, workers=2):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="heddle-e2e-"))
         self.root = cgroup_mount() / f"heddle-e2e-{os.getpid()}"
-        for workload in ("web.service", "foe.service", "stranger.service"):
+        for workload in ("web.service", "foe.service", "stranger.service", "server.service"):
             (self.root / workload).mkdir(parents=True)
         self.control = str(self.folder / "control.sock")
         self.builds = 0
         self.agent = None
         self.log = open(self.folder / "log", "wb")
         try:
-            self.agent = subprocess.Popen(
-                [BIN / "heddled", "--bundle", self.build(text), "--control", self.control, "--cgroup-root", str(self.root),
-                 "--workers", str(workers), "--detach-at-end"], stderr=self.log)
-            self.wait_ready()
+            self.start(self.build(text(self) if callable(text) else text), workers)
         except BaseException:
             self.close()
             raise
+
+    def start(self, bundle, workers=2, **options):
+        self.agent = subprocess.Popen(
+            [BIN / "heddled", "--bundle", bundle, "--control", self.control, "--cgroup-root", str(self.root),
+             "--workers", str(workers), "--detach-at-end"], stderr=self.log, **options)
+        self.wait_ready()
 
     def build(self, text):
         self.builds += 1

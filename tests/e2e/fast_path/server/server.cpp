@@ -170,6 +170,8 @@ void Server::write(Connection& connection) {
     }
     if (sent < 0) return close(connection, false);
     connection.writing->wrote(static_cast<std::size_t>(sent));
+    // Before anything else is looked at: the next request may follow at once.
+    if (connection.writing->next().empty()) return finish_writing(connection);
     if (const int pause = connection.writing->answer().pause_ms; pause != 0) {
       connection.waits = true;
       timers_.emplace(now_ms() + static_cast<std::uint64_t>(pause), connection.number);
