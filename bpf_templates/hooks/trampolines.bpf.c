@@ -1,6 +1,11 @@
 /* The programs that are attached to sockets' hooks, for as long as the node is governed: they find the generation
  * that decides now and jump into it. What they do themselves depends on no policy: remembering who dialled what.
  * Sockets keep the program they met first, so these never change while a policy does. */
+#include "bpf_templates/hooks/birth.h"
+#include "bpf_templates/hooks/gate.h"
+#include "bpf_templates/hooks/server.h"
+#include "bpf_templates/hooks/settle.h"
+#include "bpf_templates/hooks/trace.h"
 #include "bpf_templates/lib/state.h"
 
 struct {
@@ -162,6 +167,12 @@ static __always_inline void announce(struct bpf_sock_ops* ops) {
     return;
   }
   if (!(connection->flags & HD_CONNECTION_TO_HANDLER)) return;
+  connection->flow = 0;
+  if (connection->flags & HD_CONNECTION_FAST) {
+    struct hd_flow_end_of end = {.flow = hd_new_flow(connection)};
+    if (end.flow && bpf_sk_storage_get(&hd_flow_ends, sk, &end, BPF_SK_STORAGE_GET_F_CREATE)) connection->flow = end.flow;
+    bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+  }
   struct hd_pending_key key = {.netns_cookie = bpf_get_netns_cookie(ops),
                                .source_port = connection->source_port,
                                .listener_port = (hd_u16)bpf_ntohl(HD_CONTEXT(ops->remote_port))};
@@ -186,14 +197,25 @@ static __always_inline void adopt(struct bpf_sock_ops* ops) {
   struct bpf_sock* sk = ops->sk;
   if (!pending || !sk) return;
   bpf_sk_storage_get(&hd_connections, sk, pending, BPF_SK_STORAGE_GET_F_CREATE);
+  if (pending->flow) {
+    struct hd_flow_end_of end = {.flow = pending->flow, .is_handler = 1};
+    struct hd_flow* flow = hd_flow_of(end.flow);
+    if (flow && hd_is_of(HD_READ(flow->state), end.flow) &&
+        bpf_sk_storage_get(&hd_flow_ends, sk, &end, BPF_SK_STORAGE_GET_F_CREATE)) {
+      __sync_fetch_and_or(&flow->ends, HD_FLOW_HANDLER);
+      bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+    }
+  }
   bpf_map_delete_elem(&hd_pending, &key);
 }
 
-/* A connection that was decided at connect has ended. */
+/* A connection has ended. */
 static __always_inline void finish(struct bpf_sock_ops* ops) {
   if (HD_CONTEXT(ops->args[1]) != BPF_TCP_CLOSE) return;
   struct bpf_sock* sk = ops->sk;
   if (!sk) return;
+  hd_end_of_flow(sk);
+  hd_end_of_link(sk);
   struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
   if (!connection || !(connection->flags & HD_CONNECTION_TCP)) return;
   hd_u64 now = bpf_ktime_get_ns();
@@ -217,8 +239,12 @@ int hd_sockops(struct bpf_sock_ops* ops) {
     case BPF_SOCK_OPS_TCP_CONNECT_CB:
       announce(ops);
       break;
+    case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+      hd_birth_of_active(ops);
+      break;
     case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
       adopt(ops);
+      hd_birth_of_server(ops);
       break;
     case BPF_SOCK_OPS_STATE_CB:
       finish(ops);

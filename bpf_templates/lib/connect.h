@@ -96,6 +96,15 @@ static __always_inline int hd_handler_port(struct hd_dialling* dialling, hd_u16*
   return 1;
 }
 
+/* Whether requests of this connection may be decided at its own socket: only then it is enrolled. */
+static __always_inline int hd_may_go_fast(struct hd_work* work, struct hd_service* service) {
+  hd_u32 zero = 0, caller = work->decision.caller;
+  struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
+  struct hd_workload* workload = bpf_map_lookup_elem(&hd_workloads, &caller);
+  return config && config->fast_path != HD_FAST_OFF && service->flags & HD_SERVICE_FAST && workload &&
+         !(workload->flags & HD_WORKLOAD_NOT_FAST);
+}
+
 static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct hd_work* work) {
   hd_resolve(work);
   hd_u32 number = work->facts.service;
@@ -105,7 +114,8 @@ static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct
     hd_commit(work);
     if (work->decision.verdict == HD_VERDICT_OUTSIDE) return HD_WAY_AS_DIALLED;
   } else if (service->protocol == HD_PROTOCOL_HTTP) {
-    hd_remember(sk, work, HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN);
+    hd_u32 fast = hd_may_go_fast(work, service) ? HD_CONNECTION_FAST : 0;
+    hd_remember(sk, work, HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN | fast);
     return HD_WAY_HANDLER;
   } else {
     hd_decide_facts(work);

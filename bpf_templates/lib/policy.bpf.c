@@ -1,5 +1,6 @@
 /* The programs of one generation. `heddle` carries this file as bitcode, links the policy's own hd_access and
  * hd_route to it, and writes the tables. */
+#include "bpf_templates/lib/client.h"
 #include "bpf_templates/lib/connect.h"
 #include "bpf_templates/lib/decide.h"
 #include "bpf_templates/lib/scan.h"
@@ -140,6 +141,7 @@ static long one_slot(hd_u32 index, struct hd_round* round) {
   if (slot->op != HD_OP_DECIDE || !work) return 0;
   work->request = slot->request; /* what is decided is this copy, whatever the owner of the slot does meanwhile */
   work->v4_only = 0;
+  work->open_end = 0;
   decide_head(work);
   if (work->decision.verdict != HD_VERDICT_HANDLER) hd_commit(work);
   slot->decision = work->decision;

@@ -21,6 +21,18 @@ struct {
   __type(value, struct hd_page);
 } hd_arena SEC(".maps");
 
+/* Heads that the fast path copied from messages: nobody else can write there. */
+HD_TABLE(hd_fast_pages, struct hd_page);
+
+/* In the number of a page: it lies in hd_fast_pages. */
+#define HD_FAST_PAGE 0x80000000u
+
+static __always_inline struct hd_page* hd_page_at(hd_u32 number) {
+  if (!(number & HD_FAST_PAGE)) return bpf_map_lookup_elem(&hd_arena, &number);
+  number &= ~HD_FAST_PAGE;
+  return bpf_map_lookup_elem(&hd_fast_pages, &number);
+}
+
 /* A place in a head, and the state of the automaton that walks there. No pointer in it: it is handed to global
  * functions, which the verifier checks once each, whoever calls them. */
 struct hd_cursor {
@@ -38,7 +50,7 @@ __attribute__((noinline)) int hd_walk_chunk(struct hd_cursor* cursor) {
   hd_u32 start = cursor->at;
   hd_u32 page = cursor->page + start / HD_PAGE_SIZE;
   hd_u32 state = cursor->state, before = state, event = HD_SCAN_HANDLER, k;
-  struct hd_page* bytes = bpf_map_lookup_elem(&hd_arena, &page);
+  struct hd_page* bytes = hd_page_at(page);
   hd_u32 room = HD_PAGE_SIZE - (start & (HD_PAGE_SIZE - 1));
   hd_u32 left = cursor->until - start;
   if (left < room) room = left;
@@ -107,9 +119,18 @@ __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 even
       return 1;
     case HD_SCAN_OLD:
       work->old_version = 1;
+      work->framing = HD_FRAMING_HANDLER;
+      return 0;
+    case HD_SCAN_LENGTH:
+      if (work->length_at) work->framing = HD_FRAMING_HANDLER;
+      work->length_at = at + 1;
+      return 0;
+    case HD_SCAN_NOT_FAST:
+      work->framing = HD_FRAMING_HANDLER;
       return 0;
     case HD_SCAN_NAME:
       field = hd_field_of(work, before);
+      if (hd_step_accepts(before) & HD_NAME_FRAMING) work->framing = HD_FRAMING_HANDLER;
       work->field = field;
       work->value_begin = at;
       work->value_end = at;
@@ -134,6 +155,7 @@ __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 even
       hd_field_span(work, work->field, work->value_begin, work->value_end);
       return 0;
     case HD_SCAN_END:
+      work->head_end = at + 1;
       if (work->old_version || work->seen >> HD_FIELD_HOST & 1) work->scan_status = 0;
       return 1;
     case HD_SCAN_BAD_PATH:
@@ -172,15 +194,20 @@ __attribute__((noinline)) int hd_scan_head(struct hd_work* work, hd_u32 start_st
   work->field = HD_NONE;
   work->seen = 0;
   work->old_version = 0;
+  work->head_end = 0;
+  work->length_at = 0;
+  work->framing = HD_FRAMING_PLAIN;
   hd_u32 length = work->request.head_length;
   if (length > HD_HEAD_MAX) {
+    work->incomplete = 0;
     hd_refuse(work, HD_FORM_HEAD_TOO_LARGE, HD_RULE_MALFORMED);
     return 0;
   }
   struct hd_walk walk = {.work = work,
                          .cursor = {.page = work->request.page, .until = length, .state = start_state}};
   bpf_loop(2 * HD_HEAD_MAX, hd_scan_step, &walk, 0);
-  if (walk.done == HD_SCAN_END && walk.cursor.at != length) hd_refuse(work, 400, HD_RULE_MALFORMED);
+  work->incomplete = walk.done == 0;
+  if (walk.done == HD_SCAN_END && walk.cursor.at != length && !work->open_end) hd_refuse(work, 400, HD_RULE_MALFORMED);
   return 0;
 }
 

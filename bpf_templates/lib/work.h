@@ -5,6 +5,12 @@
 
 #include "bpf_templates/lib/bpf.h"
 
+/* What the fast path cannot pass on as it is. */
+enum hd_framing {
+  HD_FRAMING_PLAIN = 0,
+  HD_FRAMING_HANDLER = 1,
+};
+
 /* In hd_work.scan_status: legal, but not canonical; to be rewritten by the handler first. */
 #define HD_SCAN_TO_HANDLER 1
 
@@ -22,6 +28,11 @@ struct hd_work {
   hd_u32 value_end;
   hd_u32 target_begin;
   hd_u32 old_version;
+  hd_u32 open_end;       /* bytes behind the head are no part of it (else they make it malformed) */
+  hd_u32 head_end;       /* where the head ends; 0: not within its bytes */
+  hd_u32 incomplete;     /* the bytes ended before the head did, and nothing was wrong until then */
+  hd_u32 length_at;      /* where the value of Content-Length begins; 0: there is none */
+  hd_u32 framing;        /* enum hd_framing */
   hd_u32 balance;        /* slot in hd_balance of which a number was taken; HD_NONE */
   hd_u64 seen; /* one bit per field */
   hd_u32 begin[HD_FIELDS_MAX];

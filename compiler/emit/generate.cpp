@@ -71,6 +71,7 @@ class Backend {
     LLVMInitializeBPFTarget();
     LLVMInitializeBPFTargetMC();
     LLVMInitializeBPFAsmPrinter();
+    LLVMInitializeBPFAsmParser();  // templates have inline assembly
     const llvm::Target* target = llvm::TargetRegistry::lookupTarget(module.getTargetTriple(), error);
     if (target == nullptr) return false;
     machine_.reset(target->createTargetMachine(module.getTargetTriple(), "v3", "", {}, std::nullopt,

@@ -138,7 +138,7 @@ std::string make_manifest(const model::Policy& policy, const plan::Plan& plan,
       {"parts", parts(plan)},
       {"endpoints", endpoints(policy)},
       {"maps", maps(images)},
-      {"programs", {"connect4", "connect6", "decide"}},
+      {"programs", {"connect4", "connect6", "sk_msg", "decide"}},
       // bpf_set_retval came last of what the programs call (5.18).
       {"requires", {{"kernel", "5.18"}, {"btf", true}, {"cgroup2", true}}},
   };

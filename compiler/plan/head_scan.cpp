@@ -1,5 +1,6 @@
 #include "compiler/plan/head_scan.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string_view>
@@ -119,7 +120,21 @@ class Builder {
   std::vector<Row> rows_;
 };
 
-constexpr std::uint32_t number_of_connection = HD_STEP_ACCEPT;  // never looked up
+// Never looked up.
+constexpr std::uint32_t number_of_connection = HD_STEP_ACCEPT;
+constexpr std::uint32_t number_of_length = HD_STEP_ACCEPT - 1;
+constexpr std::uint32_t number_of_framing = HD_STEP_ACCEPT - 2;
+
+/// What a request may have that changes how its bytes or the connection's are read. The fast path passes bytes on as they
+/// are, so these requests are the handler's; a Content-Length it can count.
+constexpr std::array<std::string_view, 8> framing_names = {
+    "transfer-encoding", "upgrade", "expect", "te", "trailer", "http2-settings", "proxy-connection", "keep-alive"};
+constexpr std::string_view length_name = "content-length";
+
+bool is_framing(std::string_view name) {
+  return name == length_name ||
+         std::find(framing_names.begin(), framing_names.end(), name) != framing_names.end();
+}
 
 /// The trie of the names; both the names of header lines and the elements of Connection walk through one.
 struct Trie {
@@ -145,12 +160,14 @@ struct Trie {
 class HeadScan {
  public:
   explicit HeadScan(const std::vector<std::string>& names) {
-    elements_.add("host", HD_NAME_HOST);
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      elements_.add(names[i], HD_NAME_FIRST + static_cast<std::uint32_t>(i));
-    }
-    names_ = elements_;
+    names_.add(length_name, number_of_length);
+    for (const std::string_view name : framing_names) names_.add(name, number_of_framing);
     names_.add("connection", number_of_connection);
+    elements_.add("keep-alive", HD_NAME_KEEP_ALIVE);
+    for (Trie* trie : {&elements_, &names_}) {
+      trie->add("host", HD_NAME_HOST);
+      for (std::size_t i = 0; i < names.size(); ++i) trie->add(names[i], name_number(names[i], i));
+    }
     start_ = b_.state();  // 0 is also where everything malformed goes
     line_ = b_.state();
     line_feed_ = b_.state();
@@ -288,6 +305,10 @@ class HeadScan {
       if (!node.is_name) continue;
       if (node.number == number_of_connection) {
         b_.on(of[n], ':', connection);
+      } else if (node.number == number_of_length) {
+        b_.on(of[n], ':', any_value, HD_SCAN_LENGTH);
+      } else if (node.number == number_of_framing) {
+        b_.on(of[n], ':', any_value, HD_SCAN_NOT_FAST);
       } else {
         b_.on(of[n], ':', node.number == HD_NAME_HOST ? host : value, HD_SCAN_NAME);
       }
@@ -355,7 +376,7 @@ class HeadScan {
     const StateId element = b_.state();
     const StateId other = b_.state();
     for (const StateId state : {element, other}) {
-      b_.on(state, is_value, other);
+      b_.on(state, is_value, other, state == element ? HD_SCAN_NOT_FAST : HD_SCAN_NONE);
       b_.on(state, is_blank, state);
       b_.on(state, ',', element);
       b_.on(state, '\r', line_feed_);
@@ -369,14 +390,14 @@ class HeadScan {
 
   StateId element_end(const Trie::Node& node, StateId element, StateId other) {
     const StateId end = b_.state(node.number);
-    b_.on(end, is_value, other);
-    b_.on(end, is_blank, other);
-    b_.on(end, ',', element);
-    b_.on(end, '\r', line_feed_);
+    b_.on(end, is_value, other, HD_SCAN_NOT_FAST);
+    b_.on(end, is_blank, other, HD_SCAN_NOT_FAST);
+    b_.on(end, ',', element, HD_SCAN_NOT_FAST);
+    b_.on(end, '\r', line_feed_, HD_SCAN_NOT_FAST);
     if (!node.is_name) return end;
     const StateId blanks = b_.state(node.number);
     b_.on(end, is_blank, blanks);
-    b_.on(blanks, is_value, other);
+    b_.on(blanks, is_value, other, HD_SCAN_NOT_FAST);
     b_.on(blanks, is_blank, blanks);
     for (const StateId state : {end, blanks}) {
       b_.on(state, ',', element, HD_SCAN_CONNECTION);
@@ -394,6 +415,10 @@ class HeadScan {
 };
 
 }  // namespace
+
+std::uint32_t name_number(std::string_view name, std::size_t index) {
+  return (HD_NAME_FIRST + static_cast<std::uint32_t>(index)) | (is_framing(name) ? HD_NAME_FRAMING : 0U);
+}
 
 Automaton head_scan(const std::vector<std::string>& names) {
   return HeadScan(names).finish();

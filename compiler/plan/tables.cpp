@@ -346,7 +346,7 @@ void TableWriter::write_fields(model::ServiceId id, const Fields& fields) {
     tables().fields.push_back(write_field(*in_order[f], service.span));
     if (in_order[f]->name.empty()) continue;
     const auto name = std::lower_bound(names_.begin(), names_.end(), in_order[f]->name) - names_.begin();
-    tables().names.push_back({{id, HD_NAME_FIRST + static_cast<std::uint32_t>(name)}, f});
+    tables().names.push_back({{id, name_number(in_order[f]->name, static_cast<std::size_t>(name))}, f});
   }
 }
 

@@ -92,6 +92,7 @@ Result<void> Agent::begin(const bundle::Opened& opened) {
   if (Result<void> published = publish_listeners(); !published) return published;
   if (!node_.attached()) before_attach_ = list_connections(policy_->tree(), policy_->manifest());
   if (Result<void> attached = node_.attach(); !attached) return attached;
+  if (Result<void> published = publish_listeners(); !published) return published;
   last_reload_ = {true, opened.digest, "", "", started_};
   spdlog::info("governing cgroup_root={} mesh={} generation={} bundle={} adopted={} workers={}",
                node_.cgroup_root(), opened.manifest.mesh, policy_->generation().number(),
@@ -108,6 +109,7 @@ Result<void> Agent::publish_listeners() {
   config.listener4_port = workers_->listeners().port4;
   config.listener6_port = workers_->listeners().port6;
   config.netns_cookie = workers_->listeners().netns_cookie;
+  config.fast_path = node_.attached() ? node_.landing() : HD_FAST_OFF;
   return node_.set_config(config);
 }
 

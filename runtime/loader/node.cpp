@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 
@@ -42,6 +43,17 @@ std::vector<std::string> names_in(const std::string& folder) {
   return names;
 }
 
+/// A generation has a program for each.
+constexpr std::array<const char*, 3> hooks = {"connect4", "connect6", "sk_msg"};
+
+/// The programs at the sockets of the fast path are attached to maps, and stay there with them.
+void detach_from_sockets(const std::string& folder) {
+  for (const char* sockets : {"hd_clients", "hd_servers"}) {
+    const UniqueFd map(bpf_obj_get((folder + "/maps/" + sockets).c_str()));
+    if (map) bpf_prog_detach(map.get(), BPF_SK_MSG_VERDICT);
+  }
+}
+
 /// Programs go first, so that none is left without its maps.
 Result<void> remove_all(const std::string& folder) {
   for (const std::string& name : names_in(folder + "/links")) {
@@ -50,6 +62,7 @@ Result<void> remove_all(const std::string& folder) {
     if (link) bpf_link_detach(link.get());
     if (::unlink(path.c_str()) != 0) return system_error("cannot remove `" + path + "`", errno);
   }
+  detach_from_sockets(folder);
   for (const std::string& name : names_in(folder + "/maps")) {
     const std::string path = folder + "/maps/" + name;
     if (::unlink(path.c_str()) != 0) return system_error("cannot remove `" + path + "`", errno);
@@ -89,10 +102,12 @@ Result<UniqueFd> lock_folder(const std::string& folder, const std::string& root)
   }
 }
 
+/// Whether a link leads to this cgroup; one to a function of the kernel leads everywhere.
 bool is_attached_to(int link, const std::string& root) {
   bpf_link_info info{};
   std::uint32_t size = sizeof(info);
   struct stat folder{};
+  if (bpf_obj_get_info_by_fd(link, &info, &size) == 0 && info.type == BPF_LINK_TYPE_TRACING) return true;
   return bpf_obj_get_info_by_fd(link, &info, &size) == 0 && ::stat(root.c_str(), &folder) == 0 &&
          info.cgroup.cgroup_id == folder.st_ino;
 }
@@ -171,7 +186,7 @@ Result<Generation> Node::load(const bundle::Opened& opened) {
 
 Result<void> Node::activate(const Generation& generation) {
   const std::uint32_t place = HD_PROGRAM_PLACE(generation.number());
-  for (const char* hook : {"connect4", "connect6"}) {
+  for (const char* hook : hooks) {
     const int fd = generation.program(hook);
     if (fd < 0) return Error{ErrorKind::invalid, "the bundle has no program `" + std::string(hook) + "`", ""};
     const Result<void> written = write_entry(state_.fd(std::string("hd_to_") + hook), &place, &fd);
@@ -187,8 +202,7 @@ void Node::retire(const Generation& generation) {
   if (generation.number() == state_.generation()) return;
   if (HD_PROGRAM_PLACE(generation.number()) == HD_PROGRAM_PLACE(state_.generation())) return;
   const std::uint32_t place = HD_PROGRAM_PLACE(generation.number());
-  for (const char* array : {"hd_to_connect4", "hd_to_connect6"})
-    bpf_map_delete_elem(state_.fd(array), &place);
+  for (const char* hook : hooks) bpf_map_delete_elem(state_.fd(std::string("hd_to_") + hook), &place);
 }
 
 Result<void> Node::attach_one(const State::Trampoline& trampoline, int cgroup, bool& made) {
@@ -214,6 +228,38 @@ Result<void> Node::attach_one(const State::Trampoline& trampoline, int cgroup, b
   return {};
 }
 
+Result<void> Node::attach_at(const State::Trampoline& trampoline, int cgroup, bool& made) {
+  switch (trampoline.place) {
+    case State::Place::cgroup:
+      return attach_one(trampoline, cgroup, made);
+    case State::Place::clients:
+      return attach_to_sockets(trampoline, "hd_clients");
+    case State::Place::servers:
+      return attach_to_sockets(trampoline, "hd_servers");
+    case State::Place::trace:
+      trace_ = attach_to_kernel(trampoline, made);
+      return {};
+    case State::Place::none:
+      return {};
+  }
+  return {};
+}
+
+/// Sockets that are in the map already keep the program they met.
+Result<void> Node::attach_to_sockets(const State::Trampoline& trampoline, const char* map) {
+  if (bpf_prog_attach(trampoline.fd, state_.fd(map), BPF_SK_MSG_VERDICT, 0) == 0) return {};
+  return system_error("cannot attach `" + trampoline.name + "` to `" + map + "`", errno);
+}
+
+bool Node::attach_to_kernel(const State::Trampoline& trampoline, bool& made) {
+  const std::string path = folder_ + "/links/" + trampoline.name;
+  const UniqueFd link(bpf_link_create(trampoline.fd, 0, BPF_TRACE_FEXIT, nullptr));
+  if (!link) return false;
+  ::unlink(path.c_str());  // an earlier agent's; ours has taken over
+  made = bpf_obj_pin(link.get(), path.c_str()) == 0;
+  return made;
+}
+
 Result<void> Node::attach() {
   const UniqueFd cgroup(::open(cgroup_root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!cgroup) return system_error("cannot open cgroup `" + cgroup_root_ + "`", errno);
@@ -223,9 +269,10 @@ Result<void> Node::attach() {
   std::stable_partition(order.begin(), order.end(), [](const auto& trampoline) {
     return trampoline.name.find("_connect") == std::string::npos;
   });
+  trace_ = false;
   for (const State::Trampoline& trampoline : order) {
     bool made = false;
-    Result<void> attached = attach_one(trampoline, cgroup.get(), made);
+    Result<void> attached = attach_at(trampoline, cgroup.get(), made);
     if (made) made_links.push_back(folder_ + "/links/" + trampoline.name);
     if (attached) continue;
     for (const std::string& path : made_links) ::unlink(path.c_str());

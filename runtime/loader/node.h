@@ -30,6 +30,7 @@ class Node {
   static Result<bool> remove(const std::string& cgroup_root);
 
   [[nodiscard]] const State& state() const { return state_; }
+  State& state() { return state_; }
   [[nodiscard]] const std::string& cgroup_root() const { return cgroup_root_; }
   [[nodiscard]] const std::string& folder() const { return folder_; }
   [[nodiscard]] bool adopted() const { return state_.adopted(); }
@@ -37,6 +38,8 @@ class Node {
   [[nodiscard]] bool attached() const { return attached_; }
 
   Result<void> set_config(hd_config config);
+  /// How the fast path knows what has landed; after `attach`.
+  [[nodiscard]] hd_fast_path landing() const { return trace_ ? HD_FAST_BY_TRACE : HD_FAST_BY_REFERENCES; }
 
   /// Verified and filled, under the next number; decides nothing.
   Result<Generation> load(const bundle::Opened& opened);
@@ -56,7 +59,10 @@ class Node {
 
  private:
   Node(std::string cgroup_root, std::string folder, UniqueFd lock, State state, Interner interner);
+  Result<void> attach_at(const State::Trampoline& trampoline, int cgroup, bool& made);
   Result<void> attach_one(const State::Trampoline& trampoline, int cgroup, bool& made);
+  Result<void> attach_to_sockets(const State::Trampoline& trampoline, const char* map);
+  bool attach_to_kernel(const State::Trampoline& trampoline, bool& made);
 
   std::string cgroup_root_;
   std::string folder_;
@@ -65,6 +71,7 @@ class Node {
   Interner interner_;
   std::uint64_t last_number_ = 0;
   bool attached_ = false;
+  bool trace_ = false;
 };
 
 /// Calls back for every event that the programs wrote.

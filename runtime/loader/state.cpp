@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -62,7 +63,38 @@ Result<UniqueFd> load_flip(int word) {
   return flip;
 }
 
+/// Whether the kernel takes a program that runs when its redirect function returns. Some machines refuse all
+/// tracing; landing is proved by other means there.
+bool can_trace() {
+  const LogCapture quiet;
+  const int function = libbpf_find_vmlinux_btf_id("tcp_bpf_sendmsg_redir", BPF_TRACE_FEXIT);
+  if (function <= 0) return false;
+  const std::array<bpf_insn, 2> code{{instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0),
+                                      instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)}};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = BPF_TRACE_FEXIT;
+  options.attach_btf_id = static_cast<std::uint32_t>(function);
+  return static_cast<bool>(
+      UniqueFd(bpf_prog_load(BPF_PROG_TYPE_TRACING, "hd_probe", "GPL", code.data(), code.size(), &options)));
+}
+
+State::Place place_of(const bpf_program& program) {
+  const std::string_view name = bpf_program__name(&program);
+  if (name == "hd_client_message") return State::Place::clients;
+  if (name == "hd_server_message") return State::Place::servers;
+  if (name == "hd_moved") return State::Place::trace;
+  return bpf_program__type(&program) == BPF_PROG_TYPE_SYSCALL ? State::Place::none : State::Place::cgroup;
+}
+
+/// Programs of one CPU can interrupt each other; each has a place to work at.
+constexpr std::uint32_t places_per_cpu = 4;
+
 }  // namespace
+
+std::uint32_t working_places() {
+  return places_per_cpu * static_cast<std::uint32_t>(std::max(1, libbpf_num_possible_cpus()));
+}
 
 Result<State> State::make_private() {
   return make("");
@@ -77,7 +109,9 @@ Result<State> State::make(const std::string& folder) {
   Result<Object> object = open_object(embedded::trampolines(), "heddle");
   if (!object) return object.error();
   state.object_ = std::move(*object);
+  bpf_map__set_max_entries(bpf_object__find_map_by_name(state.object_.get(), "hd_responses"), working_places());
   if (!folder.empty()) {
+    bpf_program__set_autoload(bpf_object__find_program_by_name(state.object_.get(), "hd_moved"), can_trace());
     if (Result<void> taken = state.take_over(folder); !taken) return taken.error();
   } else {
     bpf_program* program = nullptr;
@@ -117,7 +151,8 @@ Result<void> State::finish(const std::string& folder) {
   bpf_object__for_each_program(program, object_.get()) {
     if (bpf_program__fd(program) < 0) continue;
     trampolines_.push_back({bpf_program__name(program), bpf_program__fd(program),
-                            static_cast<std::uint32_t>(bpf_program__expected_attach_type(program))});
+                            static_cast<std::uint32_t>(bpf_program__expected_attach_type(program)),
+                            place_of(*program)});
   }
 
   hd_config config{};
@@ -147,6 +182,24 @@ Result<void> State::open_word() {
 int State::fd(std::string_view map) const {
   const auto found = maps_.find(map);
   return found == maps_.end() ? -1 : found->second.get();
+}
+
+int State::program(std::string_view name) const {
+  for (const Trampoline& trampoline : trampolines_) {
+    if (trampoline.name == name) return trampoline.fd;
+  }
+  return -1;
+}
+
+int State::bell(std::uint32_t worker) {
+  constexpr std::uint32_t size = 4096;  // as the programs declare it
+  UniqueFd& bell = bells_[worker];
+  if (bell) return bell.get();
+  UniqueFd made(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "hd_bell", 0, 0, size, nullptr));
+  const int number = made.get();
+  if (!made || !write_entry(fd("hd_bells"), &worker, &number)) return -1;
+  bell = std::move(made);
+  return number;
 }
 
 std::uint64_t State::generation() const {

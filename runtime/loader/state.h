@@ -16,10 +16,14 @@ namespace heddle::loader {
 /// The maps that outlive every generation, and the programs that jump into one.
 class State {
  public:
+  /// What the programs of the fast path are attached to: the sockets of a map, or a function of the kernel.
+  enum class Place { cgroup, clients, servers, trace, none };
+
   struct Trampoline {
     std::string name;
     int fd = -1;  // owned by the object
     std::uint32_t attach_type = 0;
+    Place place = Place::cgroup;
   };
 
   /// Maps of one's own, no programs.
@@ -33,6 +37,10 @@ class State {
   [[nodiscard]] int fd(std::string_view map) const;
   [[nodiscard]] const std::map<std::string, UniqueFd, std::less<>>& maps() const { return maps_; }
   [[nodiscard]] const std::vector<Trampoline>& trampolines() const { return trampolines_; }
+  /// A program that user space runs by itself; -1: none.
+  [[nodiscard]] int program(std::string_view name) const;
+  /// The ring buffer by which the programs tell a worker that it is needed; -1: it cannot be made.
+  int bell(std::uint32_t worker);
   /// Whether maps of an earlier agent were found.
   [[nodiscard]] bool adopted() const { return adopted_; }
 
@@ -52,8 +60,12 @@ class State {
   std::map<std::string, UniqueFd, std::less<>> maps_;
   std::vector<Trampoline> trampolines_;
   MapView word_;
+  std::map<std::uint32_t, UniqueFd> bells_;
   UniqueFd flip_;  // the program that writes the word
   bool adopted_ = false;
 };
+
+/// How many programs may work on messages at the same time.
+std::uint32_t working_places();
 
 }  // namespace heddle::loader

@@ -380,7 +380,7 @@ TEST_F(Loader, WhatIsNoObjectIsRefused) {
 TEST_F(Loader, VerifyTellsFigures) {
   const Result<std::vector<ProgramFigures>> figures = verify(tiny_bundle({1, 0}));
   ASSERT_TRUE(figures.ok()) << figures.error().what;
-  ASSERT_EQ(figures->size(), 3U);
+  ASSERT_EQ(figures->size(), 4U);
   for (const ProgramFigures& program : *figures) {
     EXPECT_GT(program.verified_instructions, 50U) << program.name;
     EXPECT_GT(program.instructions, 50U) << program.name;

@@ -96,7 +96,7 @@ std::string manifest(const TinyPolicy& policy, std::size_t endpoint_count) {
                    {"trust_domain", "tiny.example"},
                    {"source_digest", "00"},
                    {"outside", "allow"},
-                   {"programs", {"connect4", "connect6", "decide"}},
+                   {"programs", {"connect4", "connect6", "sk_msg", "decide"}},
                    {"maps", Json::array()},
                    {"requires", {{"kernel", "5.18"}, {"btf", true}, {"cgroup2", true}}}};
   for (unsigned char i = 0; i < tiny_rules; ++i) {

@@ -49,7 +49,7 @@ std::string manifest_text() {
   "parts":[],
   "endpoints":[{"service":"a","address":"10.0.1.1:80","digest":"300102030405060708090a0b0c0d0e0f"}],
   "maps":[{"name":"hd_rules","type":"array","key":4,"value":56,"entries":2}],
-  "programs":["connect4","connect6","decide"],"requires":{"kernel":"5.18","btf":true,"cgroup2":true}})";
+  "programs":["connect4","connect6","sk_msg","decide"],"requires":{"kernel":"5.18","btf":true,"cgroup2":true}})";
 }
 
 std::string manifest_with(const std::string& from, const std::string& to) {

@@ -296,11 +296,14 @@ struct hd_round {
 #define HD_ID_INDEX(id) ((hd_u32)(id))
 #define HD_ID_GENERATION(id) ((hd_u32)((id) >> 32))
 
-/* hd_flow.state = generation << 32 | HD_FLOW_WAIT | enum hd_flow_state; changed by compare-and-swap only, so that a change also proves
- * whose flow it is. */
+/* hd_flow.state = generation << 32 | number of the request << 8 | HD_FLOW_WAIT | enum hd_flow_state; changed by compare-and-swap
+ * only, so that a change also proves whose flow and which request it is. The number grows with each request that goes
+ * fast; who changes the state keeps it. */
 #define HD_FLOW_STATE(word) ((hd_u32)(word) & 15u)
 #define HD_FLOW_WAIT 16u /* the handler has a request that waits for the end of the response: ring its bell then */
 #define HD_FLOW_GENERATION(word) ((hd_u32)((word) >> 32))
+#define HD_FLOW_BASE(word) ((word) & ~(hd_u64)31) /* without state and HD_FLOW_WAIT */
+#define HD_FLOW_NEXT(base) (((base) & 0xffffffff00000000ull) | (((base) + 256) & 0xffffff00ull))
 
 enum hd_flow_state {
   HD_FLOW_FREE = 0,
@@ -440,7 +443,7 @@ enum hd_fast_counter {
 
 /* Context of the syscall entry `hd_settle`: flows of one worker, to be asked whether everything that was redirected to the
  * client has landed. Out: one bit each. */
-#define HD_SETTLE_MAX 32
+#define HD_SETTLE_MAX 16
 struct hd_settle_round {
   hd_u64 flows[HD_SETTLE_MAX]; /* ids */
   hd_u32 count;
@@ -616,13 +619,18 @@ enum hd_scan_event {
   HD_SCAN_BAD_PATH,    /* 400 by mesh/path */
   HD_SCAN_BAD_METHOD,  /* 405 by mesh/malformed: CONNECT */
   HD_SCAN_HANDLER,     /* legal, but not canonical */
+  HD_SCAN_LENGTH,      /* `:` after content-length */
+  HD_SCAN_NOT_FAST,    /* `:` after a name, or an element of Connection, that only the handler knows what to do with */
 };
 
 /* Numbers of names in a scan. Tested headers count from HD_NAME_FIRST. */
 enum hd_name {
   HD_NAME_HOST = 0,
-  HD_NAME_FIRST = 1,
+  HD_NAME_KEEP_ALIVE = 1, /* an element of Connection that changes nothing */
+  HD_NAME_FIRST = 2,
 };
+
+#define HD_NAME_FRAMING 0x100000u /* set in the number of a tested header that only the handler knows what to do with */
 
 /* hd_names, hash: which field of a service a tested name is. */
 struct hd_name_key {

@@ -1,0 +1,64 @@
+/* What a worker asks of its flows and links beside their words. */
+#ifndef HEDDLE_HOOKS_SETTLE_H
+#define HEDDLE_HOOKS_SETTLE_H
+
+#include "bpf_templates/hooks/landed.h"
+#include "bpf_templates/lib/message.h"
+
+enum { HD_SETTLED_LANDED = 1, HD_SETTLED_READ = 2, HD_SETTLED_WAITING = 4 };
+
+static __always_inline int hd_is_settled(struct hd_flow* flow, hd_u32 state, hd_u32 how) {
+  if (state == HD_FLOW_SENT || state == HD_FLOW_ANSWERING || state == HD_FLOW_BROKEN) return 0;
+  if (how == HD_FAST_BY_TRACE) return state != HD_FLOW_DONE;
+  hd_u64 server = HD_READ(flow->server_socket), client = HD_READ(flow->client_socket);
+  if (state != HD_FLOW_DONE || !server || !client) return 1;
+  /* Twice, so that what is between two looks of the one is not between those of the other. */
+  return hd_has_landed_elsewhere(server, client) && hd_has_landed_elsewhere(server, client);
+}
+
+__attribute__((noinline)) int hd_settle_one(hd_u64 id) {
+  hd_u32 zero = 0, answer = 0;
+  struct hd_flow* flow = hd_flow_of(id);
+  struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
+  if (!id || !flow || !config) return 0;
+  hd_u64 word = HD_READ(flow->state), client = HD_READ(flow->client_socket);
+  hd_u32 state = HD_FLOW_STATE(word);
+  if (!hd_is_of(word, id)) return 0;
+  struct hd_link* link = flow->link ? hd_link_of(flow->link) : 0;
+  if (state == HD_FLOW_SENT && link && link->reserved[0] && hd_unread_of(link->reserved[0])) answer = HD_SETTLED_WAITING;
+  if (!hd_is_settled(flow, state, config->fast_path)) return (int)answer;
+  answer |= HD_SETTLED_LANDED;
+  if (client && hd_unread_of(client)) return (int)answer;
+  if (HD_READ(flow->state) != word) return 0;
+  hd_uncharge(flow);
+  return (int)(answer | HD_SETTLED_READ);
+}
+
+SEC("syscall")
+int hd_settle(struct hd_settle_round* round) {
+  hd_u32 landed = 0, read = 0, waiting = 0, count = round->count;
+  /* Unrolled: a context is read at fixed places only. */
+#pragma unroll
+  for (hd_u32 i = 0; i < HD_SETTLE_MAX; i++) {
+    hd_u32 answer = i < count ? (hd_u32)hd_settle_one(HD_CONTEXT(round->flows[i])) : 0;
+    landed |= (answer & HD_SETTLED_LANDED ? 1u : 0u) << i;
+    read |= (answer & HD_SETTLED_READ ? 1u : 0u) << i;
+    waiting |= (answer & HD_SETTLED_WAITING ? 1u : 0u) << i;
+  }
+  round->landed = landed;
+  round->read = read;
+  round->waiting = waiting;
+  return 0;
+}
+
+struct hd_given {
+  hd_u64 link;
+};
+
+/* A link that a flow held, and that the worker has taken from it, waits for others. */
+SEC("syscall")
+int hd_give_link(struct hd_given* given) {
+  return hd_give_back(given->link, HD_LINK_HELD);
+}
+
+#endif

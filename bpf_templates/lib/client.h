@@ -1,0 +1,219 @@
+/* The entry at a client's socket: a whole request that lies in the message in hand is decided and put into the receive
+ * queue of a server. What the program that leads here has made sure of: the flow is armed, and the client has read
+ * everything that came before. */
+#ifndef HEDDLE_LIB_CLIENT_H
+#define HEDDLE_LIB_CLIENT_H
+
+#include "bpf_templates/lib/decide.h"
+#include "bpf_templates/lib/flow.h"
+#include "bpf_templates/lib/message.h"
+#include "bpf_templates/lib/scan.h"
+
+/* Where one decision is worked out. Programs of this kind can be preempted by others on the same CPU: each takes a place
+ * for itself. */
+struct hd_fast_work {
+  hd_u64 busy;
+  struct hd_work work;
+};
+HD_TABLE(hd_fast_work, struct hd_fast_work); /* one for each place; hd_fast_pages: HD_PLACE_PAGES for each */
+
+#define HD_PLACE_PAGES (HD_FAST_HEAD_MAX / HD_PAGE_SIZE)
+#define HD_SHORT_HEAD 1024 /* what is copied at first */
+
+/* Copies the beginning of the message to the place's pages. Returns how many bytes. */
+static __always_inline hd_u32 hd_copy_head(struct sk_msg_md* msg, hd_u32 place, hd_u64 most) {
+  char* data = (char*)(long)msg->data;
+  char* end = (char*)(long)msg->data_end;
+  hd_u64 length = (hd_u64)(end - data);
+  hd_u32 first = place * HD_PLACE_PAGES, second = first + 1;
+  if (length > most) length = most;
+  HD_OPAQUE(length);
+  struct hd_page* page = bpf_map_lookup_elem(&hd_fast_pages, &first);
+  hd_u64 here = length > HD_PAGE_SIZE ? HD_PAGE_SIZE : length;
+  HD_OPAQUE(here);
+  if (!page || here == 0 || here > HD_PAGE_SIZE) return 0;
+  if (bpf_probe_read_kernel(page->bytes, (hd_u32)here, data)) return 0;
+  if (length <= HD_PAGE_SIZE) return (hd_u32)here;
+  page = bpf_map_lookup_elem(&hd_fast_pages, &second);
+  hd_u64 rest = length - HD_PAGE_SIZE;
+  HD_OPAQUE(rest);
+  if (!page || rest == 0 || rest > HD_PAGE_SIZE) return (hd_u32)here;
+  if (bpf_probe_read_kernel(page->bytes, (hd_u32)rest, data + HD_PAGE_SIZE)) return (hd_u32)here;
+  return (hd_u32)length;
+}
+
+/* The value of Content-Length, where it is nothing but up to nine digits. */
+static __always_inline int hd_body_length(struct hd_work* work, hd_u32* length) {
+  hd_u32 at = work->length_at, value = 0, digits = 0;
+  *length = 0;
+  if (!at) return 0;
+  for (int i = 0; i < 12; i++, at++) {
+    struct hd_page* page = hd_page_at(work->request.page + at / HD_PAGE_SIZE);
+    if (!page) return -1;
+    hd_u8 byte = page->bytes[at & (HD_PAGE_SIZE - 1)];
+    if (byte == ' ' && !digits) continue;
+    if (byte == '\r' && digits) {
+      *length = value;
+      return 0;
+    }
+    if (byte < '0' || byte > '9' || ++digits > 9) return -1;
+    value = value * 10 + (byte - '0');
+  }
+  return -1;
+}
+
+static __always_inline int hd_is_head_request(struct hd_work* work) {
+  struct hd_page* page = hd_page_at(work->request.page);
+  return page && *(hd_u32*)page->bytes == ('H' | 'E' << 8 | 'A' << 16 | (hd_u32)'D' << 24) && page->bytes[4] == ' ';
+}
+
+/* Decides on the head that was copied. 0: it is to be forwarded; else why not (enum hd_fast_counter). Nothing is counted yet. */
+__attribute__((noinline)) int hd_fast_decide(struct hd_work* work) {
+  if (!work) return HD_FAST_FAILED;
+  hd_resolve(work);
+  hd_u32 number = work->facts.service, caller = work->decision.caller;
+  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
+  struct hd_workload* workload = bpf_map_lookup_elem(&hd_workloads, &caller);
+  if (!service || service->protocol != HD_PROTOCOL_HTTP) return HD_FAST_SWITCHED_OFF;
+  if (!(service->flags & HD_SERVICE_FAST)) return HD_FAST_SWITCHED_OFF;
+  if (!workload || workload->flags & HD_WORKLOAD_NOT_FAST) return HD_FAST_SWITCHED_OFF;
+  hd_scan_head(work, service->scan);
+  if (work->scan_status) return work->incomplete ? HD_FAST_NOT_WHOLE : HD_FAST_NOT_CANONICAL;
+  if (work->framing != HD_FRAMING_PLAIN) return HD_FAST_NOT_CANONICAL;
+  hd_match_fields(work);
+  hd_decide_facts(work);
+  if (work->decision.verdict == HD_VERDICT_FORWARD) return 0;
+  hd_undo(work);
+  return HD_FAST_ANSWERED;
+}
+
+static __always_inline void hd_request_of(struct hd_work* work, struct hd_connection* connection, hd_u32 place) {
+  struct hd_request request = {.cgroup = connection->cgroup,
+                               .netns_cookie = connection->netns_cookie,
+                               .source_port = connection->source_port,
+                               .destination_port = connection->destination_port,
+                               .page = HD_FAST_PAGE | place * HD_PLACE_PAGES};
+  hd_copy_address(request.source, connection->source);
+  hd_copy_address(request.destination, connection->destination);
+  work->request = request;
+  work->v4_only = 0;
+  work->open_end = 1;
+}
+
+/* A link to the chosen endpoint: the one that the flow has kept, or one that waits. */
+static __always_inline hd_u64 hd_find_link(struct hd_flow* flow, hd_u64 id, hd_u32 endpoint_state) {
+  hd_u64 kept = flow->link;
+  struct hd_link* link = kept ? hd_link_of(kept) : 0;
+  int alive = link && HD_READ(link->state) == hd_state_word(kept, HD_LINK_HELD);
+  if (alive && link->endpoint_state == endpoint_state) return kept;
+  if (kept && !alive) {
+    flow->link = 0;
+    hd_give_back(kept, HD_LINK_HELD);
+    kept = 0;
+  }
+  hd_u64 found = hd_take_link(endpoint_state, flow->worker, id);
+  if (!found) return 0;
+  flow->link = found;
+  if (kept) hd_give_back(kept, HD_LINK_HELD);
+  return found;
+}
+
+/* The request leaves: `length` bytes of the message, wholly or not at all. */
+static __always_inline hd_u32 hd_send(struct sk_msg_md* msg, struct hd_work* work, struct hd_flow* flow, hd_u64 id,
+                                      hd_u32 length) {
+  hd_u64 now = bpf_ktime_get_ns(), word = HD_READ(flow->state);
+  hd_u64 armed = hd_armed(word, id), sent = HD_FLOW_NEXT(armed);
+  hd_u32 number = work->decision.rule, charge = length + HD_MESSAGE_OVERHEAD;
+  struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
+  if (!rule) return HD_FAST_FAILED;
+  if (!armed) return HD_FAST_NOT_ARMED;
+  /* Armed, all this is ours to write: we hold the client's lock. */
+  flow->begin_ns = now;
+  flow->deadline_ns = rule->timeout_ms ? now + (hd_u64)rule->timeout_ms * 1000000 : 0;
+  flow->decision = work->decision;
+  flow->bytes_in = length;
+  flow->bytes_out = 0;
+  flow->status = 0;
+  flow->flags = hd_is_head_request(work) ? HD_FLOW_HEAD : 0;
+  flow->room = HD_FAST_RESPONSE_MAX;
+  if (HD_SWAP(&flow->state, word, sent | HD_FLOW_SENT) != word) return HD_FAST_NOT_ARMED;
+  hd_u64 link = hd_find_link(flow, id, work->decision.endpoint_state);
+  if (link) {
+    flow->expect = hd_message_size(msg) - length;
+    bpf_msg_apply_bytes(msg, length);
+    if (bpf_msg_redirect_hash(msg, &hd_servers, &link, BPF_F_INGRESS) == SK_PASS) {
+      hd_charge(flow, charge);
+      hd_commit(work);
+      return HD_FAST_REQUESTS;
+    }
+    hd_kill_link(link);
+  }
+  hd_flow_step(flow, sent, HD_FLOW_SENT, HD_FLOW_ARMED);
+  return link ? HD_FAST_FAILED : HD_FAST_NO_LINK;
+}
+
+/* What becomes of the message in hand: enum hd_fast_counter. */
+static __always_inline hd_u32 hd_try_request(struct sk_msg_md* msg, struct hd_work* work, struct hd_flow* flow, hd_u64 id,
+                                             hd_u32 place) {
+  hd_u64 size = hd_message_size(msg);
+  hd_u32 copied = hd_copy_head(msg, place, HD_SHORT_HEAD), body = 0;
+  work->request.head_length = copied;
+  int why = copied ? hd_fast_decide(work) : HD_FAST_NOT_WHOLE;
+  if (why == HD_FAST_NOT_WHOLE && copied < size && copied < HD_FAST_HEAD_MAX) {
+    hd_u64 window = size < HD_FAST_HEAD_MAX ? size : HD_FAST_HEAD_MAX;
+    if (hd_message_visible(msg) < window && bpf_msg_pull_data(msg, 0, (hd_u32)window, 0)) return HD_FAST_FAILED;
+    work->request.head_length = hd_copy_head(msg, place, HD_FAST_HEAD_MAX);
+    why = hd_fast_decide(work);
+  }
+  if (why) return (hd_u32)why;
+  hd_u64 length = work->head_end;
+  if (hd_body_length(work, &body) < 0) {
+    hd_undo(work);
+    return HD_FAST_NOT_CANONICAL;
+  }
+  length += body;
+  HD_OPAQUE(length);
+  hd_u32 sent = HD_FAST_NOT_WHOLE;
+  if (length && length <= size && length <= HD_FAST_REQUEST_MAX) {
+    sent = HD_FAST_FAILED;
+    /* One element moves wholly or not at all. */
+    if (hd_message_visible(msg) >= length || !bpf_msg_pull_data(msg, 0, (hd_u32)length, 0))
+      sent = hd_send(msg, work, flow, id, (hd_u32)length);
+  }
+  if (sent != HD_FAST_REQUESTS) hd_undo(work);
+  return sent;
+}
+
+#define HD_PLACES_PER_CPU 4
+
+static __always_inline struct hd_fast_work* hd_take_place(hd_u32* place) {
+  hd_u32 first = bpf_get_smp_processor_id() * HD_PLACES_PER_CPU;
+  for (hd_u32 i = 0; i < HD_PLACES_PER_CPU; i++) {
+    *place = first + i;
+    struct hd_fast_work* fast = bpf_map_lookup_elem(&hd_fast_work, place);
+    if (fast && HD_SWAP(&fast->busy, 0, 1) == 0) return fast;
+  }
+  return 0;
+}
+
+SEC("sk_msg")
+int client(struct sk_msg_md* msg) {
+  struct bpf_sock* sk = msg->sk;
+  if (!sk) return SK_DROP;
+  struct hd_flow_end_of* end = bpf_sk_storage_get(&hd_flow_ends, sk, 0, 0);
+  if (!end) return SK_DROP;
+  hd_u64 id = end->flow;
+  struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
+  struct hd_flow* flow = hd_flow_of(id);
+  hd_u32 place = 0, what = HD_FAST_FAILED;
+  struct hd_fast_work* fast = connection && flow ? hd_take_place(&place) : 0;
+  if (fast && connection && flow) {
+    hd_request_of(&fast->work, connection, place);
+    what = hd_try_request(msg, &fast->work, flow, id, place);
+    fast->busy = 0;
+  }
+  hd_note(what);
+  return what == HD_FAST_REQUESTS ? SK_PASS : hd_pass(msg, &hd_clients, &id);
+}
+
+#endif

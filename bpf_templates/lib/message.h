@@ -1,0 +1,71 @@
+/* What the programs at both ends of a flow do with the message in hand, and how they count what it holds of memory. */
+#ifndef HEDDLE_LIB_MESSAGE_H
+#define HEDDLE_LIB_MESSAGE_H
+
+#include "bpf_templates/lib/flow.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, hd_u32);
+  __type(value, hd_u64);
+} hd_queued SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 16384);
+  __type(key, hd_u64);
+  __type(value, hd_u64);
+} hd_queued_by SEC(".maps");
+
+/* LLVM moves the context's pointer to reach this field, which the verifier refuses. */
+static __always_inline hd_u64 hd_message_size(struct sk_msg_md* msg) {
+  hd_u64 size;
+  asm volatile("%0 = *(u32*)(%1 + %2)" : "=r"(size) : "r"(msg), "i"(__builtin_offsetof(struct sk_msg_md, size)));
+  return size;
+}
+
+static __always_inline hd_u64 hd_message_visible(struct sk_msg_md* msg) {
+  return (hd_u64)((char*)(long)msg->data_end - (char*)(long)msg->data);
+}
+
+/* All that is left of the message goes over TCP, by a verdict of its own: an ordinary pass after a redirect would follow the
+ * redirect. */
+static __always_inline int hd_pass(struct sk_msg_md* msg, void* sockets, hd_u64* own) {
+  bpf_msg_apply_bytes(msg, 0);
+  return (int)bpf_msg_redirect_hash(msg, sockets, own, 0);
+}
+
+static __always_inline void hd_add_queued(hd_u64 cgroup, hd_u64 bytes) {
+  hd_u32 zero = 0;
+  hd_u64* all = bpf_map_lookup_elem(&hd_queued, &zero);
+  if (all) __sync_fetch_and_add(all, bytes);
+  hd_u64* own = bpf_map_lookup_elem(&hd_queued_by, &cgroup);
+  if (own) __sync_fetch_and_add(own, bytes);
+}
+
+/* Bytes that are about to lie in a queue for this flow. */
+static __always_inline void hd_charge(struct hd_flow* flow, hd_u64 bytes) {
+  __sync_fetch_and_add(&flow->queued, bytes);
+  hd_add_queued(flow->cgroup, bytes);
+}
+
+/* Everything that was queued for this flow has been read. */
+static __always_inline void hd_uncharge(struct hd_flow* flow) {
+  hd_u64 bytes = HD_READ(flow->queued);
+  if (!bytes) return;
+  bytes = __sync_lock_test_and_set(&flow->queued, 0);
+  hd_add_queued(flow->cgroup, -bytes);
+}
+
+/* Whether the bounds allow something more to be queued for clients of this cgroup. */
+static __always_inline int hd_has_room(hd_u64 cgroup) {
+  hd_u32 zero = 0;
+  hd_u64* all = bpf_map_lookup_elem(&hd_queued, &zero);
+  if (!all || HD_READ(*all) > HD_FAST_QUEUED_NODE - HD_FAST_RESPONSE_MAX) return 0;
+  hd_u64* own = bpf_map_lookup_elem(&hd_queued_by, &cgroup);
+  return own && HD_READ(*own) <= HD_FAST_QUEUED_WORKLOAD - HD_FAST_RESPONSE_MAX;
+}
+
+#endif
