@@ -78,18 +78,22 @@ def check(contender, request):
     def wrong(what, answer):
         raise WrongResponse(f"{contender.name}: {what}: {answer[0]} {answer[1][:80]!r}")
 
-    batches = [[request] * SMALL_REQUESTS, [head(FILE)] * 3]
+    large = request.startswith(f"GET {FILE} ")
+    wanted = [request] * (3 if large else SMALL_REQUESTS)
+    loads = [[each] for each in wanted] if "Connection: close" in request else [wanted]
+    others = [[head(FILE)] * 3]
     if contender.decides:
-        batches += [[head("/v1/a"), head("/v2/a"), head("/v1/b")], [head("/health")], [head("/items/7", (("X-Debug", "1"),))],
-                    [head("/items/7", (("Content-Length", "0"),), "POST")]]
-    load, files, *decided = ask(contender, batches) if not request.startswith(f"GET {FILE} ") else ask(
-        contender, [[request] * 3, *batches[1:]])
+        others += [[head("/v1/a"), head("/v2/a"), head("/v1/b")], [head("/health")], [head("/items/7", (("X-Debug", "1"),))],
+                   [head("/items/7", (("Content-Length", "0"),), "POST")]]
+    answers = ask(contender, loads + others)
+    load = [answer for batch in answers[:len(loads)] for answer in batch]
+    files, *decided = answers[len(loads):]
 
-    expected = {LARGE} if request.startswith(f"GET {FILE} ") else small
+    expected = {LARGE} if large else small
     for answer in load:
         if answer[0] != 200 or answer[1] not in expected:
             wrong("the load's request", answer)
-    if contender.decides and expected is small and {body for _, body, _ in load} != small:
+    if contender.decides and not large and {body for _, body, _ in load} != small:
         wrong("of the two servers, only one is asked", load[0])
     for answer in files:
         if answer[:2] != (200, LARGE):

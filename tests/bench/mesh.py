@@ -1,15 +1,13 @@
 """Heddle on the bench: its policy, and an agent on a cgroup root of its own."""
 
-import json
 import subprocess
 
 from node import Node
 
 from scratch import BIN, CannotMeasure, remove_cgroup
 
-ITEMS = "10.96.90.1"
-RULES = "10.96.90.2"
-RULES_ITEM = "/items/7"
+ITEMS = "127.0.90.1"
+RULES = "127.0.90.2"
 
 MESH = """
 mesh bench {{ trust_domain "bench.example" }}
@@ -124,6 +122,15 @@ class Mesh(Node):
         except SystemExit as error:
             raise CannotMeasure(str(error)) from None
 
+    def down(self):
+        """Removes everything of Heddle's from the machine but the cgroups."""
+        self.heddle("detach", "--control", self.control, check=False)
+        try:
+            self.agent.wait(20)
+        except subprocess.TimeoutExpired:
+            raise CannotMeasure("heddled does not end after `heddle detach`") from None
+        self.agent = None
+
     def fast_requests(self):
         """How many requests this node decided in the kernel so far; an agent that does not tell has decided none."""
         return self.status().get("fast_path", {}).get("requests", 0)
@@ -137,6 +144,3 @@ def compile_folder(mesh, *paths):
         raise CannotMeasure(f"heddle build: {done.stderr.strip()[:600]}")
     return bundle
 
-
-def rule_names(mesh):
-    return json.loads(mesh.heddle("status", "--control", mesh.control, "--format", "json").stdout)["rules"]

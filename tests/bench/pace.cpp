@@ -90,7 +90,8 @@ class Run {
 
   /// Until something came, or `until`.
   void wait(std::uint64_t until, std::uint64_t now) {
-    const std::uint64_t spin = static_cast<std::uint64_t>(options_.spin_us) * 1000;
+    const std::uint64_t wanted = static_cast<std::uint64_t>(options_.spin_us) * 1000;
+    const std::uint64_t spin = interval_ > 2 * wanted ? wanted : 0;
     const std::uint64_t sleep = until > now + spin ? until - now - spin : 0;
     const timespec limit = {static_cast<time_t>(sleep / second), static_cast<long>(sleep % second)};
     if (ppoll(polled_.data(), polled_.size(), &limit, nullptr) <= 0) return;

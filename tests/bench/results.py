@@ -17,10 +17,10 @@ class Result:
     max: typing.Optional[float] = None
     reach: typing.Optional[float] = None
     ok: typing.Optional[bool] = None  # None: shown, not judged
-    why: str = ""  # it could not be measured, or is not ok although the ratio is
+    note: str = ""  # why it could not be measured, or is not ok whatever the ratio
 
     def for_json(self):
-        return {key: value for key, value in dataclasses.asdict(self).items() if key != "why"}
+        return {key: value for key, value in dataclasses.asdict(self).items() if key != "note"}
 
     @property
     def measured(self):
@@ -29,14 +29,14 @@ class Result:
 
 def judged(row, case, against, ratios, reach, more_is_better, spoiled=""):
     """`spoiled`: why it is not ok whatever the ratio."""
-    result = Result(row, case, against, statistics.median(ratios), min(ratios), max(ratios), reach, why=spoiled)
+    result = Result(row, case, against, statistics.median(ratios), min(ratios), max(ratios), reach, note=spoiled)
     if reach is not None:
         result.ok = not spoiled and (result.ratio >= reach if more_is_better else result.ratio <= reach)
     return result
 
 
 def missing(row, case, against, reach, why):
-    return Result(row, case, against, reach=reach, ok=False, why=why)
+    return Result(row, case, against, reach=reach, ok=False, note=why)
 
 
 def results_of(row, measured):

@@ -122,10 +122,9 @@ def remove_cgroup(folder, patience=10):
 
 
 def remove_stale():
-    """What a bench that was killed outright left: its name tells the process that is gone."""
-    for folder in cgroup_mount().glob(f"{PREFIX}-*"):
-        pid = folder.name.split("-")[2]
-        if pid.isdigit() and not pathlib.Path(f"/proc/{pid}").exists():
+    """What a bench that was killed outright left. Its processes ended with it; the cgroups of another one are in use."""
+    for folder in cgroup_mount().glob(f"{PREFIX}[-.]*"):
+        if "populated 0" in (folder / "cgroup.events").read_text():
             remove_cgroup(folder)
 
 

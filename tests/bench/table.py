@@ -37,11 +37,11 @@ def _print_results(found):
     for each in found:
         reach = "" if each.reach is None else f"reach {each.reach:<5g}"
         if not each.measured:
-            print(f"  {each.case:>24}  against {each.against:<10} not measured: {each.why}")
+            print(f"  {each.case:>24}  against {each.against:<10} not measured: {each.note}")
             continue
         verdict = {True: "ok", False: "not ok", None: "shown"}[each.ok]
         print(f"  {each.case:>24}  against {each.against:<10} {each.ratio:6.3f}  ({each.min:.3f} to {each.max:.3f})  "
-              f"{reach:<12} {verdict}{'; ' + each.why if each.why else ''}")
+              f"{reach:<12} {verdict}{'; ' + each.note if each.note else ''}")
 
 
 def print_count(found):

@@ -1,0 +1,141 @@
+"""The bench's own parts: a small measurement comes out in the right form, what is wrong is found, and Ctrl-C leaves nothing.
+
+usage: bench_test.py PART"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import bench as program
+import check
+import peers
+import picture
+import results
+import rows
+import scratch
+import servers
+from contenders import Contenders
+from load import LARGE, Load, pace, padded, wrk
+from machine import Snapshot
+from scratch import Scratch, WrongResponse
+from series import Bench, Measured, Series
+
+KEYS = ["row", "case", "against", "ratio", "min", "max", "reach", "ok"]
+
+
+def expect(condition, what):
+    if not condition:
+        raise SystemExit(f"bench_test: {what}")
+
+
+def expect_wrong(what, call):
+    try:
+        call()
+    except WrongResponse as error:
+        print(f"found: {error}")
+        return
+    raise SystemExit(f"bench_test: nobody noticed: {what}")
+
+
+@contextlib.contextmanager
+def place(texts=None):
+    with contextlib.ExitStack() as ends:
+        here = ends.enter_context(Scratch())
+        yield here, Contenders(here, ends, texts)
+
+
+def part_row():
+    """One row, three contenders, one of them missing; a second round must not be the first one again."""
+    peers.PEERS = scratch.SOURCE / "no-such-folder"
+    series = Series("node_http", ("none", "ceiling", "heddle", "envoy"), connections=(4,))
+    row = dataclasses.replace(rows.ROWS[0], series=series, verdicts=(
+        *rows.ROWS[0].verdicts, rows.Verdict("envoy", ("envoy",), (2.3,)), rows.Verdict("none", ("none",), None, label="shown")))
+    with place() as (here, contenders):
+        measured_by = Bench(here, contenders, 2, lambda _: None, seconds=1)
+        found = program.measure_row(measured_by, row)
+        program.OUTPUT = here.folder / "output"
+        program.write(found, measured_by)
+        written = json.loads((program.OUTPUT / "results.json").read_text())
+        expect((program.OUTPUT / "results.svg").read_text().endswith("</svg>\n"), "a picture")
+        samples = measured_by.measured["node_http"].samples[4]
+    expect(list(written) == ["rows"] and [list(each) for each in written["rows"]] == [KEYS] * 4, f"the form of {written}")
+    for each in written["rows"][:2]:
+        expect(each["row"] == "node_http" and each["case"] == "4" and each["against"] in ("none", "ceiling"), f"{each}")
+        ratios = [ours["throughput"] / other["throughput"] for ours, other in zip(samples["heddle"], samples[each["against"]])]
+        expect(each["min"] == min(ratios) and each["max"] == max(ratios) and ratios[0] != ratios[1], f"{ratios} in {each}")
+        expect(each["min"] <= each["ratio"] <= each["max"] and isinstance(each["ok"], bool), f"{each}")
+    missing, shown = written["rows"][2:]
+    expect(missing["ratio"] is None and missing["ok"] is False and not found[2].measured, f"a peer that is not there: {missing}")
+    expect(shown["ok"] is None and shown["reach"] is None, f"what has nothing to reach is not judged: {shown}")
+
+
+def judge(ours, other, reach, share, quantity="throughput"):
+    verdict = rows.Verdict("none", ("none",), (reach,), quantity=quantity)
+    row = rows.Row("r", "", Series("s", ("none", "heddle"), connections=(1,)), (verdict,))
+    samples = {"none": [{quantity: each, "share": None} for each in other],
+               "heddle": [{quantity: each, "share": share} for each in ours]}
+    return results.results_of(row, Measured({1: samples}, {}, {}))[0]
+
+
+def part_judgement():
+    good = judge([120, 200, 110], [100, 100, 100], 1.2, 0.995)
+    expect((good.ratio, good.min, good.max, good.ok) == (1.2, 1.1, 2.0, True), f"{good}")
+    expect(not judge([119] * 3, [100] * 3, 1.2, 0.995).ok, "too little")
+    undecided = judge([300] * 3, [100] * 3, 1.2, 0.98)
+    expect(not undecided.ok and "98.0%" in undecided.note, f"fast, but not in the kernel: {undecided}")
+    expect(judge([90] * 3, [100] * 3, 0.9, 1, "p50").ok and not judge([91] * 3, [100] * 3, 0.9, 1, "p50").ok, "less is better")
+    for size in (480, 2048):
+        expect(len(padded(size).request) == size, f"a head of {size} bytes")
+    expect("<circle" in picture.draw([good, results.missing("r", "1", "envoy", 1, "gone")]), "a dot")
+
+
+def part_wrong():
+    """Each of these answers is wrong in one way only."""
+    first, second = servers.SMALL.values()
+    with place({1: first.replace("end", "END"), 2: second}) as (here, contenders):
+        none = contenders.get("none")
+        expect_wrong("a byte", lambda: check.check(none, Load().request))
+        expect_wrong("a byte, under load", lambda: pace(here, none, Load(), 2, 0.2, 500))
+        expect_wrong("a status, under load", lambda: wrk(none, Load("/files/none"), 2, 1, 300))
+        expect_wrong("nobody there", lambda: check.check(dataclasses.replace(none, port=1), Load().request))
+    with place({1: first, 2: first}) as (here, contenders):
+        heddle = contenders.get("heddle")
+        expect_wrong("a server that is never asked", lambda: check.check(heddle, Load().request))
+        expect(contenders.get("none") and check.check(contenders.get("none"), LARGE.request) > 65536, "64 KiB that are right")
+        expect_wrong("the client is not a workload", lambda: check.check(
+            dataclasses.replace(heddle, cgroup=here.cgroup("plain")), Load().request))
+        size = check.check(contenders.get("none"), Load().request)
+        wrk(contenders.get("none"), Load(), 2, 1, size)
+        expect_wrong("a length, under load", lambda: wrk(contenders.get("none"), Load(), 2, 1, size + 1))
+
+
+def children_of(pid):
+    """Names of programs."""
+    names = set()
+    for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            names.add(pathlib.Path(f"/proc/{child}/comm").read_text().strip())
+    return names
+
+
+def part_interrupt():
+    """In the middle of a measurement; and twice, as people do."""
+    before = Snapshot(scratch.PREFIX)
+    bench = subprocess.Popen([sys.executable, "-B", program.__file__, "node_http_rules", "--quick"], stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    while "wrk" not in children_of(bench.pid):
+        expect(bench.poll() is None, "the bench ended by itself")
+    os.killpg(bench.pid, signal.SIGINT)
+    os.killpg(bench.pid, signal.SIGINT)
+    output, _ = bench.communicate(timeout=60)
+    expect(bench.returncode == 130, f"Ctrl-C ended the bench with {bench.returncode}: {output}")
+    expect(not before.leftovers(), f"left over: {before.leftovers()}")
+
+
+if __name__ == "__main__":
+    globals()[f"part_{sys.argv[1]}"]()
