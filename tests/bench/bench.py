@@ -21,6 +21,8 @@ from scratch import SOURCE, CannotMeasure, Scratch, pin
 from series import Bench
 
 ROUNDS, QUICK_ROUNDS = 5, 3
+# About: a sample's start, an agent's start and end.
+OVERHEAD_SECONDS, SPECIAL_SECONDS = 0.1, 30
 OUTPUT = SOURCE / "build" / "bench"
 
 
@@ -30,6 +32,7 @@ def arguments():
                                      epilog="rows: " + ", ".join(names))
     parser.add_argument("rows", nargs="*", metavar="ROW", help="default: all of them")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds of 1 s instead of {ROUNDS} of 1 or 2 s")
+    parser.add_argument("--plan", action="store_true", help="only say what would be measured, and how long that takes")
     options = parser.parse_args()
     for unknown in set(options.rows) - set(names):
         parser.error(f"there is no row `{unknown}`; rows are: {', '.join(names)}")
@@ -68,11 +71,34 @@ def say_progress(text):
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
+def wanted_rows(options):
+    return [row for row in rows.ROWS if not options.rows or row.name in options.rows]
+
+
+def plan(options):
+    """Rows that show the same samples take no time of their own."""
+    rounds = QUICK_ROUNDS if options.quick else ROUNDS
+    series = {row.series.name: row.series for row in wanted_rows(options) if row.series}
+    total = 0
+    for row in wanted_rows(options):
+        if row.series is None:
+            seconds = SPECIAL_SECONDS
+        elif row.series.name in series:
+            each = series.pop(row.series.name)
+            turns = len(each.connections) * len(each.contenders)
+            seconds = turns * rounds * ((1 if options.quick else each.seconds) + OVERHEAD_SECONDS)
+        else:
+            seconds = 0
+        total += seconds
+        print(f"{row.name:<18} {seconds:>5.0f} s  {row.about}")
+    print(f"{'together':<18} {total:>5.0f} s, with {rounds} rounds")
+
+
 def measure(options):
     began = time.monotonic()
     cpus = pin()
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
-    wanted = [row for row in rows.ROWS if not options.rows or row.name in options.rows]
+    wanted = wanted_rows(options)
     print(f"kernel {os.uname().release}; everything runs on the CPUs {', '.join(map(str, cpus))}; ratios are medians of {rounds} "
           f"rounds{' (--quick: too few to judge by)' if options.quick else ''}, the range is that of all rounds", flush=True)
     found = []
@@ -87,7 +113,8 @@ def measure(options):
         ignore_signals()
     table.print_count(found)
     print(f"{time.monotonic() - began:.0f} s; {OUTPUT}/results.json, samples.json, results.svg")
-    return 0 if all(each.measured for each in found) else 1
+    complete = all(each.measured for each in found) and not any(each.missing for each in bench.measured.values())
+    return 0 if complete else 1
 
 
 def ignore_signals():
@@ -103,6 +130,9 @@ def interrupt(number, _):
 
 def main():
     options = arguments()
+    if options.plan:
+        plan(options)
+        return
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     sys.exit(measure(options))

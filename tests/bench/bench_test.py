@@ -109,6 +109,10 @@ def part_wrong():
         expect(contenders.get("none") and check.check(contenders.get("none"), LARGE.request) > 65536, "64 KiB that are right")
         expect_wrong("the client is not a workload", lambda: check.check(
             dataclasses.replace(heddle, cgroup=here.cgroup("plain")), Load().request))
+        series = Series("s", ("none", "heddle"), connections=(2,))
+        measured = Bench(here, contenders, 1, lambda _: None, seconds=1).measure(series)
+        expect(list(measured.samples[2]) == ["none"] and "only one is asked" in measured.missing["heddle"],
+               f"who answers wrong has no samples: {measured}")
         size = check.check(contenders.get("none"), Load().request)
         wrk(contenders.get("none"), Load(), 2, 1, size)
         expect_wrong("a length, under load", lambda: wrk(contenders.get("none"), Load(), 2, 1, size + 1))

@@ -44,9 +44,13 @@ class Contenders:
                 self.made[name] = getattr(self, f"_make_{name}")()
             except CannotMeasure as error:
                 self.made[name] = error
-        if isinstance(self.made[name], CannotMeasure):
-            raise self.made[name]
-        return self.made[name]
+        made = self.made[name]
+        if isinstance(made, CannotMeasure):
+            raise made
+        for process in (*made.processes, *([made.mesh.agent] if made.mesh else [])):
+            if process.poll() is not None:
+                raise CannotMeasure(f"it ended with {process.returncode} since the row before")
+        return made
 
     def servers(self, name, cgroup):
         started = servers.start_servers(self.scratch, f"servers-{name}", cgroup, free_ports(2), self.texts)

@@ -38,6 +38,24 @@ class Measured:
         return statistics.median(sample[quantity] for sample in self.samples[connections][contender])
 
 
+class Turn:
+    """Contenders take their turn; who fails once, or answers wrong, is out of the series, and the others go on."""
+
+    def __init__(self):
+        self.there, self.sizes, self.missing = {}, {}, {}
+
+    def take(self, name, step):
+        try:
+            step()
+        except CannotMeasure as error:
+            self.missing[name] = str(error)
+            self.there.pop(name, None)
+
+    def each(self, step):
+        for name, contender in list(self.there.items()):
+            self.take(name, lambda: step(name, contender))
+
+
 class Bench:
     """What all series share."""
 
@@ -55,23 +73,22 @@ class Bench:
         return self.measured[series.name]
 
     def _measure(self, series):
-        there, missing = {}, {}
+        turn = Turn()
         for name in series.contenders:
-            try:
-                there[name] = self.contenders.get(name)
-            except CannotMeasure as error:
-                missing[name] = str(error)
-        sizes = {name: check.check(each, series.load.request) for name, each in there.items()}
-        result = Measured({}, missing, {})
+            turn.take(name, lambda: turn.there.update({name: self.contenders.get(name)}))
+        turn.each(lambda name, each: turn.sizes.update({name: check.check(each, series.load.request)}))
+        result = Measured({}, turn.missing, {})
         for connections in series.connections:
-            result.rates[connections] = self._rate(series, sizes, connections)
-            samples = result.samples[connections] = {name: [] for name in there}
+            rate = result.rates[connections] = self._rate(series, turn, connections)
+            samples = result.samples[connections] = {name: [] for name in turn.there}
             for number in range(self.rounds):
                 self.say(f"{series.name}: {connections} connections, round {number + 1} of {self.rounds}")
-                for name, contender in there.items():
-                    samples[name].append(self._sample(series, contender, connections, sizes[name], result.rates[connections]))
-        for each in there.values():
-            check.check(each, series.load.request)
+                turn.each(lambda name, each: samples[name].append(
+                    self._sample(series, each, connections, turn.sizes[name], rate)))
+        turn.each(lambda name, each: check.check(each, series.load.request))
+        for samples in result.samples.values():
+            for name in turn.missing:
+                samples.pop(name, None)
         return result
 
     def _sample(self, series, contender, connections, size, rate):
@@ -80,11 +97,11 @@ class Bench:
             return wrk(contender, series.load, connections, seconds, size)
         return pace(self.scratch, contender, series.load, connections, seconds, rate, series.spin_us)
 
-    def _rate(self, series, sizes, connections):
+    def _rate(self, series, turn, connections):
         if series.rate_of is None:
             return None
         for name in series.rate_of:
-            if name in sizes:
-                sample = wrk(self.contenders.get(name), series.load, connections, 1, sizes[name])
+            if name in turn.there:
+                sample = wrk(turn.there[name], series.load, connections, 1, turn.sizes[name])
                 return sample["throughput"] * series.rate_part
         raise CannotMeasure(f"{series.name}: nobody to take the rate from")

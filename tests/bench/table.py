@@ -8,7 +8,7 @@ def print_row(row, measured, found):
     print(f"\n{row.name}: {row.about}")
     if measured:
         for name, why in measured.missing.items():
-            print(f"  {name} is not there: {why}")
+            print(f"  {name} could not be measured: {why}")
         for quantity in dict.fromkeys(verdict.quantity for verdict in row.verdicts):
             _print_samples(measured, quantity)
     _print_results(found)

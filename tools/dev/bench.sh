@@ -1,7 +1,10 @@
 # ./dev bench [ROW...] [--quick]: figures as ratios within one run. Sourced by ./dev.
 
 bench() {
-  case " $* " in *' --help '* | *' -h '*) HEDDLE_BIN_DIR=. exec python3 -B tests/bench/bench.py --help ;; esac
+  # Wrong arguments show before anything is built.
+  local argument
+  HEDDLE_BIN_DIR=. python3 -B tests/bench/bench.py --plan "$@"
+  for argument in "$@"; do case "$argument" in --plan | --help | -h) return ;; esac; done
   require_root
   say "./dev bench: packages (up to 1.5 GB installed), three peers (150 MB below build/), an optimised build (1 GB);" \
     "about 10 minutes on 2 CPUs the first time. Then it measures, for at most 25 minutes"
