@@ -198,6 +198,14 @@ def expect_share(test, before, after, excuses, least):
     test.assertGreaterEqual(share, least, rest)
 
 
+def attack(*arguments):
+    """What the client program (client/) found, from within the workload that this process is."""
+    done = subprocess.run([PROGRAMS / "attack_client", *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError(f"attack_client {arguments}: {done.returncode} {done.stderr}")
+    return json.loads(done.stdout)
+
+
 class Case(unittest.TestCase):
     """Tests over one World; it is asked at the end of each what its servers saw."""
 

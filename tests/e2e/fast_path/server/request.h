@@ -19,7 +19,8 @@ struct Request {
 
 /// Reads what a connection brings and allows nothing but whole requests that the policy lets through to this
 /// endpoint: their path begins with the endpoint's name or `any`, they have no `x-deny`, their head obeys
-/// docs/requests.md, and their body is the pattern or has the sum that `x-body-fnv` says.
+/// docs/requests.md, and their body is the pattern, or has the sum that `x-body-fnv` says; only with
+/// `x-body-any` it may be anything.
 class RequestReader {
  public:
   enum class Outcome { more, complete, violation };
@@ -65,6 +66,7 @@ class RequestReader {
   int lengths_ = 0;
   int encodings_ = 0;
   bool summed_ = false;
+  bool any_body_ = false;
 };
 
 }  // namespace heddle::fast_path
