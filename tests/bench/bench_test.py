@@ -10,6 +10,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import bench as program
 import check
@@ -61,7 +62,8 @@ def part_row():
         program.OUTPUT = here.folder / "output"
         program.write(found, measured_by)
         written = json.loads((program.OUTPUT / "results.json").read_text())
-        expect((program.OUTPUT / "results.svg").read_text().endswith("</svg>\n"), "a picture")
+        dots = ElementTree.parse(program.OUTPUT / "results.svg").findall(".//{*}circle")
+        expect(len(dots) == 3, "a picture with a dot for each that was measured")
         samples = measured_by.measured["node_http"].samples[4]
     expect(list(written) == ["rows"] and [list(each) for each in written["rows"]] == [KEYS] * 4, f"the form of {written}")
     for each in written["rows"][:2]:
@@ -79,7 +81,7 @@ def judge(ours, other, reach, share, quantity="throughput"):
     row = rows.Row("r", "", Series("s", ("none", "heddle"), connections=(1,)), (verdict,))
     samples = {"none": [{quantity: each, "share": None} for each in other],
                "heddle": [{quantity: each, "share": share} for each in ours]}
-    return results.results_of(row, Measured({1: samples}, {}, {}))[0]
+    return results.results_of(row, Measured({1: samples}, {}, {}, {}))[0]
 
 
 def part_judgement():
@@ -91,7 +93,9 @@ def part_judgement():
     expect(judge([90] * 3, [100] * 3, 0.9, 1, "p50").ok and not judge([91] * 3, [100] * 3, 0.9, 1, "p50").ok, "less is better")
     for size in (480, 2048):
         expect(len(padded(size).request) == size, f"a head of {size} bytes")
-    expect("<circle" in picture.draw([good, results.missing("r", "1", "envoy", 1, "gone")]), "a dot")
+    extremes = [results.judged("r", "c", against, [value], reach, True) for against, value, reach in
+                (("none", 1e4, 1), ("none", 1e-4, None), ("self", 30, 24))]
+    expect(picture.draw([good, *extremes, results.missing("r", "1", "envoy", 1, "gone")]).count("<circle") == 4, "dots")
 
 
 def part_wrong():

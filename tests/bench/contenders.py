@@ -23,6 +23,7 @@ class Contender:
     decides: bool = True  # it knows the policy: refuses, answers itself, and takes both servers
     mesh: typing.Optional[Mesh] = None
     processes: tuple = ()
+    note: str = ""  # what a reader of its figures has to know
 
     def fast_requests(self):
         return self.mesh.fast_requests() if self.mesh else 0
@@ -97,7 +98,8 @@ class Contenders:
 
     def _make_heddle_rules(self):
         mesh = self.mesh()
-        return Contender("heddle_rules", RULES, 80, mesh.cgroup("client"), decides=False, mesh=mesh)
+        note = "" if mesh.knows_timeout else "without `timeout`, which this language does not have yet"
+        return Contender("heddle_rules", RULES, 80, mesh.cgroup("client"), decides=False, mesh=mesh, note=note)
 
     def _make_handler(self):
         mesh = self.mesh()

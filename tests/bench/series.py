@@ -33,6 +33,7 @@ class Measured:
     samples: dict
     missing: dict
     rates: dict
+    notes: dict
 
     def median(self, connections, contender, quantity):
         return statistics.median(sample[quantity] for sample in self.samples[connections][contender])
@@ -77,7 +78,7 @@ class Bench:
         for name in series.contenders:
             turn.take(name, lambda: turn.there.update({name: self.contenders.get(name)}))
         turn.each(lambda name, each: turn.sizes.update({name: check.check(each, series.load.request)}))
-        result = Measured({}, turn.missing, {})
+        result = Measured({}, turn.missing, {}, {name: each.note for name, each in turn.there.items() if each.note})
         for connections in series.connections:
             rate = result.rates[connections] = self._rate(series, turn, connections)
             samples = result.samples[connections] = {name: [] for name in turn.there}

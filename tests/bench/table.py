@@ -9,6 +9,8 @@ def print_row(row, measured, found):
     if measured:
         for name, why in measured.missing.items():
             print(f"  {name} could not be measured: {why}")
+        for name, note in measured.notes.items():
+            print(f"  {name}: {note}")
         for quantity in dict.fromkeys(verdict.quantity for verdict in row.verdicts):
             _print_samples(measured, quantity)
     _print_results(found)
