@@ -36,7 +36,7 @@ Message message_of(MessageKind kind, std::uint64_t generation) {
 
 }  // namespace
 
-Result<std::unique_ptr<Workers>> Workers::start(Loop& loop, const loader::State& state, std::size_t count) {
+Result<std::unique_ptr<Workers>> Workers::start(Loop& loop, loader::State& state, std::size_t count) {
   std::unique_ptr<Workers> workers(new Workers(loop, state));
   Result<WorkerUser> user = find_worker_user();
   if (!user) return user.error();
@@ -44,20 +44,42 @@ Result<std::unique_ptr<Workers>> Workers::start(Loop& loop, const loader::State&
   Result<Listeners> listeners = Listeners::make(count);
   if (!listeners) return listeners.error();
   workers->listeners_ = std::move(*listeners);
-  // What a worker may only look at is frozen (then it can be mapped), or comes by a descriptor that cannot
-  // write.
-  for (const auto& [map, looks_up] : {std::pair("hd_word", false), std::pair("hd_slots", false),
-                                      std::pair("hd_arena", false), std::pair("hd_connections", true)}) {
-    const int fd = state.fd(map);
-    Result<UniqueFd> copy = looks_up ? loader::read_only(fd) : duplicate(fd);
-    if (!copy) return copy.error();
-    workers->shared_.push_back(std::move(*copy));
-  }
+  if (Result<void> shared = workers->share(); !shared) return shared.error();
+  if (Result<void> shared = workers->share_fast_path(); !shared) return shared.error();
   workers->workers_.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     if (Result<void> spawned = workers->spawn(i); !spawned) return spawned.error();
   }
   return workers;
+}
+
+/// What a worker may only look at is frozen (then it can be mapped), or comes by a descriptor that cannot
+/// write.
+Result<void> Workers::share() {
+  for (const auto& [map, looks_up] :
+       {std::pair("hd_word", false), std::pair("hd_slots", false), std::pair("hd_arena", false),
+        std::pair("hd_connections", true), std::pair("hd_endpoint_state", false)}) {
+    const int fd = state_.fd(map);
+    Result<UniqueFd> copy = looks_up ? loader::read_only(fd) : duplicate(fd);
+    if (!copy) return copy.error();
+    shared_.push_back(std::move(*copy));
+  }
+  return {};
+}
+
+Result<void> Workers::share_fast_path() {
+  const int settle = state_.program("hd_settle");
+  const int give_link = state_.program("hd_give_link");
+  if (settle < 0 || give_link < 0) return {};
+  Result<UniqueFd> idle_links = loader::read_only(state_.fd("hd_idle_links"));
+  if (!idle_links) return idle_links.error();
+  for (const int fd : {state_.fd("hd_flows"), state_.fd("hd_links"), idle_links->get(),
+                       state_.fd("hd_link_ends"), settle, give_link}) {
+    Result<UniqueFd> copy = duplicate(fd);
+    if (!copy) return copy.error();
+    fast_path_.push_back(std::move(*copy));
+  }
+  return {};
 }
 
 Workers::~Workers() {
@@ -87,6 +109,11 @@ Result<void> Workers::introduce(std::size_t number) {
   // Without IPv6 the second listener is the first once more: two descriptors of one queue do no harm.
   std::vector<int> fds{pair.four.get(), pair.six ? pair.six.get() : pair.four.get()};
   for (const UniqueFd& fd : shared_) fds.push_back(fd.get());
+  const int bell = fast_path_.empty() ? -1 : state_.bell(message.worker);
+  if (bell >= 0) {
+    for (const UniqueFd& fd : fast_path_) fds.push_back(fd.get());
+    fds.push_back(bell);
+  }
   if (Result<void> sent = workers_[number].process->send(message, fds); !sent) return sent;
   for (const Given& given : given_) {
     if (Result<void> sent = give(number, given); !sent) return sent;

@@ -28,7 +28,7 @@ class Workers {
   };
 
   /// Starts `count` workers; they answer when the loop runs, or in `offer`.
-  static Result<std::unique_ptr<Workers>> start(Loop& loop, const loader::State& state, std::size_t count);
+  static Result<std::unique_ptr<Workers>> start(Loop& loop, loader::State& state, std::size_t count);
   ~Workers();
 
   /// Gives a generation to all, and waits until all have taken it. One that does not answer is replaced; if
@@ -62,9 +62,11 @@ class Workers {
     std::function<void()> gone;
   };
 
-  Workers(Loop& loop, const loader::State& state) : loop_(loop), state_(state) {}
+  Workers(Loop& loop, loader::State& state) : loop_(loop), state_(state) {}
   Result<void> spawn(std::size_t number);
   Result<void> introduce(std::size_t number);
+  Result<void> share();
+  Result<void> share_fast_path();
   Result<void> give(std::size_t number, const Given& given);
   void read(std::size_t number);
   void take(Worker& worker, const handler::Message& message);
@@ -76,10 +78,11 @@ class Workers {
   void settle_drops();
 
   Loop& loop_;
-  const loader::State& state_;
+  loader::State& state_;
   WorkerUser user_;
   Listeners listeners_;
-  std::vector<UniqueFd> shared_;  // word, slots, arena, connections
+  std::vector<UniqueFd> shared_;     // in the order of handler::StartFd, from the word on
+  std::vector<UniqueFd> fast_path_;  // and from the flows on; without the bell; empty: it is off
   std::vector<Worker> workers_;
   std::vector<Given> given_;
   std::vector<Drop> drops_;

@@ -35,6 +35,22 @@ void Connection::unhealthy() {
   answer({503, name, "no endpoint of the service takes the request\n", {}, false});
 }
 
+/// The endpoint has as many connections as it may, and as many requests wait for one.
+void Connection::full() {
+  const std::uint32_t rule = tables_->full_rule(decision_.service);
+  if (rule != HD_NONE) decision_.rule = rule;
+  const std::string_view name = tables_->rule_name(decision_.rule);
+  answer({503, name, "the endpoint has no connection left for the request\n", {}, false});
+}
+
+void Connection::gateway_timeout() {
+  event_flags_ |= HD_EVENT_TIMEOUT;
+  const std::uint32_t rule = tables_->timeout_rule(decision_.service);
+  if (rule != HD_NONE) decision_.rule = rule;
+  const std::string_view name = tables_->rule_name(decision_.rule);
+  answer({504, name, "the endpoint did not answer in time\n", {}, false});
+}
+
 void Connection::answer(const Reply& reply) {
   drop_upstream();
   if (passed_on_ || download_left_ != 0) return abort(0);
@@ -56,6 +72,7 @@ void Connection::answer(const Reply& reply) {
 
 /// Leaves the request behind if it has come completely; false if more of it is under way.
 bool Connection::skip_request() {
+  if (adopted_) return true;  // it never came this way
   if (request_.form != HD_FORM_OK || request_.length == 0) return false;
   in_.consume(upload_left_);
   upload_left_ = 0;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string>
 
+#include "runtime/handler/io/array_map.h"
 #include "runtime/handler/io/bpf.h"
 
 namespace heddle::handler {
@@ -16,24 +17,6 @@ namespace {
 
 Error failure(const std::string& what) {
   return Error{ErrorKind::io, what + ": " + std::strerror(errno), ""};
-}
-
-/// The kernel lays out the values of an array map at multiples of 8 bytes.
-std::size_t array_bytes(const io::bpf::MapInfo& info) {
-  const std::size_t stride = (std::size_t{info.value_size} + 7) / 8 * 8;
-  return stride * info.max_entries;
-}
-
-Result<io::Mapping> map_array(const UniqueFd& fd, const char* name, std::size_t value_size,
-                              io::Mapping::Access access) {
-  const Result<io::bpf::MapInfo> info = io::bpf::map_info(fd.get());
-  if (!info) return info.error();
-  if (info->value_size != value_size) {
-    return Error{ErrorKind::invalid, std::string("`") + name + "` has values of another size", ""};
-  }
-  io::Mapping mapping = io::Mapping::of(fd.get(), array_bytes(*info), access);
-  if (!mapping) return failure(std::string("cannot map `") + name + "`");
-  return mapping;
 }
 
 /// All values of an array map: mapped if it can be, else copied.
@@ -46,7 +29,7 @@ class Array {
       return Error{ErrorKind::invalid, std::string("`") + name + "` has values of another size", ""};
     }
     Array array;
-    array.bytes_ = array_bytes(*info);
+    array.bytes_ = io::array_bytes(*info);
     if ((info->flags & BPF_F_MMAPABLE) != 0) {
       array.mapping_ = io::Mapping::of(fd.get(), array.bytes_, io::Mapping::Access::read);
     }
@@ -95,11 +78,14 @@ Result<std::unique_ptr<BpfDecider>> BpfDecider::make(Fds fds, std::uint32_t work
   if (worker >= HD_WORKERS_MAX) return Error{ErrorKind::invalid, "a worker's number is too great", ""};
   std::unique_ptr<BpfDecider> decider(new BpfDecider(std::move(fds), worker));
   using Access = io::Mapping::Access;
-  Result<io::Mapping> word = map_array(decider->fds_.word, "hd_word", sizeof(hd_word), Access::read);
+  Result<io::Mapping> word =
+      io::map_array(decider->fds_.word.get(), "hd_word", sizeof(hd_word), Access::read);
   if (!word) return word.error();
-  Result<io::Mapping> slots = map_array(decider->fds_.slots, "hd_slots", sizeof(hd_slot), Access::write);
+  Result<io::Mapping> slots =
+      io::map_array(decider->fds_.slots.get(), "hd_slots", sizeof(hd_slot), Access::write);
   if (!slots) return slots.error();
-  Result<io::Mapping> arena = map_array(decider->fds_.arena, "hd_arena", HD_PAGE_SIZE, Access::write);
+  Result<io::Mapping> arena =
+      io::map_array(decider->fds_.arena.get(), "hd_arena", HD_PAGE_SIZE, Access::write);
   if (!arena) return arena.error();
   if (slots->bytes() < std::size_t{worker + 1} * HD_ROUND_MAX * sizeof(hd_slot) ||
       arena->bytes() < std::size_t{worker + 1} * HD_PAGES_PER_WORKER * HD_PAGE_SIZE) {

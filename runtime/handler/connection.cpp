@@ -34,13 +34,18 @@ void Connection::unlink(Connection*& first) {
 void Connection::start() {
   if (!engine_.loop.add(client_.fd(), io::socket_events(), *this)) return close();
   client_.assume_writable();
+  if (engine_.fast_path != nullptr) engine_.fast_path->enter(fast_, origin_.flow, *this);
+  arm_flow();
   update_deadline();
 }
 
 void Connection::close() {
   if (phase_ == Phase::closed) return;
-  phase_ = Phase::closed;
+  engine_.room.leave(*this);
+  late_.cancel();
   drop_upstream();
+  leave_flow();
+  phase_ = Phase::closed;
   cancel();
   in_.release();
   out_.release();
@@ -54,9 +59,10 @@ void Connection::close() {
 
 Connection::Step Connection::step_of(Phase phase) {
   // In the order of Phase.
-  static constexpr std::array<Step, 7> steps = {
-      &Connection::read_head,   &Connection::wait,   &Connection::connect, &Connection::exchange,
-      &Connection::send_answer, &Connection::linger, &Connection::wait};
+  static constexpr std::array<Step, 9> steps = {
+      &Connection::read_head,   &Connection::wait_for_flow, &Connection::wait,
+      &Connection::wait,        &Connection::connect,       &Connection::exchange,
+      &Connection::send_answer, &Connection::linger,        &Connection::wait};
   return steps[static_cast<std::size_t>(phase)];
 }
 
@@ -87,6 +93,7 @@ void Connection::update_deadline() {
     case Phase::reading:
       if (!waiting()) (in_.empty() ? timeouts.idle : timeouts.head).set(*this, now);
       return;
+    case Phase::pending:
     case Phase::connecting:
       if (!waiting()) timeouts.connect.set(*this, now);
       return;
@@ -100,6 +107,7 @@ void Connection::update_deadline() {
     case Phase::lingering:
       if (!waiting()) timeouts.linger.set(*this, now);
       return;
+    case Phase::queueing:
     case Phase::deciding:
     case Phase::closed:
       return;
@@ -109,10 +117,15 @@ void Connection::update_deadline() {
 void Connection::on_deadline() {
   if (phase_ == Phase::connecting) {
     drop_upstream();
-    unhealthy();
+    connect_failed();
+    return advance();
+  }
+  if (phase_ == Phase::pending) {
+    full();
     return advance();
   }
   if (phase_ == Phase::exchanging || phase_ == Phase::answering) return abort(HD_EVENT_CLIENT_ABORTED);
+  if (phase_ == Phase::reading && in_.empty() && !idle_for_long()) return update_deadline();
   close();
 }
 
@@ -130,8 +143,8 @@ void Connection::on_upstream_events() {
 }
 
 void Connection::drain() {
-  if (phase_ == Phase::reading && in_.empty()) return close();
   close_after_ = true;
+  if (phase_ == Phase::reading && in_.empty() && take_flow()) close();
 }
 
 // ---- reading a head
@@ -140,7 +153,10 @@ void Connection::drain() {
 bool Connection::read_head() {
   if (!in_.empty() && find_head()) return true;
   if (!client_.readable()) {
-    if (in_.empty()) in_.release();
+    if (in_.empty()) {
+      in_.release();
+      arm_flow();
+    }
     return false;
   }
   receive_head();
@@ -182,7 +198,11 @@ void Connection::receive_head() {
 
 /// The client sends no more. What it began is malformed; nothing begun is the ordinary end.
 void Connection::end_of_input() {
-  if (in_.empty()) return close();
+  if (in_.empty()) {
+    // A response that is on its way to a client that sends no more comes first.
+    if (take_flow()) close();
+    return;
+  }
   http::Request cut_short;
   cut_short.form = HD_FORM_MALFORMED;
   cut_short.length = in_.size();
@@ -190,6 +210,7 @@ void Connection::end_of_input() {
 }
 
 void Connection::submit(const http::Request& request) {
+  if (!take_flow()) return;
   request_ = request;
   bytes_in_ = request.length;
   const std::uint32_t cut = http::make_origin_form(in_.data(), request);
@@ -202,7 +223,8 @@ void Connection::submit(const http::Request& request) {
 }
 
 void Connection::next_request() {
-  submitted_ = passed_on_ = response_begun_ = response_done_ = response_bytes_ = false;
+  submitted_ = passed_on_ = adopted_ = wants_link_ = response_begun_ = response_done_ = response_bytes_ =
+      false;
   upload_broken_ = replayable_ = upstream_reusable_ = false;
   event_flags_ = 0;
   upload_left_ = upload_sent_ = download_left_ = 0;
@@ -221,9 +243,10 @@ void Connection::next_request() {
 
 Connection::Outcome Connection::outcome_of(std::uint16_t verdict) {
   // In the order of hd_verdict.
-  static constexpr std::array<Outcome, HD_VERDICT_HANDLER + 1> outcomes = {
-      &Connection::drop,   &Connection::forward,   &Connection::respond, &Connection::deny,
-      &Connection::refuse, &Connection::unhealthy, &Connection::drop,    &Connection::refuse};
+  static constexpr std::array<Outcome, HD_VERDICT_FULL + 1> outcomes = {
+      &Connection::drop, &Connection::forward, &Connection::respond,
+      &Connection::deny, &Connection::refuse,  &Connection::unhealthy,
+      &Connection::drop, &Connection::refuse,  &Connection::full};
   return verdict < outcomes.size() ? outcomes[verdict] : &Connection::drop;
 }
 
@@ -256,6 +279,9 @@ void Connection::undecided() {
 void Connection::forward() {
   // Whatever was decided: what could not be read one way only is not passed on.
   if (request_.form != HD_FORM_OK) return refuse();
+  if (const std::uint32_t timeout = tables_->timeout_ms(decision_.rule); timeout != 0) {
+    engine_.timeouts.routes.set(late_, timeout, engine_.now_ms());
+  }
   begin_exchange();
 }
 
@@ -267,6 +293,7 @@ void Connection::drop() {
 }
 
 void Connection::record() {
+  late_.cancel();
   if (!submitted_) return;
   submitted_ = false;
   hd_event event{};
@@ -277,7 +304,7 @@ void Connection::record() {
   event.netns_cookie = origin_.netns_cookie;
   std::copy(std::begin(origin_.source), std::end(origin_.source), std::begin(event.source));
   event.source_port = origin_.source_port;
-  event.tier = HD_TIER_HANDLER;
+  event.tier = adopted_ ? HD_TIER_KERNEL : HD_TIER_HANDLER;
   event.flags = event_flags_;
   event.status = status_;
   event.decision = decision_;

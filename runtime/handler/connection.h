@@ -21,7 +21,16 @@ namespace heddle::handler {
 /// While a request is forwarded there are two flows, each with one block of memory: upload from `in_` to the
 /// endpoint, download from the endpoint's `in` to the client. A flow reads only when its block is empty, so
 /// that whoever is slow holds up the other side and nothing piles up here.
-class Connection final : public io::EventSink, public io::Deadline, public upstream::Owner, public Undecided {
+///
+/// Requests of a client that has a flow may also go past the handler. Then it is the flow that says whose
+/// turn it is: nothing is written to the client before the flow is taken, and it is armed when nothing is
+/// left to do.
+class Connection final : public io::EventSink,
+                         public io::Deadline,
+                         public upstream::Owner,
+                         public Undecided,
+                         public FlowOwner,
+                         public RoomWaiter {
  public:
   Connection(Engine& engine, UniqueFd client, const hd_connection& origin);
 
@@ -41,6 +50,13 @@ class Connection final : public io::EventSink, public io::Deadline, public upstr
   void on_events(std::uint32_t events) override;
   void on_deadline() override;
   void on_upstream_events() override;
+  bool on_room() override;
+
+  void on_flow() override;
+  void on_response(Link& link) override;
+  void on_server_end() override;
+  void on_flow_late() override;
+  void on_flow_broken() override;
 
   [[nodiscard]] const hd_connection& origin() const override { return origin_; }
   [[nodiscard]] hd_form form() const override { return request_.form; }
@@ -51,7 +67,9 @@ class Connection final : public io::EventSink, public io::Deadline, public upstr
  private:
   enum class Phase : std::uint8_t {
     reading,     // a head, or nothing yet
+    queueing,    // behind a response on the fast path
     deciding,    // the round decides
+    pending,     // for a connection to an endpoint that has as many as it may
     connecting,  // to the endpoint
     exchanging,  // request up, response down
     answering,   // with an answer of the mesh
@@ -64,6 +82,16 @@ class Connection final : public io::EventSink, public io::Deadline, public upstr
   [[nodiscard]] static Step step_of(Phase phase);
   void advance();
   bool wait() { return false; }
+
+  /// When the rule's timeout has passed.
+  class RouteDeadline final : public io::Deadline {
+   public:
+    explicit RouteDeadline(Connection& connection) : connection_(connection) {}
+    void on_deadline() override { connection_.on_late(); }
+
+   private:
+    Connection& connection_;
+  };
   void set_phase(Phase phase);
   void update_deadline();
 
@@ -84,12 +112,28 @@ class Connection final : public io::EventSink, public io::Deadline, public upstr
   void deny();
   void refuse();
   void unhealthy();
+  void full();
   void drop();
+
+  // the client's flow (connection_flow.cpp)
+  bool take_flow();
+  bool wait_for_flow();
+  void arm_flow();
+  void leave_flow();
+  [[nodiscard]] bool idle_for_long();
+  bool adopt_request(hd_flow_state was);
+  void kill_link();
+  void end_relay();
+  void cut_off();
 
   // the exchange (exchange.cpp)
   void begin_exchange();
   [[nodiscard]] upstream::Endpoint chosen_endpoint() const;
-  void connect_anew();
+  bool find_upstream();
+  bool connect_anew();
+  void wait_for_room();
+  void connect_failed();
+  void on_late();
   void begin_flows();
   bool connect();
   bool exchange();
@@ -108,6 +152,7 @@ class Connection final : public io::EventSink, public io::Deadline, public upstr
   bool replay();
   bool complete_exchange();
   void bad_gateway(std::string_view why);
+  void gateway_timeout();
   void bad_body();
   /// Ends without a proper end of the response: whoever still reads must see that it is incomplete.
   void abort(std::uint8_t event_flags);
@@ -133,6 +178,9 @@ class Connection final : public io::EventSink, public io::Deadline, public upstr
   http::Body body_;  // of the request
   http::Body response_body_;
   upstream::Connection* upstream_ = nullptr;
+  Link* link_ = nullptr;  // that upstream_ is the handler's end of, if it is
+  FastClient fast_;
+  RouteDeadline late_{*this};
   std::shared_ptr<const Tables> tables_;  // of the generation that decided
   Connection* next_ = nullptr;
   Connection* previous_ = nullptr;
@@ -157,6 +205,8 @@ class Connection final : public io::EventSink, public io::Deadline, public upstr
   bool response_bytes_ : 1 = false;  // the endpoint sent something
   bool passed_on_ : 1 = false;       // the client got something
   bool upstream_reusable_ : 1 = false;
+  bool adopted_ : 1 = false;     // the request came on the fast path, and is the handler's now
+  bool wants_link_ : 1 = false;  // there was no room for a link while the request had a connection
 
   hd_connection origin_;
   hd_decision decision_{};

@@ -8,7 +8,8 @@ namespace heddle::handler {
 
 enum class MessageKind : std::uint32_t {
   // supervisor -> worker
-  start = 1,       // fds in the order of StartFd; `worker` is its number, `user`/`group` what it becomes
+  start = 1,  // fds in the order of StartFd, start_slow_fds or start_fds of them; `worker` is its number,
+              // `user`/`group` what it becomes
   generation = 2,  // fds in the order of GenerationFd; answered by `generation_ready`; before the flip
   drop = 3,        // the generation will not be asked for any more; answered by `generation_dropped`
   drain = 4,       // accept nothing, finish what runs, then end
@@ -33,6 +34,16 @@ enum StartFd {
   start_slots,
   start_arena,
   start_connections,
+  start_endpoint_state,
+  start_slow_fds,  // without the fast path there are no more
+
+  start_flows = start_slow_fds,
+  start_links,
+  start_idle_links,
+  start_link_ends,
+  start_settle,
+  start_give_link,
+  start_bell,  // of this worker
   start_fds
 };
 

@@ -19,10 +19,11 @@ std::int64_t sooner(std::int64_t a, std::int64_t b) {
 void Timeouts::expire(std::uint64_t now_ms) {
   for (io::Deadlines* deadlines : {&head, &idle, &connect, &stall, &linger, &accept})
     deadlines->expire(now_ms);
+  routes.expire(now_ms);
 }
 
 std::int64_t Timeouts::next_in(std::uint64_t now_ms) const {
-  std::int64_t next = -1;
+  std::int64_t next = routes.next_in(now_ms);
   for (const io::Deadlines* deadlines : {&head, &idle, &connect, &stall, &linger, &accept}) {
     next = sooner(next, deadlines->next_in(now_ms));
   }
@@ -30,17 +31,24 @@ std::int64_t Timeouts::next_in(std::uint64_t now_ms) const {
 }
 
 Result<std::unique_ptr<Engine>> Engine::make(Decider& decider, std::uint32_t connections_max,
-                                             const Patience& patience) {
+                                             const Patience& patience, const Shared& shared) {
   Result<io::EventLoop> loop = io::EventLoop::make();
   if (!loop) return loop.error();
-  return std::unique_ptr<Engine>(new Engine(std::move(loop).value(), decider, connections_max, patience));
+  std::unique_ptr<Engine> engine(
+      new Engine(std::move(loop).value(), decider, connections_max, patience, shared));
+  if (engine->fast_path == nullptr) return engine;
+  if (Result<void> watched = engine->fast_path->watch(engine->loop); !watched) return watched.error();
+  return engine;
 }
 
-Engine::Engine(io::EventLoop made, Decider& edge, std::uint32_t connections_max, const Patience& patience)
+Engine::Engine(io::EventLoop made, Decider& edge, std::uint32_t connections_max, const Patience& patience,
+               const Shared& shared)
     : loop(std::move(made)),
       timeouts(patience),
       decider(edge),
-      pool(loop, buffers),
+      pool(loop, buffers, shared.endpoints),
+      fast_path(shared.fast_kernel != nullptr ? std::make_unique<FastPath>(*shared.fast_kernel, pool)
+                                              : nullptr),
       round(edge),
       now_ns_(io::monotonic_ns()),
       connections_max_(connections_max) {
@@ -66,7 +74,10 @@ void Engine::run_round(int wait_ms) {
   resume_unfinished();
   pool.expire(now_ms());
   timeouts.expire(now_ms());
+  if (fast_path != nullptr) fast_path->run(now_ns());
+  room.run();
   round.run(now_ms());
+  if (fast_path != nullptr) fast_path->links.collect();
   pool.collect();
   free_buried();
 }
@@ -76,6 +87,8 @@ int Engine::find_wait(int wait_ms) const {
   std::int64_t wait = sooner(wait_ms, timeouts.next_in(now_ms()));
   wait = sooner(wait, pool.next_in(now_ms()));
   wait = sooner(wait, round.next_in(now_ms()));
+  if (fast_path != nullptr) wait = sooner(wait, fast_path->next_in(now_ms()));
+  if (!room.empty()) wait = sooner(wait, RoomQueue::look_ms);
   return static_cast<int>(std::min<std::int64_t>(wait, 60'000));
 }
 
@@ -92,6 +105,11 @@ void Engine::accepted(UniqueFd client) {
   ++connection_count_;
   connection->link(first_);
   connection->start();
+}
+
+bool Engine::reserve(const upstream::Endpoint& endpoint) {
+  if (pool.reserve(endpoint)) return true;
+  return fast_path != nullptr && fast_path->links.make_room(endpoint.state) && pool.reserve(endpoint);
 }
 
 void Engine::bury(Connection& connection) {

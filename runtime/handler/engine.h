@@ -6,10 +6,13 @@
 
 #include "runtime/base/result.h"
 #include "runtime/handler/decider.h"
+#include "runtime/handler/fast_path.h"
 #include "runtime/handler/io/buffer.h"
 #include "runtime/handler/io/event_loop.h"
 #include "runtime/handler/io/timers.h"
+#include "runtime/handler/room.h"
 #include "runtime/handler/round.h"
+#include "runtime/handler/route_deadlines.h"
 #include "runtime/handler/upstream/pool.h"
 
 namespace heddle::handler {
@@ -17,12 +20,12 @@ namespace heddle::handler {
 class Connection;
 class Listener;
 
-/// How long the handler waits for whom. None of these runs while a server works on a request: that is the
-/// policy's to bound.
+/// How long the handler waits for whom. None of these runs while a server works on a request: that is bounded
+/// by the policy, with the deadlines of routes.
 struct Patience {
   std::uint64_t head_ms = 15'000;    // the rest of a request's head
   std::uint64_t idle_ms = 75'000;    // the next request
-  std::uint64_t connect_ms = 5'000;  // an endpoint's answer to a SYN
+  std::uint64_t connect_ms = 5'000;  // an endpoint's answer to a SYN, or a full one's next free connection
   std::uint64_t stall_ms = 300'000;  // a client that neither reads nor sends what it announced
   std::uint64_t linger_ms = 2'000;   // a client that was told to go
   std::uint64_t accept_ms = 100;     // descriptors to become free
@@ -43,9 +46,16 @@ struct Timeouts {
   io::Deadlines stall;
   io::Deadlines linger;
   io::Deadlines accept;
+  RouteDeadlines routes;
 
   void expire(std::uint64_t now_ms);
   [[nodiscard]] std::int64_t next_in(std::uint64_t now_ms) const;
+};
+
+/// What an engine shares with the kernel and with other workers, beside the decisions.
+struct Shared {
+  std::span<hd_endpoint_state> endpoints;
+  FastKernel* fast_kernel = nullptr;  // none: the fast path is off
 };
 
 /// The data path of one worker: listeners, clients, upstream connections and rounds of decisions on one event
@@ -54,7 +64,7 @@ class Engine {
  public:
   /// `connections_max`: clients at a time; more wait in the listeners' queues.
   static Result<std::unique_ptr<Engine>> make(Decider& decider, std::uint32_t connections_max,
-                                              const Patience& patience = {});
+                                              const Patience& patience = {}, const Shared& shared = {});
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine();
@@ -77,6 +87,9 @@ class Engine {
   [[nodiscard]] bool full() const { return connection_count_ >= connections_max_; }
   /// Goes on with a connection in the next round, because it had its share of this one.
   void resume_later(Connection& connection) { unfinished_.push_back(&connection); }
+  /// Takes a place for one more connection to an endpoint, for which an idle link may have to go. False: it
+  /// is full.
+  [[nodiscard]] bool reserve(const upstream::Endpoint& endpoint);
   /// The connection is closed; it is freed at the end of the round.
   void bury(Connection& connection);
 
@@ -85,12 +98,15 @@ class Engine {
   Timeouts timeouts;
   Decider& decider;
   upstream::Pool pool;
+  std::unique_ptr<FastPath> fast_path;  // null: it is off
+  RoomQueue room;
   Round round;
 
   [[nodiscard]] std::uint32_t connection_count() const { return connection_count_; }
 
  private:
-  Engine(io::EventLoop made, Decider& decider, std::uint32_t connections_max, const Patience& patience);
+  Engine(io::EventLoop made, Decider& decider, std::uint32_t connections_max, const Patience& patience,
+         const Shared& shared);
 
   [[nodiscard]] int find_wait(int wait_ms) const;
   void resume_unfinished();

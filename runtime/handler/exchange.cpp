@@ -29,23 +29,55 @@ void Connection::begin_exchange() {
     upload_left_ -= cut;
   }
   replayable_ = body_.done();
-  const upstream::Endpoint endpoint = chosen_endpoint();
-  upstream_ = engine_.pool.take_idle(endpoint, *this);
-  if (upstream_ != nullptr) return begin_flows();
-  connect_anew();
+  if (!find_upstream()) wait_for_room();
+  if (!fast_ || upstream_ == nullptr) return;
+  wants_link_ = !engine_.fast_path->links.want(chosen_endpoint(), fast_.flow.link());
+}
+
+/// False: the endpoint is full.
+bool Connection::find_upstream() {
+  upstream_ = engine_.pool.take_idle(chosen_endpoint(), *this);
+  if (upstream_ == nullptr) return connect_anew();
+  begin_flows();
+  return true;
 }
 
 upstream::Endpoint Connection::chosen_endpoint() const {
   upstream::Endpoint endpoint;
   std::copy(std::begin(decision_.address), std::end(decision_.address), endpoint.address.begin());
   endpoint.port = decision_.port;
+  endpoint.state = decision_.endpoint_state;
   return endpoint;
 }
 
-void Connection::connect_anew() {
-  upstream_ = engine_.pool.connect(chosen_endpoint(), *this);
-  if (upstream_ == nullptr) return unhealthy();
-  set_phase(Phase::connecting);
+bool Connection::connect_anew() {
+  const upstream::Endpoint endpoint = chosen_endpoint();
+  if (!engine_.reserve(endpoint)) return false;
+  upstream_ = engine_.pool.connect(endpoint, *this);
+  if (upstream_ == nullptr) {
+    connect_failed();
+  } else {
+    set_phase(Phase::connecting);
+  }
+  return true;
+}
+
+void Connection::connect_failed() {
+  event_flags_ |= HD_EVENT_CONNECT_FAILED;
+  unhealthy();
+}
+
+void Connection::wait_for_room() {
+  const std::uint32_t most = tables_->pending_max(decision_.service);
+  if (!engine_.room.enter(*this, decision_.endpoint_state, most)) return full();
+  set_phase(Phase::pending);
+}
+
+bool Connection::on_room() {
+  if (phase_ != Phase::pending) return true;
+  if (!find_upstream()) return false;
+  advance();
+  return true;
 }
 
 bool Connection::connect() {
@@ -53,7 +85,7 @@ bool Connection::connect() {
   if (!socket.writable() && !socket.broken()) return false;
   if (socket.take_error() != 0) {
     drop_upstream();
-    unhealthy();
+    connect_failed();
   } else {
     begin_flows();
   }
@@ -68,7 +100,12 @@ void Connection::begin_flows() {
 
 void Connection::drop_upstream() {
   if (upstream_ == nullptr) return;
-  engine_.pool.discard(*upstream_);
+  if (link_ != nullptr) {
+    engine_.fast_path->links.kill(*link_);
+    end_relay();
+  } else {
+    engine_.pool.discard(*upstream_);
+  }
   upstream_ = nullptr;
 }
 
@@ -205,7 +242,7 @@ bool Connection::replay() {
   upload_left_ += upload_sent_;
   upload_sent_ = 0;
   upload_broken_ = false;
-  connect_anew();
+  if (!connect_anew()) wait_for_room();
   return true;
 }
 
@@ -296,10 +333,16 @@ bool Connection::complete_exchange() {
   const bool uploaded = upload_complete();
   const io::Socket& socket = upstream_->socket;
   if (uploaded && upstream_reusable_ && !socket.peer_closed() && !socket.broken()) {
-    engine_.pool.keep(*upstream_);
+    if (link_ != nullptr) {
+      link_->take_back();
+      end_relay();
+    } else {
+      engine_.pool.keep(*upstream_);
+    }
     upstream_ = nullptr;
   }
   drop_upstream();
+  if (wants_link_) (void)engine_.fast_path->links.want(chosen_endpoint(), fast_.flow.link());
   record();
   // A server that answers early does not want the rest of the request, and nobody else does.
   if (uploaded && !close_after_) {
@@ -318,9 +361,21 @@ void Connection::bad_gateway(std::string_view why) {
   answer({502, tables_->rule_name(decision_.rule), why, {}, false});
 }
 
+/// The rule's time is over.
+void Connection::on_late() {
+  event_flags_ |= HD_EVENT_TIMEOUT;
+  const bool waits = phase_ == Phase::pending || phase_ == Phase::connecting || phase_ == Phase::exchanging;
+  if (!waits || passed_on_ || download_left_ != 0) return abort(0);
+  drop_upstream();
+  gateway_timeout();
+  advance();
+}
+
 void Connection::abort(std::uint8_t event_flags) {
   event_flags_ |= event_flags;
   record();
+  drop_upstream();
+  leave_flow();
   client_.close_with_reset();
   close();
 }

@@ -113,7 +113,8 @@ Result<void> restrict_system_calls() {
   filter.load(number_offset);
   // Those whose arguments matter come first: the kernel remembers the answer for the others.
   filter.allow_with(SYS_bpf, 0,
-                    {BPF_MAP_LOOKUP_ELEM, BPF_PROG_TEST_RUN, BPF_OBJ_GET_INFO_BY_FD, BPF_MAP_LOOKUP_BATCH});
+                    {BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_PROG_TEST_RUN, BPF_OBJ_GET_INFO_BY_FD,
+                     BPF_MAP_LOOKUP_BATCH});
   filter.allow_with(SYS_socket, 0, {AF_INET, AF_INET6});
   filter.allow_without(SYS_mmap, 2, PROT_EXEC);
   filter.allow_without(SYS_mprotect, 2, PROT_EXEC);

@@ -29,6 +29,20 @@ class Tables {
   [[nodiscard]] std::uint32_t unhealthy_rule(std::uint32_t service) const {
     return service < services_.size() ? services_[service].unhealthy_rule : HD_NONE;
   }
+  [[nodiscard]] std::uint32_t full_rule(std::uint32_t service) const {
+    return service < services_.size() ? services_[service].full_rule : HD_NONE;
+  }
+  [[nodiscard]] std::uint32_t timeout_rule(std::uint32_t service) const {
+    return service < services_.size() ? services_[service].timeout_rule : HD_NONE;
+  }
+  /// Requests that may wait for a connection of a full endpoint.
+  [[nodiscard]] std::uint32_t pending_max(std::uint32_t service) const {
+    return service < services_.size() ? services_[service].pending_max : 0;
+  }
+  /// From the complete head to the last byte of the response; 0: unbounded.
+  [[nodiscard]] std::uint32_t timeout_ms(std::uint32_t rule) const {
+    return rule < rules_.size() ? rules_[rule].timeout_ms : 0;
+  }
 
  private:
   [[nodiscard]] std::string_view text(std::uint32_t offset, std::uint32_t length) const {

@@ -12,8 +12,10 @@
 #include <string>
 
 #include "runtime/handler/bpf_decider.h"
+#include "runtime/handler/bpf_fast_kernel.h"
 #include "runtime/handler/control.h"
 #include "runtime/handler/engine.h"
+#include "runtime/handler/io/array_map.h"
 #include "runtime/handler/log.h"
 #include "runtime/handler/privilege.h"
 
@@ -40,7 +42,8 @@ void close_inherited(int kept) {
   ::close_range(std::max(fd + 1, 3U), ~0U, 0);
 }
 
-/// A client may take two descriptors: its own and an endpoint's. Some are needed for everything else.
+/// A client may take three descriptors: its own, an endpoint's and a link's. Some are needed for everything
+/// else.
 std::uint32_t raise_descriptor_limit() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -48,7 +51,7 @@ std::uint32_t raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const rlim_t usable = std::min<rlim_t>(limit.rlim_cur, 1U << 20);
-  return static_cast<std::uint32_t>(usable > 256 ? (usable - 128) / 2 : 64);
+  return static_cast<std::uint32_t>(usable > 256 ? (usable - 128) / 3 : 64);
 }
 
 UniqueFd take_over_signals() {
@@ -71,6 +74,8 @@ class Worker {
 
  private:
   [[nodiscard]] Result<void> set_up();
+  [[nodiscard]] Result<void> set_up_decider(Received& start);
+  [[nodiscard]] Result<void> set_up_fast_kernel(Received& start);
   [[nodiscard]] Result<void> set_up_engine(Received& start);
   [[nodiscard]] Result<void> watch_control();
   void work_off_control();
@@ -85,8 +90,10 @@ class Worker {
   Bell signal_bell_;
   std::uint32_t number_ = 0;
   std::uint64_t drain_until_ms_ = 0;
-  // The engine's connections use the decider until their end.
+  // The engine's connections use these until their end.
   std::unique_ptr<BpfDecider> decider_;
+  std::unique_ptr<BpfFastKernel> fast_kernel_;
+  io::Mapping endpoints_;
   std::unique_ptr<Engine> engine_;
 };
 
@@ -101,7 +108,7 @@ Message Worker::own(MessageKind kind, std::uint64_t generation) const {
 Result<void> Worker::set_up() {
   Received start;
   if (control_.receive(start) != ControlState::message || start.message.kind != MessageKind::start ||
-      start.fds.size() != start_fds) {
+      (start.fds.size() != start_fds && start.fds.size() != start_slow_fds)) {
     return Error{ErrorKind::invalid, "the supervisor did not say how to start", ""};
   }
   number_ = start.message.worker;
@@ -112,13 +119,38 @@ Result<void> Worker::set_up() {
   return {};
 }
 
-Result<void> Worker::set_up_engine(Received& start) {
+Result<void> Worker::set_up_decider(Received& start) {
   BpfDecider::Fds fds{std::move(start.fds[start_word]), std::move(start.fds[start_slots]),
                       std::move(start.fds[start_arena]), std::move(start.fds[start_connections])};
   Result<std::unique_ptr<BpfDecider>> decider = BpfDecider::make(std::move(fds), number_);
   if (!decider) return decider.error();
   decider_ = std::move(decider).value();
-  Result<std::unique_ptr<Engine>> engine = Engine::make(*decider_, raise_descriptor_limit());
+  return {};
+}
+
+Result<void> Worker::set_up_fast_kernel(Received& start) {
+  Result<io::Mapping> endpoints = io::map_array(start.fds[start_endpoint_state].get(), "hd_endpoint_state",
+                                                sizeof(hd_endpoint_state), io::Mapping::Access::write);
+  if (!endpoints) return endpoints.error();
+  endpoints_ = std::move(endpoints).value();
+  if (start.fds.size() != start_fds) return {};
+  BpfFastKernel::Fds fds{std::move(start.fds[start_flows]),      std::move(start.fds[start_links]),
+                         std::move(start.fds[start_idle_links]), std::move(start.fds[start_link_ends]),
+                         std::move(start.fds[start_settle]),     std::move(start.fds[start_give_link]),
+                         std::move(start.fds[start_bell])};
+  Result<std::unique_ptr<BpfFastKernel>> kernel = BpfFastKernel::make(std::move(fds), number_);
+  if (!kernel) return kernel.error();
+  fast_kernel_ = std::move(kernel).value();
+  return {};
+}
+
+Result<void> Worker::set_up_engine(Received& start) {
+  if (Result<void> done = set_up_decider(start); !done) return done;
+  if (Result<void> done = set_up_fast_kernel(start); !done) return done;
+  const Shared shared{{reinterpret_cast<hd_endpoint_state*>(endpoints_.data()),
+                       endpoints_.bytes() / sizeof(hd_endpoint_state)},
+                      fast_kernel_.get()};
+  Result<std::unique_ptr<Engine>> engine = Engine::make(*decider_, raise_descriptor_limit(), {}, shared);
   if (!engine) return engine.error();
   engine_ = std::move(engine).value();
   for (const StartFd listener : {start_listener4, start_listener6}) {

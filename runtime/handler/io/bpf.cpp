@@ -43,6 +43,15 @@ bool lookup(int map, const void* key, void* value) {
   return call(BPF_MAP_LOOKUP_ELEM, attributes, offsetof(bpf_attr, flags) + sizeof attributes.flags) == 0;
 }
 
+bool update(int map, const void* key, const void* value) {
+  bpf_attr attributes{};
+  attributes.map_fd = static_cast<std::uint32_t>(map);
+  attributes.key = address_of(key);
+  attributes.value = address_of(value);
+  attributes.flags = BPF_ANY;
+  return call(BPF_MAP_UPDATE_ELEM, attributes, offsetof(bpf_attr, flags) + sizeof attributes.flags) == 0;
+}
+
 bool read_array(int map, const MapInfo& info, char* values) {
   std::vector<std::uint32_t> keys(info.max_entries);  // the kernel writes them, too
   std::uint32_t read = 0;

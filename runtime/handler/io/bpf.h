@@ -19,6 +19,9 @@ struct MapInfo {
 /// False and errno if there is no such element.
 [[nodiscard]] bool lookup(int map, const void* key, void* value);
 
+/// Writes one element; false and errno if that is refused.
+[[nodiscard]] bool update(int map, const void* key, const void* value);
+
 /// Copies all values of an array map into `values` (`max_entries` of them, each of `value_size` bytes), in as
 /// few calls as it takes.
 [[nodiscard]] bool read_array(int map, const MapInfo& info, char* values);

@@ -27,9 +27,9 @@ class Mapping {
   }
 
   /// Empty if the descriptor cannot be mapped; errno says why.
-  static Mapping of(int fd, std::size_t bytes, Access access) {
+  static Mapping of(int fd, std::size_t bytes, Access access, std::size_t offset = 0) {
     const int protection = access == Access::write ? PROT_READ | PROT_WRITE : PROT_READ;
-    void* data = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd, 0);
+    void* data = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd, static_cast<off_t>(offset));
     Mapping mapping;
     if (data == MAP_FAILED) return mapping;
     mapping.data_ = data;

@@ -25,6 +25,7 @@ Transfer Socket::receive(std::span<char> space) {
   const ssize_t count = ::recv(fd_.get(), space.data(), space.size(), 0);
   if (count > 0) {
     const auto bytes = static_cast<std::size_t>(count);
+    received_ += bytes;
     // A FIN that came with the data raises no further event.
     if (bytes < space.size() && !peer_closed_ && !broken_) readable_ = false;
     return {Transfer::done, bytes};
@@ -37,10 +38,21 @@ Transfer Socket::receive(std::span<char> space) {
   return {Transfer::failed, 0};
 }
 
+Transfer Socket::look() {
+  char byte = 0;
+  const ssize_t count = ::recv(fd_.get(), &byte, 1, MSG_PEEK);
+  if (count > 0) return {Transfer::done, 1};
+  if (count == 0) return {Transfer::closed, 0};
+  if (errno != EAGAIN && errno != EINTR) return {Transfer::failed, 0};
+  readable_ = false;
+  return {Transfer::again, 0};
+}
+
 Transfer Socket::send(std::span<const char> bytes, bool more) {
   const ssize_t count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | (more ? MSG_MORE : 0));
   if (count >= 0) {
     const auto sent = static_cast<std::size_t>(count);
+    sent_ += sent;
     if (sent < bytes.size()) writable_ = false;
     return {Transfer::done, sent};
   }
@@ -100,13 +112,14 @@ socklen_t fill(sockaddr_storage& storage, const std::uint8_t* address, std::uint
 
 }  // namespace
 
-UniqueFd start_connect(const std::uint8_t* address, std::uint16_t port) {
+UniqueFd start_connect(const std::uint8_t* address, std::uint16_t port, Preparation* preparation) {
   sockaddr_storage storage{};
   const socklen_t size = fill(storage, address, port);
   UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
   const int on = 1;
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (preparation != nullptr && !preparation->prepare(fd.get())) return {};
   const int status = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), size);
   if (status != 0 && errno != EINPROGRESS) fd.reset();
   return fd;

@@ -42,8 +42,14 @@ class Socket {
   void assume_writable() { writable_ = true; }
 
   [[nodiscard]] Transfer receive(std::span<char> space);
+  /// What receive() would say of one byte; nothing is taken.
+  [[nodiscard]] Transfer look();
   /// `more`: what follows at once should go into the same segment.
   [[nodiscard]] Transfer send(std::span<const char> bytes, bool more = false);
+
+  /// Bytes that were received and sent since the connection began.
+  [[nodiscard]] std::uint64_t received() const { return received_; }
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
 
   /// Bytes that the peer's TCP has acknowledged since the connection began.
   [[nodiscard]] std::optional<std::uint64_t> find_acknowledged() const;
@@ -57,6 +63,8 @@ class Socket {
 
  private:
   UniqueFd fd_;
+  std::uint64_t received_ = 0;
+  std::uint64_t sent_ = 0;
   bool readable_ = false;
   bool writable_ = false;
   bool peer_closed_ = false;
@@ -66,8 +74,18 @@ class Socket {
 /// The events that a Socket understands.
 [[nodiscard]] std::uint32_t socket_events();
 
+/// What is done with a socket before it connects; false: it is not to connect.
+class Preparation {
+ public:
+  [[nodiscard]] virtual bool prepare(int socket) = 0;
+
+ protected:
+  ~Preparation() = default;
+};
+
 /// Starts to connect a non-blocking socket without Nagle's delay. `address`: 16 bytes, IPv4 in v4-mapped
 /// form. No descriptor if that fails at once.
-[[nodiscard]] UniqueFd start_connect(const std::uint8_t* address, std::uint16_t port);
+[[nodiscard]] UniqueFd start_connect(const std::uint8_t* address, std::uint16_t port,
+                                     Preparation* preparation = nullptr);
 
 }  // namespace heddle::io

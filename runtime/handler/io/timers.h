@@ -59,6 +59,8 @@ class Deadlines {
     }
   }
 
+  [[nodiscard]] std::uint64_t duration_ms() const { return duration_ms_; }
+
   /// Milliseconds to the first one; -1 if there is none.
   [[nodiscard]] std::int64_t next_in(std::uint64_t now_ms) const {
     if (list_.next_ == &list_) return -1;

@@ -56,9 +56,20 @@ Connection* Pool::take_idle(const Endpoint& endpoint, Owner& owner) {
   return &connection;
 }
 
-Connection* Pool::connect(const Endpoint& endpoint, Owner& owner) {
-  UniqueFd fd = io::start_connect(endpoint.address.data(), endpoint.port);
-  if (!fd) return nullptr;
+bool Pool::reserve(const Endpoint& endpoint) {
+  if (occupancy_.enter(endpoint.state)) return true;
+  const auto found = lists_.find(endpoint);
+  if (found == lists_.end() || found->second.oldest == nullptr) return false;
+  discard(*found->second.oldest);
+  return occupancy_.enter(endpoint.state);
+}
+
+Connection* Pool::connect(const Endpoint& endpoint, Owner& owner, io::Preparation* preparation) {
+  UniqueFd fd = io::start_connect(endpoint.address.data(), endpoint.port, preparation);
+  if (!fd) {
+    occupancy_.leave(endpoint.state);
+    return nullptr;
+  }
   auto* connection = new Connection(*this, endpoint, std::move(fd), buffers_);
   ++open_;
   connection->owner_ = &owner;
@@ -91,6 +102,7 @@ void Pool::discard(Connection& connection) {
   connection.owner_ = nullptr;
   connection.in.release();
   connection.socket.close();
+  occupancy_.leave(connection.endpoint_.state);
   --open_;
   discarded_.push_back(&connection);
 }

@@ -10,6 +10,7 @@
 #include "runtime/handler/io/event_loop.h"
 #include "runtime/handler/io/socket.h"
 #include "runtime/handler/io/timers.h"
+#include "runtime/handler/upstream/occupancy.h"
 
 /// The handler's own connections to endpoints.
 namespace heddle::upstream {
@@ -17,6 +18,7 @@ namespace heddle::upstream {
 struct Endpoint {
   std::array<std::uint8_t, 16> address{};  // IPv4 in its v4-mapped form
   std::uint16_t port = 0;
+  std::uint32_t state = HD_NONE;  // slot in hd_endpoint_state: whose bound its connections count for
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -75,15 +77,20 @@ class Pool {
   static constexpr std::uint32_t idle_in_all = 2048;
   static constexpr std::uint64_t idle_ms = 30'000;
 
-  Pool(io::EventLoop& loop, io::BufferPool& buffers) : loop_(loop), buffers_(buffers), deadlines_(idle_ms) {}
+  Pool(io::EventLoop& loop, io::BufferPool& buffers, std::span<hd_endpoint_state> states = {})
+      : loop_(loop), buffers_(buffers), deadlines_(idle_ms), occupancy_(states) {}
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
   /// The idle connection that was used last, or none.
   [[nodiscard]] Connection* take_idle(const Endpoint& endpoint, Owner& owner);
+  /// Takes a place for one more connection, which connect() uses up whatever comes of it; an idle one may
+  /// have to go for it. False: the endpoint has as many as it may.
+  [[nodiscard]] bool reserve(const Endpoint& endpoint);
   /// A new one that is being connected: it is when its socket is writable. None if that failed at once.
-  [[nodiscard]] Connection* connect(const Endpoint& endpoint, Owner& owner);
+  [[nodiscard]] Connection* connect(const Endpoint& endpoint, Owner& owner,
+                                    io::Preparation* preparation = nullptr);
   /// Gives a connection back whose last response has ended and on which nothing is under way.
   void keep(Connection& connection);
   /// Closes it. It is freed by the next collect(), because its events may still be in the loop's batch.
@@ -112,6 +119,7 @@ class Pool {
   io::EventLoop& loop_;
   io::BufferPool& buffers_;
   io::Deadlines deadlines_;
+  Occupancy occupancy_;
   std::unordered_map<Endpoint, IdleList, EndpointHash> lists_;
   std::vector<Connection*> discarded_;
   std::uint64_t now_ms_ = 0;

@@ -1,0 +1,202 @@
+#include "runtime/handler/links.h"
+
+#include <algorithm>
+
+namespace heddle::handler {
+
+namespace {
+
+constexpr std::uint64_t sweep_ms = 1'000;
+
+std::uint64_t word_of(std::uint64_t id, hd_link_state state) {
+  return std::uint64_t{HD_ID_GENERATION(id)} << 32 | state;
+}
+
+}  // namespace
+
+// ---- one link
+// ----------------------------------------------------------------------------------------------------
+
+bool Link::prepare(int socket) {
+  return links_.kernel_.enrol(socket, endpoint_state_);
+}
+
+void Link::take_back() {
+  user_ = nullptr;
+  connection_->in.release();
+}
+
+void Link::on_upstream_events() {
+  if (user_ != nullptr) return user_->on_upstream_events();
+  if (!connected_) links_.connected(*this);
+  if (connection_ == nullptr || !connection_->socket.readable()) return;
+  if (id_ == 0) links_.learn(*this);
+  links_.watcher_.on_link(*this);
+}
+
+// ---- all of a worker
+// ---------------------------------------------------------------------------------------------
+
+Links::~Links() {
+  for (auto& [slot, group] : groups_) {
+    while (!group.links.empty()) kill(*group.links.back());
+  }
+  collect();
+}
+
+bool Links::want(const upstream::Endpoint& endpoint, std::uint64_t kept) {
+  if (endpoint.state == HD_NONE) return true;
+  const hd_link* const keeps = record(kept);
+  if (keeps != nullptr && keeps->endpoint_state == endpoint.state &&
+      __atomic_load_n(&keeps->state, __ATOMIC_ACQUIRE) == word_of(kept, HD_LINK_HELD)) {
+    return true;
+  }
+  Group& group = groups_[endpoint.state];
+  if (now_ms_ < group.not_before_ms || kernel_.has_idle_link(endpoint.state)) return true;
+  if (open_ >= HD_LINKS_MAX) return true;
+  if (!pool_.reserve(endpoint)) return false;
+  auto* link = new Link(*this, endpoint.state, now_ms_);
+  link->connection_ = pool_.connect(endpoint, *link, link);
+  if (link->connection_ == nullptr) {
+    group.not_before_ms = now_ms_ + refused_ms;
+    delete link;
+    return true;
+  }
+  link->place_ = static_cast<std::uint32_t>(group.links.size());
+  group.links.push_back(link);
+  opening_.push_back(link);
+  ++open_;
+  return true;
+}
+
+Link* Links::find(std::uint64_t id) {
+  const std::uint32_t index = HD_ID_INDEX(id);
+  Link* const link = index < by_index_.size() ? by_index_[index] : nullptr;
+  return link != nullptr && link->id_ == id ? link : nullptr;
+}
+
+hd_link* Links::record(std::uint64_t id) {
+  const std::uint32_t index = HD_ID_INDEX(id);
+  return id != 0 && index < kernel_.links().size() ? &kernel_.links()[index] : nullptr;
+}
+
+bool Links::mark(std::uint64_t id, hd_link_state from) {
+  hd_link* const entry = record(id);
+  std::uint64_t seen = word_of(id, from);
+  return entry != nullptr && __atomic_compare_exchange_n(&entry->state, &seen, word_of(id, HD_LINK_DEAD),
+                                                         false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+void Links::kill(Link& link) {
+  if (link.connection_ == nullptr) return;
+  if (link.id_ == 0) learn(link);
+  // It can only go from one of these to the next, or from the last to the one before; once more for that.
+  for (int i = 0; i < 2; ++i) {
+    for (const hd_link_state state : {HD_LINK_OPENING, HD_LINK_IDLE, HD_LINK_HELD}) {
+      if (mark(link.id_, state)) i = 2;
+    }
+  }
+  if (find(link.id_) == &link) by_index_[HD_ID_INDEX(link.id_)] = nullptr;
+  std::erase(opening_, &link);
+  std::vector<Link*>& group = groups_[link.endpoint_state_].links;
+  group[link.place_] = group.back();
+  group[link.place_]->place_ = link.place_;
+  group.pop_back();
+  link.connection_->in.release();
+  pool_.discard(*link.connection_);
+  link.connection_ = nullptr;
+  link.user_ = nullptr;
+  --open_;
+  dead_.push_back(&link);
+}
+
+bool Links::make_room(std::uint32_t endpoint_state) {
+  const auto found = groups_.find(endpoint_state);
+  if (found == groups_.end()) return false;
+  for (Link* link : found->second.links) {
+    if (!mark(link->id_, HD_LINK_IDLE)) continue;
+    kill(*link);
+    return true;
+  }
+  return false;
+}
+
+void Links::collect() {
+  for (Link* link : dead_) delete link;
+  dead_.clear();
+}
+
+// ---- opening and closing
+// -----------------------------------------------------------------------------------------
+
+void Links::connected(Link& link) {
+  io::Socket& socket = link.connection_->socket;
+  if (!socket.writable() && !socket.broken()) return;
+  if (socket.take_error() != 0) return give_up(link, refused_ms);
+  link.connected_ = true;
+  link.since_ms_ = now_ms_;
+  learn(link);
+}
+
+/// The programs know the link as soon as it is connected; its id lies with the socket.
+void Links::learn(Link& link) {
+  link.id_ = kernel_.find_link(link.connection_->socket.fd());
+  if (by_index_.empty()) by_index_.resize(std::max<std::size_t>(kernel_.links().size(), 1));
+  if (link.id_ != 0 && HD_ID_INDEX(link.id_) < by_index_.size()) by_index_[HD_ID_INDEX(link.id_)] = &link;
+}
+
+bool Links::learn_all(std::uint64_t id) {
+  for (Link* link : opening_) {
+    if (link->id_ == 0) learn(*link);
+  }
+  return find(id) != nullptr;
+}
+
+void Links::give_up(Link& link, std::uint64_t for_ms) {
+  groups_[link.endpoint_state_].not_before_ms = now_ms_ + for_ms;
+  kill(link);
+}
+
+void Links::look_at_opening() {
+  for (std::size_t i = opening_.size(); i-- > 0;) {
+    Link& link = *opening_[i];
+    if (link.connected_ && link.id_ == 0) learn(link);
+    const hd_link* const entry = record(link.id_);
+    if (entry != nullptr &&
+        __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) != word_of(link.id_, HD_LINK_OPENING)) {
+      opening_.erase(opening_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else if (now_ms_ >= link.since_ms_ + (link.connected_ ? opening_ms : 5 * opening_ms)) {
+      give_up(link, link.connected_ ? unreachable_ms : refused_ms);
+    }
+  }
+}
+
+void Links::close_idle(std::uint64_t now_ns) {
+  for (auto& [slot, group] : groups_) {
+    for (std::size_t i = group.links.size(); i-- > 0;) {
+      Link& link = *group.links[i];
+      const hd_link* const entry = record(link.id_);
+      if (entry == nullptr || link.lent()) continue;
+      if (__atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) == word_of(link.id_, HD_LINK_DEAD)) {
+        ended_.push_back(link.id_);
+        continue;
+      }
+      const std::uint64_t since = __atomic_load_n(&entry->idle_since, __ATOMIC_RELAXED);
+      if (now_ns > since + idle_ms * 1'000'000 && mark(link.id_, HD_LINK_IDLE)) kill(link);
+    }
+  }
+}
+
+void Links::tick(std::uint64_t now_ns) {
+  now_ms_ = now_ns / 1'000'000;
+  look_at_opening();
+  if (now_ms_ < next_sweep_ms_) return;
+  next_sweep_ms_ = now_ms_ + sweep_ms;
+  close_idle(now_ns);
+  for (const std::uint64_t id : ended_) {
+    if (Link* link = find(id)) watcher_.on_link_end(*link);
+  }
+  ended_.clear();
+}
+
+}  // namespace heddle::handler

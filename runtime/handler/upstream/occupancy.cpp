@@ -1,0 +1,26 @@
+#include "runtime/handler/upstream/occupancy.h"
+
+namespace heddle::upstream {
+
+bool Occupancy::enter(std::uint32_t slot) {
+  if (slot >= states_.size()) return true;
+  hd_endpoint_state& state = states_[slot];
+  const std::uint32_t most = __atomic_load_n(&state.connections_max, __ATOMIC_RELAXED);
+  std::uint32_t now = __atomic_load_n(&state.connections, __ATOMIC_RELAXED);
+  while (most == 0 || now < most) {
+    if (__atomic_compare_exchange_n(&state.connections, &now, now + 1, true, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED))
+      return true;
+  }
+  return false;
+}
+
+void Occupancy::leave(std::uint32_t slot) {
+  if (slot < states_.size()) __atomic_fetch_sub(&states_[slot].connections, 1U, __ATOMIC_RELAXED);
+}
+
+bool Occupancy::bounded(std::uint32_t slot) const {
+  return slot < states_.size() && __atomic_load_n(&states_[slot].connections_max, __ATOMIC_RELAXED) != 0;
+}
+
+}  // namespace heddle::upstream
