@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import pathlib
 import signal
 import sys
 import time
@@ -23,6 +24,7 @@ from series import Bench
 ROUNDS, QUICK_ROUNDS = 5, 3
 # About: a sample's start, an agent's start and end.
 OVERHEAD_SECONDS, SPECIAL_SECONDS = 0.1, 30
+QUIET = 0.05
 OUTPUT = SOURCE / "build" / "bench"
 
 
@@ -97,6 +99,7 @@ def plan(options):
 def measure(options):
     began = time.monotonic()
     cpus = pin()
+    others = used_by_others()
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
     wanted = wanted_rows(options)
     print(f"kernel {os.uname().release}; everything runs on the CPUs {', '.join(map(str, cpus))}; ratios are medians of {rounds} "
@@ -112,9 +115,23 @@ def measure(options):
         write(found, bench)
         ignore_signals()
     table.print_count(found)
+    others = max(others, used_by_others())
+    if others > QUIET:
+        print(f"others use {others:.0%} of this machine's CPUs: these figures are noise")
     print(f"{time.monotonic() - began:.0f} s; {OUTPUT}/results.json, samples.json, results.svg")
     complete = all(each.measured for each in found) and not any(each.missing for each in bench.measured.values())
     return 0 if complete else 1
+
+
+def used_by_others(seconds=0.5):
+    """Part of the CPU time of the machine, while the bench does nothing."""
+    def idle():
+        fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()
+        return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
+
+    before, began = idle(), time.monotonic()
+    time.sleep(seconds)
+    return max(0, 1 - (idle() - before) / (time.monotonic() - began) / os.cpu_count())
 
 
 def ignore_signals():

@@ -109,13 +109,13 @@ def part_wrong():
         expect_wrong("nobody there", lambda: check.check(dataclasses.replace(none, port=1), Load().request))
     with place({1: first, 2: first}) as (here, contenders):
         heddle = contenders.get("heddle")
-        expect_wrong("a server that is never asked", lambda: check.check(heddle, Load().request))
+        expect_wrong("the wrong server", lambda: check.check(heddle, Load().request))
         expect(contenders.get("none") and check.check(contenders.get("none"), LARGE.request) > 65536, "64 KiB that are right")
         expect_wrong("the client is not a workload", lambda: check.check(
             dataclasses.replace(heddle, cgroup=here.cgroup("plain")), Load().request))
         series = Series("s", ("none", "heddle"), connections=(2,))
         measured = Bench(here, contenders, 1, lambda _: None, seconds=1).measure(series)
-        expect(list(measured.samples[2]) == ["none"] and "only one is asked" in measured.missing["heddle"],
+        expect(list(measured.samples[2]) == ["none"] and "leads to its server" in measured.missing["heddle"],
                f"who answers wrong has no samples: {measured}")
         size = check.check(contenders.get("none"), Load().request)
         wrk(contenders.get("none"), Load(), 2, 1, size)

@@ -3,10 +3,14 @@
 Run as a program inside a contender's cgroup, it asks what standard input says and prints what came."""
 
 import base64
+import dataclasses
 import json
 import socket
 import subprocess
 import sys
+
+import scratch
+import servers
 
 TIMEOUT = 10
 SMALL_REQUESTS = 40  # on one connection: the first ones may go another way than the later ones
@@ -51,8 +55,6 @@ def head(path, headers=(), method="GET"):
 
 
 def ask(contender, batches):
-    import scratch  # not needed by the program
-
     order = json.dumps({"address": contender.address, "port": contender.port, "batches": batches})
     client = scratch.launch([sys.executable, "-B", __file__], contender.cgroup, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True)
@@ -67,50 +69,49 @@ def ask(contender, batches):
     return [[(status, base64.b64decode(body), size) for status, body, size in batch] for batch in json.loads(output)]
 
 
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """Requests on one connection, all of which have one of the right answers."""
+    what: str
+    requests: list
+    right: set  # of (status, body); body None: whatever it says
+
+
+def load_questions(request):
+    """The load's own request, as often as it takes to see both servers."""
+    if request.startswith(f"GET {servers.FILE} "):
+        return [Question("64 KiB", [request] * 3, {(200, servers.LARGE)})]
+    small = {(200, text.encode()) for text in servers.SMALL.values()}
+    if "Connection: close" in request:
+        return [Question("the load's request", [request], small)] * SMALL_REQUESTS
+    return [Question("the load's request", [request] * SMALL_REQUESTS, small)]
+
+
+def other_questions(contender):
+    yield Question("64 KiB", [head(servers.FILE)] * 3, {(200, servers.LARGE)})
+    if not contender.decides:
+        return
+    for prefix, text in zip(("/v1/a", "/v2/a"), servers.SMALL.values()):
+        yield Question(f"{prefix} leads to its server", [head(prefix)], {(200, text.encode())})
+    yield Question("/health is answered", [head("/health")], {(200, b"ok")})
+    yield Question("who asks for debugging is refused", [head(servers.ITEM, (("X-Debug", "1"),))], {(403, None)})
+    yield Question("who writes is refused", [head(servers.ITEM, (("Content-Length", "0"),), "POST")], {(403, None)})
+
+
 def check(contender, request):
-    """The load's own request, and what the policy says about others. Gives the size of the load's response in bytes."""
-    from scratch import WrongResponse
-    from servers import FILE, LARGE, SMALL
-
-    small = {text.encode() for text in SMALL.values()}
-    first, second = (text.encode() for text in SMALL.values())
-
-    def wrong(what, answer):
-        raise WrongResponse(f"{contender.name}: {what}: {answer[0]} {answer[1][:80]!r}")
-
-    large = request.startswith(f"GET {FILE} ")
-    wanted = [request] * (3 if large else SMALL_REQUESTS)
-    loads = [[each] for each in wanted] if "Connection: close" in request else [wanted]
-    others = [[head(FILE)] * 3]
-    if contender.decides:
-        others += [[head("/v1/a"), head("/v2/a"), head("/v1/b")], [head("/health")], [head("/items/7", (("X-Debug", "1"),))],
-                   [head("/items/7", (("Content-Length", "0"),), "POST")]]
-    answers = ask(contender, loads + others)
-    load = [answer for batch in answers[:len(loads)] for answer in batch]
-    files, *decided = answers[len(loads):]
-
-    expected = {LARGE} if large else small
-    for answer in load:
-        if answer[0] != 200 or answer[1] not in expected:
-            wrong("the load's request", answer)
-    if contender.decides and not large and {body for _, body, _ in load} != small:
-        wrong("of the two servers, only one is asked", load[0])
-    for answer in files:
-        if answer[:2] != (200, LARGE):
-            wrong("64 KiB", answer)
-    if contender.decides:
-        prefixes, health, debug, post = decided
-        for answer, body in zip(prefixes, (first, second, first)):
-            if answer[:2] != (200, body):
-                wrong("a prefix leads to its server", answer)
-        if health[0][:2] != (200, b"ok"):
-            wrong("/health is answered", health[0])
-        for answer in (debug[0], post[0]):
-            if answer[0] != 403:
-                wrong("a request that has to be refused", answer)
-    sizes = {size for _, _, size in load}
+    """Asks for all of it. Gives the size in bytes of the response to the load's request."""
+    load, others = load_questions(request), list(other_questions(contender))
+    answers = ask(contender, [question.requests for question in (*load, *others)])
+    for question, answered in zip((*load, *others), answers):
+        for status, body, _ in answered:
+            if not {(status, body), (status, None)} & question.right:
+                raise scratch.WrongResponse(f"{contender.name}: {question.what}: {status} {body[:80]!r}")
+    of_load = [answer for answered in answers[:len(load)] for answer in answered]
+    if contender.decides and {(status, body) for status, body, _ in of_load} != load[0].right:
+        raise scratch.WrongResponse(f"{contender.name}: of the two servers, only one is asked")
+    sizes = {size for _, _, size in of_load}
     if len(sizes) != 1:
-        raise WrongResponse(f"{contender.name}: responses of different sizes: {sizes}")
+        raise scratch.WrongResponse(f"{contender.name}: responses of different sizes: {sizes}")
     return sizes.pop()
 
 
