@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <random>
 #include <sstream>
 
 #include "tests/e2e/fast_path/server/server.h"
@@ -75,8 +76,16 @@ void Server::listen(const std::string& spelled) {
   endpoint->listener = ::socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int one = 1;
   ::setsockopt(endpoint->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (::bind(endpoint->listener, address, size) != 0 || ::listen(endpoint->listener, 8192) != 0)
-    give_up("listen");
+  // Any port: below those that the kernel gives to clients, so that it is still free when the server starts
+  // again.
+  std::random_device random;
+  bool bound = port != 0 && ::bind(endpoint->listener, address, size) == 0;
+  for (int i = 0; i < 1000 && port == 0 && !bound; ++i) {
+    const auto chosen = static_cast<std::uint16_t>(12'000 + random() % 20'000);
+    (six ? address6.sin6_port : address4.sin_port) = htons(chosen);
+    bound = ::bind(endpoint->listener, address, size) == 0;
+  }
+  if (!bound || ::listen(endpoint->listener, 8192) != 0) give_up("listen");
   ::getsockname(endpoint->listener, address, &size);
   endpoint->port = ntohs(six ? address6.sin6_port : address4.sin_port);
   endpoints_.push_back(std::move(endpoint));

@@ -133,11 +133,11 @@ void Server::take_requests(Connection& connection) {
   if (outcome == RequestReader::Outcome::violation) return violation(connection, connection.reader.why());
   ++statistics_.requests;
   statistics_.body_bytes += connection.reader.request().body;
-  if (!connection.reader.empty()) return violation(connection, "two requests at once");
   if (connection.early) {
     connection.early = false;
-    return;
+    return take_requests(connection);  // its answer is out, so another may have come behind it
   }
+  if (!connection.reader.empty()) return violation(connection, "two requests at once");
   begin(connection, answer_to(connection.reader.request(), connection.at.name));
 }
 
