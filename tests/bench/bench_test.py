@@ -10,6 +10,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 from xml.etree import ElementTree
 
 import bench as program
@@ -105,7 +106,9 @@ def part_wrong():
         none = contenders.get("none")
         expect_wrong("a byte", lambda: check.check(none, Load().request))
         expect_wrong("a byte, under load", lambda: pace(here, none, Load(), 2, 0.2, 500))
-        expect_wrong("a status, under load", lambda: wrk(none, Load("/files/none"), 2, 1, 300))
+        nothing = Load("/files/none")
+        size = check.ask(none, [[nothing.request]])[0][0][2]
+        expect_wrong("a status, under load", lambda: wrk(none, nothing, 2, 1, size))
         expect_wrong("nobody there", lambda: check.check(dataclasses.replace(none, port=1), Load().request))
     with place({1: first, 2: first}) as (here, contenders):
         heddle = contenders.get("heddle")
@@ -125,24 +128,30 @@ def part_wrong():
 def children_of(pid):
     """Names of programs."""
     names = set()
-    for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             names.add(pathlib.Path(f"/proc/{child}/comm").read_text().strip())
     return names
 
 
+def scratch_folders():
+    return set(pathlib.Path(tempfile.gettempdir()).glob(f"{scratch.PREFIX}*"))
+
+
 def part_interrupt():
-    """In the middle of a measurement; and twice, as people do."""
-    before = Snapshot(scratch.PREFIX)
+    """In the middle of a measurement; and again and again while it is putting things away, as people do."""
+    before, folders_before = Snapshot(scratch.PREFIX), scratch_folders()
     bench = subprocess.Popen([sys.executable, "-B", program.__file__, "node_http_rules", "--quick"], stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True, start_new_session=True)
     while "wrk" not in children_of(bench.pid):
         expect(bench.poll() is None, "the bench ended by itself")
-    os.killpg(bench.pid, signal.SIGINT)
-    os.killpg(bench.pid, signal.SIGINT)
-    output, _ = bench.communicate(timeout=60)
-    expect(bench.returncode == 130, f"Ctrl-C ended the bench with {bench.returncode}: {output}")
-    expect(not before.leftovers(), f"left over: {before.leftovers()}")
+    while bench.poll() is None:
+        os.killpg(bench.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            bench.wait(0.02)
+    expect(bench.returncode == 130, f"Ctrl-C ended the bench with {bench.returncode}: {bench.stdout.read()}")
+    rest = [*before.leftovers(), *(scratch_folders() - folders_before)]
+    expect(not rest, f"left over: {rest}")
 
 
 if __name__ == "__main__":
