@@ -19,11 +19,11 @@ struct hd_look {
   hd_u64 server;
   struct tcp_sock* client;
   hd_u32 landed;
-  hd_u32 pad;
+  hd_u32 own_references;
 };
 
 static long hd_look_again(hd_u32 index, struct hd_look* look) {
-  look->landed = hd_has_landed(look->server, look->client);
+  look->landed = hd_has_landed(look->server, look->client, look->own_references);
   return look->landed;
 }
 
@@ -32,13 +32,14 @@ static long hd_look_for_trace(hd_u32 index, struct hd_flow** flow) {
 }
 
 /* A response that is decided to its end has landed: the flow is armed again. 0: it has not, or somebody else has the flow. */
-static __always_inline int hd_rearm(struct hd_flow* flow, hd_u64 base, struct tcp_sock* client, hd_u32 how) {
-  if (how == HD_FAST_BY_TRACE) {
+static __always_inline int hd_rearm(struct hd_flow* flow, hd_u64 base, struct tcp_sock* client, struct hd_config* config) {
+  if (config->fast_path == HD_FAST_BY_TRACE) {
     bpf_loop(HD_LOOKS, hd_look_for_trace, &flow, 0);
     return HD_READ(flow->state) == (base | HD_FLOW_ARMED);
   }
-  struct hd_look look = {.server = HD_READ(flow->server_socket), .client = client};
-  if (!hd_has_landed(look.server, client)) {
+  struct hd_look look = {
+      .server = HD_READ(flow->server_socket), .client = client, .own_references = config->own_references};
+  if (!hd_has_landed(look.server, client, look.own_references)) {
     bpf_loop(HD_LOOKS, hd_look_again, &look, 0);
     if (!look.landed) return 0;
   }
@@ -59,7 +60,7 @@ static __always_inline hd_u32 hd_gate(struct bpf_sock* sk, struct hd_flow_end_of
   hd_u64 counts = HD_READ(flow->counts);
   if (client->write_seq - end->first_sent != (hd_u32)counts) return HD_FAST_UNREAD;
   if (client->copied_seq - end->first_received != (hd_u32)(counts >> 32)) return HD_FAST_UNREAD;
-  if (done && !hd_rearm(flow, base, client, config->fast_path)) return HD_FAST_NOT_LANDED;
+  if (done && !hd_rearm(flow, base, client, config)) return HD_FAST_NOT_LANDED;
   /* After that: what has landed is counted here. */
   if (*(volatile int*)&client->inet_conn.icsk_inet.sk.sk_backlog.rmem_alloc.counter) return HD_FAST_UNREAD;
   hd_uncharge(flow);

@@ -15,12 +15,12 @@ static __always_inline int hd_is_owned(hd_u64 socket) {
 static __always_inline int hd_is_pending(struct hlist_node** pprev) { return pprev != 0; }
 
 /* Asked by a program at C, under C's lock: no timer of C begins meanwhile; one that ends gives its reference back later. */
-static __always_inline int hd_has_landed(hd_u64 server, struct tcp_sock* client) {
+static __always_inline int hd_has_landed(hd_u64 server, struct tcp_sock* client, hd_u32 own_references) {
   struct inet_connection_sock* own = &client->inet_conn;
   struct sock* sk = &own->icsk_inet.sk;
   if (hd_is_owned(server)) return 0;
   asm volatile("" ::: "memory");
-  int references = *(volatile int*)&sk->__sk_common.skc_refcnt.refs.counter, explained = 1;
+  int references = *(volatile int*)&sk->__sk_common.skc_refcnt.refs.counter, explained = (int)own_references;
   asm volatile("" ::: "memory");
   explained += hd_is_pending(own->icsk_retransmit_timer.entry.pprev);
   explained += hd_is_pending(own->icsk_delack_timer.entry.pprev);
@@ -45,11 +45,12 @@ static __always_inline void hd_read_timers(hd_u64 client, struct hd_timers* time
   timers->due[2] = BPF_CORE_READ(own, icsk_inet.sk.sk_timer.expires);
 }
 
-static __always_inline int hd_has_landed_elsewhere(hd_u64 server, hd_u64 client) {
+static __always_inline int hd_has_landed_elsewhere(hd_u64 server, hd_u64 client, hd_u32 own_references) {
   struct hd_timers before = {}, after = {};
   if (hd_is_owned(server)) return 0;
   hd_read_timers(client, &before);
-  int references = BPF_CORE_READ((struct sock*)client, __sk_common.skc_refcnt.refs.counter), explained = 1;
+  int references = BPF_CORE_READ((struct sock*)client, __sk_common.skc_refcnt.refs.counter);
+  int explained = (int)own_references;
   hd_read_timers(client, &after);
   for (int i = 0; i < 3; i++) {
     if (before.pending[i] != after.pending[i] || before.due[i] != after.due[i]) return 0;

@@ -7,13 +7,14 @@
 
 enum { HD_SETTLED_LANDED = 1, HD_SETTLED_READ = 2, HD_SETTLED_WAITING = 4 };
 
-static __always_inline int hd_is_settled(struct hd_flow* flow, hd_u32 state, hd_u32 how) {
+static __always_inline int hd_is_settled(struct hd_flow* flow, hd_u32 state, struct hd_config* config) {
   if (state == HD_FLOW_SENT || state == HD_FLOW_ANSWERING || state == HD_FLOW_BROKEN) return 0;
-  if (how == HD_FAST_BY_TRACE) return state != HD_FLOW_DONE;
+  if (config->fast_path == HD_FAST_BY_TRACE) return state != HD_FLOW_DONE;
   hd_u64 server = HD_READ(flow->server_socket), client = HD_READ(flow->client_socket);
   if (state != HD_FLOW_DONE || !server || !client) return 1;
   /* Twice, so that what is between two looks of the one is not between those of the other. */
-  return hd_has_landed_elsewhere(server, client) && hd_has_landed_elsewhere(server, client);
+  return hd_has_landed_elsewhere(server, client, config->own_references) &&
+         hd_has_landed_elsewhere(server, client, config->own_references);
 }
 
 __attribute__((noinline)) int hd_settle_one(hd_u64 id) {
@@ -26,7 +27,7 @@ __attribute__((noinline)) int hd_settle_one(hd_u64 id) {
   if (!hd_is_of(word, id)) return 0;
   struct hd_link* link = flow->link ? hd_link_of(flow->link) : 0;
   if (state == HD_FLOW_SENT && link && link->reserved[0] && hd_unread_of(link->reserved[0])) answer = HD_SETTLED_WAITING;
-  if (!hd_is_settled(flow, state, config->fast_path)) return (int)answer;
+  if (!hd_is_settled(flow, state, config)) return (int)answer;
   answer |= HD_SETTLED_LANDED;
   if (client && hd_unread_of(client)) return (int)answer;
   if (HD_READ(flow->state) != word) return 0;
@@ -48,6 +49,25 @@ int hd_settle(struct hd_settle_round* round) {
   round->landed = landed;
   round->read = read;
   round->waiting = waiting;
+  return 0;
+}
+
+struct hd_counted {
+  hd_u64 flow;
+  hd_u32 references; /* out: of its client's socket, timers aside */
+  hd_u32 pad;
+};
+
+/* Of a client on whose behalf nothing is under way: hd_config.own_references. */
+SEC("syscall")
+int hd_count_references(struct hd_counted* counted) {
+  struct hd_flow* flow = hd_flow_of(counted->flow);
+  struct hd_timers timers = {};
+  if (!flow) return 0;
+  hd_u64 client = HD_READ(flow->client_socket);
+  hd_read_timers(client, &timers);
+  int references = BPF_CORE_READ((struct sock*)client, __sk_common.skc_refcnt.refs.counter);
+  counted->references = (hd_u32)(references - (int)(timers.pending[0] + timers.pending[1] + timers.pending[2]));
   return 0;
 }
 

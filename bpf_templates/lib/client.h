@@ -5,6 +5,7 @@
 #define HEDDLE_LIB_CLIENT_H
 
 #include "bpf_templates/lib/decide.h"
+#include "bpf_templates/lib/depart.h"
 #include "bpf_templates/lib/flow.h"
 #include "bpf_templates/lib/message.h"
 #include "bpf_templates/lib/scan.h"
@@ -100,56 +101,19 @@ static __always_inline void hd_request_of(struct hd_work* work, struct hd_connec
   work->open_end = 1;
 }
 
-/* A link to the chosen endpoint: the one that the flow has kept, or one that waits. */
-static __always_inline hd_u64 hd_find_link(struct hd_flow* flow, hd_u64 id, hd_u32 endpoint_state) {
-  hd_u64 kept = flow->link;
-  struct hd_link* link = kept ? hd_link_of(kept) : 0;
-  int alive = link && HD_READ(link->state) == hd_state_word(kept, HD_LINK_HELD);
-  if (alive && link->endpoint_state == endpoint_state) return kept;
-  if (kept && !alive) {
-    flow->link = 0;
-    hd_give_back(kept, HD_LINK_HELD);
-    kept = 0;
-  }
-  hd_u64 found = hd_take_link(endpoint_state, flow->worker, id);
-  if (!found) return 0;
-  flow->link = found;
-  if (kept) hd_give_back(kept, HD_LINK_HELD);
-  return found;
-}
-
-/* The request leaves: `length` bytes of the message, wholly or not at all. */
+/* The request leaves with what was decided: `length` bytes of the message, wholly or not at all. */
 static __always_inline hd_u32 hd_send(struct sk_msg_md* msg, struct hd_work* work, struct hd_flow* flow, hd_u64 id,
                                       hd_u32 length) {
-  hd_u64 now = bpf_ktime_get_ns(), word = HD_READ(flow->state);
-  hd_u64 armed = hd_armed(word, id), sent = HD_FLOW_NEXT(armed);
-  hd_u32 number = work->decision.rule, charge = length + HD_MESSAGE_OVERHEAD;
+  hd_u64 word = HD_READ(flow->state);
+  hd_u32 number = work->decision.rule;
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   if (!rule) return HD_FAST_FAILED;
-  if (!armed) return HD_FAST_NOT_ARMED;
-  /* Armed, all this is ours to write: we hold the client's lock. */
-  flow->begin_ns = now;
-  flow->deadline_ns = rule->timeout_ms ? now + (hd_u64)rule->timeout_ms * 1000000 : 0;
-  flow->decision = work->decision;
-  flow->bytes_in = length;
-  flow->bytes_out = 0;
-  flow->status = 0;
+  if (!hd_armed(word, id)) return HD_FAST_NOT_ARMED;
+  flow->decision = work->decision; /* armed, all this is ours to write: we hold the client's lock */
   flow->flags = hd_is_head_request(work) ? HD_FLOW_HEAD : 0;
-  flow->room = HD_FAST_RESPONSE_MAX;
-  if (HD_SWAP(&flow->state, word, sent | HD_FLOW_SENT) != word) return HD_FAST_NOT_ARMED;
-  hd_u64 link = hd_find_link(flow, id, work->decision.endpoint_state);
-  if (link) {
-    flow->expect = hd_message_size(msg) - length;
-    bpf_msg_apply_bytes(msg, length);
-    if (bpf_msg_redirect_hash(msg, &hd_servers, &link, BPF_F_INGRESS) == SK_PASS) {
-      hd_charge(flow, charge);
-      hd_commit(work);
-      return HD_FAST_REQUESTS;
-    }
-    hd_kill_link(link);
-  }
-  hd_flow_step(flow, sent, HD_FLOW_SENT, HD_FLOW_ARMED);
-  return link ? HD_FAST_FAILED : HD_FAST_NO_LINK;
+  hd_u32 sent = hd_depart(msg, flow, id, word, length, rule->timeout_ms);
+  if (sent == HD_FAST_REQUESTS) hd_commit(work);
+  return sent;
 }
 
 /* What becomes of the message in hand: enum hd_fast_counter. */

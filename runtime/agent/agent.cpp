@@ -74,6 +74,10 @@ Result<void> Agent::prepare() {
   Result<Home> home = Home::settle(node_.cgroup_root());
   if (!home) return home.error();
   home_.emplace(std::move(*home));
+  fast_path_ = loader::test_fast_path(node_.cgroup_root());
+  if (fast_path_.landing == HD_FAST_OFF) {
+    spdlog::warn("the fast path is off, all requests go through the handler: {}", fast_path_.reason);
+  }
   return {};
 }
 
@@ -92,6 +96,8 @@ Result<void> Agent::begin(const bundle::Opened& opened) {
   if (Result<void> published = publish_listeners(); !published) return published;
   if (!node_.attached()) before_attach_ = list_connections(policy_->tree(), policy_->manifest());
   if (Result<void> attached = node_.attach(); !attached) return attached;
+  if (fast_path_.landing == HD_FAST_BY_TRACE && !node_.traced())
+    fast_path_ = {HD_FAST_OFF, 0, "the program that watches the kernel's redirects cannot be attached"};
   if (Result<void> published = publish_listeners(); !published) return published;
   last_reload_ = {true, opened.digest, "", "", started_};
   spdlog::info("governing cgroup_root={} mesh={} generation={} bundle={} adopted={} workers={}",
@@ -109,7 +115,8 @@ Result<void> Agent::publish_listeners() {
   config.listener4_port = workers_->listeners().port4;
   config.listener6_port = workers_->listeners().port6;
   config.netns_cookie = workers_->listeners().netns_cookie;
-  config.fast_path = node_.attached() ? node_.landing() : HD_FAST_OFF;
+  config.fast_path = node_.attached() ? fast_path_.landing : HD_FAST_OFF;
+  config.own_references = fast_path_.own_references;
   return node_.set_config(config);
 }
 

@@ -16,6 +16,7 @@
 #include "runtime/agent/policy.h"
 #include "runtime/agent/workers.h"
 #include "runtime/loader/node.h"
+#include "runtime/loader/self_test.h"
 
 namespace heddle::agent {
 
@@ -65,6 +66,7 @@ class Agent {
   Json status() const;
   Json status_of_rules() const;
   Json status_of_workloads() const;
+  Json status_of_fast_path() const;
   Json status_of_connections() const;
 
   Options options_;
@@ -81,6 +83,7 @@ class Agent {
   std::vector<OpenConnection> before_attach_;
   Reload last_reload_;
   UniqueFd signals_;
+  loader::SelfTest fast_path_;
   std::int64_t started_ = 0;
   bool adopted_ = false;
   bool detach_at_end_ = false;

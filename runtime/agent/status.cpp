@@ -1,7 +1,10 @@
 // What Agent tells whoever asks; the rest of the class is in agent.cpp.
 #include <unistd.h>
 
+#include <array>
+
 #include "runtime/agent/agent.h"
+#include "runtime/loader/fast_figures.h"
 
 namespace heddle::agent {
 
@@ -50,6 +53,7 @@ nlohmann::json Agent::status() const {
       {"listeners", {{"ipv4", workers_->listeners().port4}, {"ipv6", workers_->listeners().port6}}},
       {"workers", workers},
       {"workloads", status_of_workloads()},
+      {"fast_path", status_of_fast_path()},
       {"rules", status_of_rules()},
       {"connections_before_attach", status_of_connections()},
       {"events", {{"received", events_.received}, {"lost", loader::lost_events(node_.state())}}},
@@ -85,6 +89,25 @@ nlohmann::json Agent::status_of_workloads() const {
     workloads[found.index]["cgroups"].push_back(node_.cgroup_root() + "/" + found.path);
   }
   return workloads;
+}
+
+nlohmann::json Agent::status_of_fast_path() const {
+  // In the order of hd_fast_counter.
+  static constexpr std::array<const char*, HD_FAST_BROKEN + 1> names = {
+      "requests",    "responses",     "spilled",  "framed",    "not_armed", "unread",
+      "not_landed",  "not_whole",     "not_canonical", "answered", "no_link", "no_memory",
+      "switched_off", "failed",       "unasked",  "not_enrolled", "broken"};
+  const bool on = fast_path_.landing != HD_FAST_OFF;
+  Json entry = {{"on", on}, {"reason", on ? "" : fast_path_.reason}};
+  if (on) entry["landing"] = fast_path_.landing == HD_FAST_BY_TRACE ? "trace" : "references";
+  const Result<loader::FastFigures> figures = loader::read_fast_figures(node_.state());
+  if (!figures) return entry;
+  for (std::size_t i = 0; i < names.size(); ++i) entry[names[i]] = figures->counts[i];
+  entry.update({{"queued_bytes", figures->queued},
+                {"flows", figures->flows},
+                {"links", figures->links},
+                {"idle_links", figures->idle_links}});
+  return entry;
 }
 
 nlohmann::json Agent::status_of_connections() const {

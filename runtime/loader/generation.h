@@ -23,7 +23,7 @@ struct ProgramFigures {
   std::uint32_t verified_instructions = 0;  // that the verifier walked
   std::uint32_t instructions = 0;           // as the kernel keeps them
   std::uint32_t jited_bytes = 0;
-  std::uint32_t stack_bytes = 0;  // deepest chain of calls; 0: not asked for
+  std::uint32_t stack_bytes = 0;  // of all its functions together; 0: not asked for
 };
 
 /// One policy, loaded: verified programs and filled tables. Nothing jumps into it until a Node activates it.

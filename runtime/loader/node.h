@@ -38,8 +38,8 @@ class Node {
   [[nodiscard]] bool attached() const { return attached_; }
 
   Result<void> set_config(hd_config config);
-  /// How the fast path knows what has landed; after `attach`.
-  [[nodiscard]] hd_fast_path landing() const { return trace_ ? HD_FAST_BY_TRACE : HD_FAST_BY_REFERENCES; }
+  /// The program that watches the kernel's redirects is attached.
+  [[nodiscard]] bool traced() const { return trace_; }
 
   /// Verified and filled, under the next number; decides nothing.
   Result<Generation> load(const bundle::Opened& opened);

@@ -63,22 +63,6 @@ Result<UniqueFd> load_flip(int word) {
   return flip;
 }
 
-/// Whether the kernel takes a program that runs when its redirect function returns. Some machines refuse all
-/// tracing; landing is proved by other means there.
-bool can_trace() {
-  const LogCapture quiet;
-  const int function = libbpf_find_vmlinux_btf_id("tcp_bpf_sendmsg_redir", BPF_TRACE_FEXIT);
-  if (function <= 0) return false;
-  const std::array<bpf_insn, 2> code{{instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0),
-                                      instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)}};
-  bpf_prog_load_opts options{};
-  options.sz = sizeof(options);
-  options.expected_attach_type = BPF_TRACE_FEXIT;
-  options.attach_btf_id = static_cast<std::uint32_t>(function);
-  return static_cast<bool>(
-      UniqueFd(bpf_prog_load(BPF_PROG_TYPE_TRACING, "hd_probe", "GPL", code.data(), code.size(), &options)));
-}
-
 State::Place place_of(const bpf_program& program) {
   const std::string_view name = bpf_program__name(&program);
   if (name == "hd_client_message") return State::Place::clients;
@@ -96,26 +80,45 @@ std::uint32_t working_places() {
   return places_per_cpu * static_cast<std::uint32_t>(std::max(1, libbpf_num_possible_cpus()));
 }
 
+bool State::can_trace() {
+  const LogCapture quiet;
+  const int function = libbpf_find_vmlinux_btf_id("tcp_bpf_sendmsg_redir", BPF_TRACE_FEXIT);
+  if (function <= 0) return false;
+  const std::array<bpf_insn, 2> code{{instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0),
+                                      instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)}};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = BPF_TRACE_FEXIT;
+  options.attach_btf_id = static_cast<std::uint32_t>(function);
+  return static_cast<bool>(
+      UniqueFd(bpf_prog_load(BPF_PROG_TYPE_TRACING, "hd_probe", "GPL", code.data(), code.size(), &options)));
+}
+
 Result<State> State::make_private() {
-  return make("");
+  return make("", Programs::none);
+}
+
+Result<State> State::make_for_trial(bool with_trace) {
+  return make("", with_trace ? Programs::all : Programs::all_but_trace);
 }
 
 Result<State> State::open_pinned(const std::string& folder) {
-  return make(folder);
+  return make(folder, can_trace() ? Programs::all : Programs::all_but_trace);
 }
 
-Result<State> State::make(const std::string& folder) {
+Result<State> State::make(const std::string& folder, Programs programs) {
   State state;
   Result<Object> object = open_object(embedded::trampolines(), "heddle");
   if (!object) return object.error();
   state.object_ = std::move(*object);
   bpf_map__set_max_entries(bpf_object__find_map_by_name(state.object_.get(), "hd_responses"), working_places());
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, state.object_.get()) {
+    const bool traces = place_of(*program) == Place::trace;
+    bpf_program__set_autoload(program, programs == Programs::all || (programs == Programs::all_but_trace && !traces));
+  }
   if (!folder.empty()) {
-    bpf_program__set_autoload(bpf_object__find_program_by_name(state.object_.get(), "hd_moved"), can_trace());
     if (Result<void> taken = state.take_over(folder); !taken) return taken.error();
-  } else {
-    bpf_program* program = nullptr;
-    bpf_object__for_each_program(program, state.object_.get()) bpf_program__set_autoload(program, false);
   }
   if (Result<void> loaded = load_object(*state.object_); !loaded) return loaded.error();
   if (Result<void> finished = state.finish(folder); !finished) return finished.error();

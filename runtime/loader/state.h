@@ -29,6 +29,13 @@ class State {
   /// Maps of one's own, no programs.
   static Result<State> make_private();
 
+  /// Maps of one's own, and the programs.
+  static Result<State> make_for_trial(bool with_trace);
+
+  /// Whether the kernel takes a program that runs when its redirect function returns. Some machines refuse all tracing;
+  /// landing is proved by other means there.
+  static bool can_trace();
+
   /// Maps pinned in the folder: those that are there are taken over, the others made. The programs are
   /// loaded, and not attached.
   static Result<State> open_pinned(const std::string& folder);
@@ -51,7 +58,8 @@ class State {
 
  private:
   State() = default;
-  static Result<State> make(const std::string& folder);
+  enum class Programs { none, all, all_but_trace };
+  static Result<State> make(const std::string& folder, Programs programs);
   Result<void> take_over(const std::string& folder);
   Result<void> finish(const std::string& folder);
   Result<void> open_word();

@@ -71,7 +71,7 @@ struct hd_config {
   hd_u16 listener6_port; /* on ::1 */
   hd_u64 netns_cookie;   /* namespace of the listeners */
   hd_u32 fast_path;      /* enum hd_fast_path */
-  hd_u32 pad;
+  hd_u32 own_references; /* by references: how many an enrolled socket has of its own, timers aside */
 };
 
 /* Whether sockets are enrolled, and how it is known that redirected bytes lie in their receiver's queue. */

@@ -1,0 +1,50 @@
+#include "runtime/loader/fast_figures.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "runtime/base/file.h"
+
+namespace heddle::loader {
+namespace {
+
+std::uint64_t sum_of(int map, std::uint32_t index) {
+  std::vector<std::uint64_t> values(static_cast<std::size_t>(std::max(1, libbpf_num_possible_cpus())));
+  if (bpf_map_lookup_elem(map, &index, values.data()) != 0) return 0;
+  std::uint64_t sum = 0;
+  for (const std::uint64_t value : values) sum += value;
+  return sum;
+}
+
+}  // namespace
+
+Result<FastFigures> read_fast_figures(const State& state) {
+  FastFigures figures;
+  for (std::uint32_t i = 0; i < HD_FAST_COUNTERS; ++i) figures.counts[i] = sum_of(state.fd("hd_fast"), i);
+  const std::uint32_t zero = 0;
+  bpf_map_lookup_elem(state.fd("hd_queued"), &zero, &figures.queued);
+  Result<MapView> flows = MapView::make(state.fd("hd_flows"), sizeof(hd_flow) * HD_FLOWS_MAX, false);
+  if (!flows) return flows.error();
+  Result<MapView> links = MapView::make(state.fd("hd_links"), sizeof(hd_link) * HD_LINKS_MAX, false);
+  if (!links) return links.error();
+  for (std::uint32_t i = 0; i < HD_FLOWS_MAX; ++i) {
+    const hd_flow& flow = flows->as<hd_flow>()[i];
+    if (HD_FLOW_STATE(flow.state) == HD_FLOW_FREE) continue;
+    ++figures.flows;
+    ++figures.by_cgroup[flow.cgroup].clients;
+  }
+  for (std::uint32_t i = 0; i < HD_LINKS_MAX; ++i) {
+    const std::uint32_t link = static_cast<std::uint32_t>(links->as<hd_link>()[i].state);
+    figures.links += link == HD_LINK_FREE ? 0 : 1;
+    figures.idle_links += link == HD_LINK_IDLE ? 1 : 0;
+  }
+  for (auto& [cgroup, workload] : figures.by_cgroup)
+    bpf_map_lookup_elem(state.fd("hd_queued_by"), &cgroup, &workload.queued);
+  return figures;
+}
+
+}  // namespace heddle::loader

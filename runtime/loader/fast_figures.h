@@ -1,0 +1,29 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+
+#include "bpf_templates/include/heddle/abi.h"
+#include "runtime/base/result.h"
+#include "runtime/loader/state.h"
+
+namespace heddle::loader {
+
+/// What the fast path of this node did and holds.
+struct FastFigures {
+  struct Workload {
+    std::uint32_t clients = 0;    // open connections that are enrolled
+    std::uint64_t queued = 0;     // redirected bytes that are not known to be read
+  };
+  std::array<std::uint64_t, HD_FAST_COUNTERS> counts{};  // by hd_fast_counter
+  std::uint64_t queued = 0;
+  std::uint32_t flows = 0;
+  std::uint32_t links = 0;
+  std::uint32_t idle_links = 0;
+  std::map<std::uint64_t, Workload> by_cgroup;
+};
+
+Result<FastFigures> read_fast_figures(const State& state);
+
+}  // namespace heddle::loader
