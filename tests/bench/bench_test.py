@@ -108,21 +108,22 @@ def part_wrong():
         expect_wrong("a byte, under load", lambda: pace(here, none, Load(), 2, 0.2, 500))
         nothing = Load("/files/none")
         size = check.ask(none, [[nothing.request]])[0][0][2]
-        expect_wrong("a status, under load", lambda: wrk(none, nothing, 2, 1, size))
+        expect_wrong("a status, under load", lambda: wrk(none, nothing, 2, 1, (size, size)))
         expect_wrong("nobody there", lambda: check.check(dataclasses.replace(none, port=1), Load().request))
     with place({1: first, 2: first}) as (here, contenders):
         heddle = contenders.get("heddle")
         expect_wrong("the wrong server", lambda: check.check(heddle, Load().request))
-        expect(contenders.get("none") and check.check(contenders.get("none"), LARGE.request) > 65536, "64 KiB that are right")
+        expect(contenders.get("none") and check.check(contenders.get("none"), LARGE.request)[0] > 65536, "64 KiB that are right")
         expect_wrong("the client is not a workload", lambda: check.check(
             dataclasses.replace(heddle, cgroup=here.cgroup("plain")), Load().request))
         series = Series("s", ("none", "heddle"), connections=(2,))
         measured = Bench(here, contenders, 1, lambda _: None, seconds=1).measure(series)
         expect(list(measured.samples[2]) == ["none"] and "leads to its server" in measured.missing["heddle"],
                f"who answers wrong has no samples: {measured}")
-        size = check.check(contenders.get("none"), Load().request)
-        wrk(contenders.get("none"), Load(), 2, 1, size)
-        expect_wrong("a length, under load", lambda: wrk(contenders.get("none"), Load(), 2, 1, size + 1))
+        sizes = check.check(contenders.get("none"), Load().request)
+        wrk(contenders.get("none"), Load(), 2, 1, sizes)
+        for wrong in (1, -1):
+            expect_wrong("a length, under load", lambda: wrk(contenders.get("none"), Load(), 2, 1, [size + wrong for size in sizes]))
 
 
 def children_of(pid):

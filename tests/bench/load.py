@@ -39,11 +39,11 @@ LARGE = Load(path=servers.FILE)
 CLOSING = Load(headers=(("Connection", "close"),))
 
 
-def wrk(contender, load, connections, seconds, response_size):
+def wrk(contender, load, connections, seconds, sizes):
     """As fast as it goes: the next request of a connection when the last one is answered."""
     decided = contender.fast_requests()
     headers = [word for name, value in (("Host", "items"), *load.headers) for word in ("-H", f"{name}: {value}")]
-    output = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", LUA, *headers,
+    output = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", LUA, *headers,
                   f"http://{contender.address}:{contender.port}{load.path}"], contender.cgroup)
     line = next((line for line in output.splitlines() if line.startswith("result ")), None)
     if line is None:
@@ -54,8 +54,10 @@ def wrk(contender, load, connections, seconds, response_size):
     if figures["failed"]:
         raise WrongResponse(f"{contender.name}: {figures['failed']} of {figures['requests']} requests failed under load")
     # The last response of each connection may have come in part; more or less than that was no right response.
-    if abs(figures["bytes"] - figures["requests"] * response_size) > connections * response_size:
-        raise WrongResponse(f"{contender.name}: {figures['bytes']} bytes in {figures['requests']} responses of {response_size}")
+    least, greatest = (figures["requests"] * size for size in sizes)
+    partial = connections * max(sizes)
+    if not least - partial <= figures["bytes"] <= greatest + partial:
+        raise WrongResponse(f"{contender.name}: {figures['bytes']} bytes in {figures['requests']} responses of {sizes}")
     return {"throughput": figures["requests"] * 1e6 / figures["microseconds"], "p50": figures["p50_us"],
             "p99": figures["p99_us"], "share": _share(contender, decided, figures["requests"])}
 

@@ -4,7 +4,7 @@ import subprocess
 
 from node import Node
 
-from scratch import BIN, CannotMeasure, remove_cgroup
+from scratch import BIN, CannotMeasure, remove_cgroup, stop
 
 ITEMS = "127.0.90.1"
 RULES = "127.0.90.2"
@@ -91,13 +91,21 @@ class Mesh(Node):
         self.knows_opt_out = self.knows_timeout = True
 
     def __exit__(self, *exception):
-        # Whoever is still inside would keep the cgroups.
         if self.agent:
-            self.heddle("detach", "--control", self.control, check=False)
+            # It was started with --detach-at-end.
+            stop(self.agent, patience=20)
+            self.agent = None
+        # Whoever is still inside would keep the cgroups.
         for place in self.root.iterdir():
             if place.is_dir():
                 remove_cgroup(place)
         super().__exit__(*exception)
+
+    def heddle(self, *arguments, check=True):
+        try:
+            return super().heddle(*arguments, check=check)
+        except (SystemExit, OSError) as error:
+            raise CannotMeasure(str(error)) from None
 
     def policy(self, ports):
         first, second = ports
@@ -124,7 +132,7 @@ class Mesh(Node):
 
     def down(self):
         """Removes everything of Heddle's from the machine but the cgroups."""
-        self.heddle("detach", "--control", self.control, check=False)
+        self.heddle("detach", "--control", self.control)
         try:
             self.agent.wait(20)
         except subprocess.TimeoutExpired:

@@ -6,7 +6,7 @@ import subprocess
 
 from scratch import PEERS, CannotMeasure, launch, stop, wait_for_port
 
-SMALL = {server: f"server {server}: " + "0123456789 " * 6 + "end\n" for server in (1, 2)}  # 240 bytes with its head
+SMALL = {server: f"server {server}: " + "0123456789 " * 7 + "end.\n" for server in (1, 2)}  # 240 bytes with its head
 LARGE = bytes(i * i // 7 % 251 for i in range(65536))
 ITEM = "/items/7"
 FILE = "/files/64k"
