@@ -80,19 +80,12 @@ bool Connection::skip_request() {
 }
 
 bool Connection::send_answer() {
-  if (out_.empty() && out_rest_.empty()) {
-    record();
-    if (close_after_) {
-      begin_linger();
-    } else {
-      next_request();
-    }
-    return true;
-  }
   if (!client_.writable()) return false;
   const bool from_block = !out_.empty();
   const std::string_view bytes = from_block ? out_.view() : out_rest_;
-  const io::Transfer transfer = client_.send(bytes, from_block && !out_rest_.empty());
+  const bool last = !from_block || out_rest_.empty();
+  const bool ahead = last && arm_ahead(bytes.size());
+  const io::Transfer transfer = client_.send(bytes, !last);
   if (transfer.outcome == io::Transfer::failed) {
     abort(HD_EVENT_CLIENT_ABORTED);
     return true;
@@ -104,7 +97,21 @@ bool Connection::send_answer() {
   }
   bytes_out_ += transfer.bytes;
   passed_on_ = passed_on_ || transfer.bytes != 0;
+  if (out_.empty() && out_rest_.empty()) {
+    end_answer();
+    return true;
+  }
+  if (ahead) disarm();
   return transfer.outcome == io::Transfer::done;
+}
+
+void Connection::end_answer() {
+  record();
+  if (close_after_) {
+    begin_linger();
+  } else {
+    next_request();
+  }
 }
 
 /// Says that nothing more comes, and waits for the client to end: closing now, with bytes of it unread, would

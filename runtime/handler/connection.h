@@ -119,11 +119,14 @@ class Connection final : public io::EventSink,
   bool take_flow();
   bool wait_for_flow();
   void arm_flow();
+  bool arm_ahead(std::size_t bytes);
+  void disarm();
   void leave_flow();
   [[nodiscard]] bool idle_for_long();
   bool adopt_request(hd_flow_state was);
   void kill_link();
   void end_relay();
+  void seize_relayed();
   void cut_off();
 
   // the exchange (exchange.cpp)
@@ -163,6 +166,7 @@ class Connection final : public io::EventSink,
   void answer(const Reply& reply);
   bool skip_request();
   bool send_answer();
+  void end_answer();
   bool linger();
   void begin_linger();
 

@@ -58,6 +58,23 @@ void Connection::arm_flow() {
   (void)fast_.flow.arm(client_.received(), client_.sent());
 }
 
+/// The last bytes of a response are about to be sent, and nothing else is left to do. The client may be faster with its next
+/// request than we are afterwards; so the flow is armed before: until it has read all of it his requests come here anyway.
+bool Connection::arm_ahead(std::size_t bytes) {
+  if (!fast_ || close_after_ || engine_.draining() || !in_.empty() || client_.readable()) return false;
+  if (link_ != nullptr) {
+    const io::Socket& socket = upstream_->socket;
+    if (!upstream_reusable_ || socket.peer_closed() || socket.broken()) return false;
+    seize_relayed();
+  }
+  return fast_.flow.arm(client_.received(), client_.sent() + bytes);
+}
+
+/// The bytes do not go all at once.
+void Connection::disarm() {
+  (void)engine_.fast_path->take(fast_);
+}
+
 /// A connection that only looks idle, because its requests go past the handler, goes on.
 bool Connection::idle_for_long() {
   if (!fast_) return true;
@@ -165,6 +182,10 @@ void Connection::on_response(Link& link) {
 /// The link's response is the client's, or nobody's: the handler may go on.
 void Connection::end_relay() {
   link_ = nullptr;
+  seize_relayed();
+}
+
+void Connection::seize_relayed() {
   if (!fast_.flow.seize(HD_FLOW_SPILL)) (void)fast_.flow.seize(HD_FLOW_FRAMED);
 }
 

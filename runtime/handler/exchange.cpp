@@ -182,6 +182,7 @@ bool Connection::download() {
 bool Connection::deliver() {
   if (!client_.writable()) return false;
   io::Buffer& in = upstream_->in;
+  const bool ahead = response_done_ && upload_complete() && arm_ahead(download_left_);
   const io::Transfer transfer = client_.send(in.view().substr(0, download_left_));
   if (transfer.outcome == io::Transfer::failed) {
     abort(HD_EVENT_CLIENT_ABORTED);
@@ -192,6 +193,8 @@ bool Connection::deliver() {
   bytes_out_ += transfer.bytes;
   // An interim response does not keep us from answering in the server's place.
   passed_on_ = passed_on_ || (response_begun_ && transfer.bytes != 0);
+  if (response_done_ && download_left_ == 0) return complete_exchange();
+  if (ahead) disarm();
   return transfer.outcome == io::Transfer::done;
 }
 
