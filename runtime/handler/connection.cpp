@@ -223,8 +223,8 @@ void Connection::submit(const http::Request& request) {
 }
 
 void Connection::next_request() {
-  submitted_ = passed_on_ = adopted_ = wants_link_ = response_begun_ = response_done_ = response_bytes_ =
-      false;
+  submitted_ = passed_on_ = adopted_ = armed_ahead_ = wants_link_ = response_begun_ = response_done_ =
+      response_bytes_ = false;
   upload_broken_ = replayable_ = upstream_reusable_ = false;
   event_flags_ = 0;
   upload_left_ = upload_sent_ = download_left_ = 0;

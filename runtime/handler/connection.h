@@ -209,8 +209,9 @@ class Connection final : public io::EventSink,
   bool response_bytes_ : 1 = false;  // the endpoint sent something
   bool passed_on_ : 1 = false;       // the client got something
   bool upstream_reusable_ : 1 = false;
-  bool adopted_ : 1 = false;     // the request came on the fast path, and is the handler's now
-  bool wants_link_ : 1 = false;  // there was no room for a link while the request had a connection
+  bool adopted_ : 1 = false;      // the request came on the fast path, and is the handler's now
+  bool armed_ahead_ : 1 = false;  // before the last bytes of the response were sent
+  bool wants_link_ : 1 = false;   // there was no room for a link while the request had a connection
 
   hd_connection origin_;
   hd_decision decision_{};

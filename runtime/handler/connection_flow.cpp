@@ -58,8 +58,9 @@ void Connection::arm_flow() {
   (void)fast_.flow.arm(client_.received(), client_.sent());
 }
 
-/// The last bytes of a response are about to be sent, and nothing else is left to do. The client may be faster with its next
-/// request than we are afterwards; so the flow is armed before: until it has read all of it his requests come here anyway.
+/// The last bytes of a response are about to be sent, and nothing else is left to do. The client may be
+/// faster with its next request than we are afterwards; so the flow is armed before: until it has read all of
+/// it his requests come here anyway.
 bool Connection::arm_ahead(std::size_t bytes) {
   if (!fast_ || close_after_ || engine_.draining() || !in_.empty() || client_.readable()) return false;
   if (link_ != nullptr) {
@@ -67,11 +68,13 @@ bool Connection::arm_ahead(std::size_t bytes) {
     if (!upstream_reusable_ || socket.peer_closed() || socket.broken()) return false;
     seize_relayed();
   }
-  return fast_.flow.arm(client_.received(), client_.sent() + bytes);
+  armed_ahead_ = fast_.flow.arm(client_.received(), client_.sent() + bytes);
+  return armed_ahead_;
 }
 
 /// The bytes do not go all at once.
 void Connection::disarm() {
+  armed_ahead_ = false;
   (void)engine_.fast_path->take(fast_);
 }
 
@@ -182,7 +185,8 @@ void Connection::on_response(Link& link) {
 /// The link's response is the client's, or nobody's: the handler may go on.
 void Connection::end_relay() {
   link_ = nullptr;
-  seize_relayed();
+  // Armed already, it may be busy with the next response.
+  if (!armed_ahead_) seize_relayed();
 }
 
 void Connection::seize_relayed() {
