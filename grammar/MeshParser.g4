@@ -257,7 +257,7 @@ expectation
   | ROUTE qualifiedName (OR qualifiedName)*            # expectRoute
   | RULE STRING                                        # expectRule
   | RETRIES INTEGER                                    # expectRetries
-  | TIMEOUT DURATION                                   # expectTimeout
+  | TIMEOUT (DURATION | NONE)                          # expectTimeout
   | TIER (KERNEL | HANDLER | CONNECT)                  # expectTier
   | PATH STRING                                        # expectPath
   | HOST STRING                                        # expectHost

@@ -6,6 +6,7 @@
 #include "bpf_templates/hooks/server.h"
 #include "bpf_templates/hooks/settle.h"
 #include "bpf_templates/hooks/trace.h"
+#include "bpf_templates/lib/ended.h"
 #include "bpf_templates/lib/state.h"
 
 struct {
@@ -37,14 +38,6 @@ struct {
   __type(key, hd_u32);
   __type(value, struct hd_counter);
 } hd_counters SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, 16384);
-  __type(key, hd_u32);
-  __type(value, struct hd_endpoint_state);
-} hd_endpoint_state SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -163,6 +156,7 @@ static __always_inline void announce(struct bpf_sock_ops* ops) {
   hd_copy_address(connection->source, local);
   connection->source_port = (hd_u16)HD_CONTEXT(ops->local_port);
   if (connection->flags & HD_CONNECTION_TCP) {
+    hd_began(connection->decision.endpoint_state);
     bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
     return;
   }
@@ -229,6 +223,8 @@ static __always_inline void finish(struct bpf_sock_ops* ops) {
                            .tier = HD_TIER_CONNECT,
                            .decision = connection->decision};
   hd_copy_address(event.source, connection->source);
+  if (HD_CONTEXT(ops->args[0]) == BPF_TCP_SYN_SENT) event.flags = HD_EVENT_CONNECT_FAILED;
+  hd_ended(connection->decision.endpoint_state, 0, event.flags, now);
   connection->flags &= ~(hd_u32)HD_CONNECTION_TCP;
   hd_emit(&event);
 }

@@ -3,6 +3,7 @@
 #ifndef HEDDLE_LIB_DECIDE_H
 #define HEDDLE_LIB_DECIDE_H
 
+#include "bpf_templates/lib/ended.h"
 #include "bpf_templates/lib/tables.h"
 #include "bpf_templates/lib/work.h"
 
@@ -29,8 +30,10 @@ __attribute__((noinline)) int hd_commit(struct hd_work* work) {
     struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
     if (rule) hd_count(rule->counter);
   }
-  struct hd_endpoint_state* state = bpf_map_lookup_elem(&hd_endpoint_state, &slot);
-  if (state) __sync_fetch_and_add(&state->in_flight, 1);
+  /* A tcp connection is on its way when its socket says so: until then nobody would tell of its end. */
+  hd_u32 service_number = work->facts.service;
+  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &service_number);
+  if (service && service->protocol != HD_PROTOCOL_TCP) hd_began(slot);
   return 0;
 }
 
@@ -119,55 +122,197 @@ static __always_inline int hd_to_endpoint(struct hd_work* work, hd_u32 number, h
   return 0;
 }
 
-struct hd_choice {
-  struct hd_work* work;
-  hd_u32 first;
-  hd_u32 count;
-  hd_u32 from; /* the member that is tried first */
-  hd_u32 chosen;
+/* What an endpoint can do for one more request. */
+enum hd_room {
+  HD_ROOM_NONE = 0, /* unhealthy or ejected */
+  HD_ROOM_FULL = 1, /* as much is on its way, and waits, as `at_most` allows */
+  HD_ROOM_WAIT = 2, /* it may wait for one of `at_most … connections` */
+  HD_ROOM_FREE = 3,
 };
 
-static long hd_try_member(hd_u32 index, struct hd_choice* choice) {
+static __always_inline enum hd_room hd_room_for(struct hd_endpoint_state* state, hd_u32 pending) {
+  hd_u32 most = state->connections_max, requests = state->in_flight;
+  if (most == 0 || requests < most) return HD_ROOM_FREE;
+  return requests - most < pending ? HD_ROOM_WAIT : HD_ROOM_FULL;
+}
+
+struct hd_choice {
+  hd_u64 draw;
+  hd_u32 first;
+  hd_u32 count;
+  hd_u32 from;    /* the member that is looked at first */
+  hd_u32 pending; /* requests that may wait for one endpoint */
+  hd_u32 place;   /* whose turn it is: a member has as many places as its weight is */
+  hd_u32 upto;    /* places of the members so far */
+  hd_u32 room;    /* the most room found */
+  hd_u32 free;    /* places of those that have HD_ROOM_FREE */
+  hd_u32 waiting; /* and of those that have HD_ROOM_WAIT */
+  hd_u32 chosen;
+  hd_u32 load;    /* of `chosen`, by its weight */
+  hd_u32 weight;
+};
+
+struct hd_member {
+  hd_u32 number; /* HD_NONE: there is none */
+  hd_u32 weight;
+  hd_u32 room; /* enum hd_room */
+  hd_u32 load;
+};
+
+static __always_inline void hd_look_at(struct hd_choice* choice, hd_u32 index, struct hd_member* found) {
   hd_u32 at = choice->from + index;
   if (at >= choice->count) at -= choice->count;
   at += choice->first;
+  found->number = HD_NONE;
   hd_u32* member = bpf_map_lookup_elem(&hd_members, &at);
-  if (!member) return 1;
+  if (!member) return;
   hd_u32 number = *member;
   struct hd_endpoint* endpoint = bpf_map_lookup_elem(&hd_endpoints, &number);
-  if (!endpoint) return 1;
+  if (!endpoint) return;
   hd_u32 slot = endpoint->state;
   struct hd_endpoint_state* state = bpf_map_lookup_elem(&hd_endpoint_state, &slot);
-  if (!state || state->unhealthy) return 0;
-  choice->chosen = number;
+  if (!state) return;
+  found->number = number;
+  found->weight = endpoint->weight;
+  found->load = state->in_flight;
+  found->room = HD_ROOM_NONE;
+  if (state->unhealthy || (state->ejected_until && state->ejected_until > bpf_ktime_get_ns())) return;
+  found->room = hd_room_for(state, choice->pending);
+}
+
+/* Adds up who has room, up to the member whose turn it is if that one has. */
+static long hd_try_member(hd_u32 index, struct hd_choice* choice) {
+  struct hd_member member;
+  hd_look_at(choice, index, &member);
+  if (member.number == HD_NONE) return 1;
+  hd_u32 before = choice->upto;
+  choice->upto += member.weight;
+  if (member.room > choice->room) choice->room = member.room;
+  if (member.room == HD_ROOM_FREE) choice->free += member.weight;
+  if (member.room == HD_ROOM_WAIT) choice->waiting += member.weight;
+  if (member.room != HD_ROOM_FREE || choice->place < before || choice->place >= choice->upto) return 0;
+  choice->chosen = member.number;
   return 1;
+}
+
+/* The turn among those that have the most room. Somebody may have lost it since they were added up: then it is the
+ * last that still has. */
+static long hd_take_turn(hd_u32 index, struct hd_choice* choice) {
+  struct hd_member member;
+  hd_look_at(choice, index, &member);
+  if (member.number == HD_NONE) return 1;
+  if (member.room < choice->room) return 0;
+  choice->chosen = member.number;
+  choice->upto += member.weight;
+  return choice->place < choice->upto;
+}
+
+/* Who has the fewest requests on their way for its weight, among those that have the most room. Of equal ones each is
+ * as likely as its weight says: a later one displaces those before with its share of all so far. */
+static long hd_compare_member(hd_u32 index, struct hd_choice* choice) {
+  struct hd_member member;
+  hd_look_at(choice, index, &member);
+  if (member.number == HD_NONE) return 1;
+  if (member.room < choice->room) return 0;
+  if (member.room > choice->room) choice->chosen = HD_NONE;
+  choice->room = member.room;
+  if (member.room < HD_ROOM_WAIT) return 0;
+  if (choice->chosen != HD_NONE) {
+    hd_u64 new_load = (hd_u64)member.load * choice->weight, old_load = (hd_u64)choice->load * member.weight;
+    if (new_load > old_load) return 0;
+    if (new_load < old_load) choice->chosen = HD_NONE;
+  }
+  if (choice->chosen == HD_NONE) choice->free = 0;
+  choice->free += member.weight;
+  hd_u64 number = hd_mix(choice->draw + index) >> 32;
+  if (choice->chosen != HD_NONE && (hd_u32)(number * choice->free >> 32) >= member.weight) return 0;
+  choice->chosen = member.number;
+  choice->load = member.load;
+  choice->weight = member.weight;
+  return 0;
+}
+
+/* A turn for each request, or a place that the draw says; who has no room then passes its turn on to the others,
+ * each getting its share of it. */
+static __always_inline void hd_choose_by_turn(struct hd_work* work, struct hd_pool* pool, struct hd_choice* choice) {
+  hd_u32 weight = pool->weight, rounds = 0;
+  hd_u64 u = hd_mix(work->decision.draw ^ pool->digest);
+  choice->place = (hd_u32)((u >> 32) * weight >> 32);
+  if (pool->balance != HD_BALANCE_RANDOM) {
+    hd_u32 slot = pool->number;
+    hd_u64* number = bpf_map_lookup_elem(&hd_balance, &slot);
+    hd_u64 turn = number ? __sync_fetch_and_add(number, 1) : 0;
+    work->balance = slot;
+    choice->place = (hd_u32)(turn % weight * pool->stride % weight);
+    rounds = (hd_u32)(turn / weight);
+  }
+  if (weight == choice->count) { /* all are equal: no need to add up */
+    struct hd_member member;
+    hd_look_at(choice, choice->place, &member);
+    if (member.number != HD_NONE && member.room == HD_ROOM_FREE) {
+      choice->chosen = member.number;
+      return;
+    }
+  }
+  bpf_loop(choice->count, hd_try_member, choice, 0);
+  if (choice->chosen != HD_NONE || choice->room < HD_ROOM_WAIT) return;
+  hd_u32 able = choice->room == HD_ROOM_FREE ? choice->free : choice->waiting;
+  choice->place = pool->balance == HD_BALANCE_RANDOM ? (hd_u32)((u & 0xffffffff) * able >> 32)
+                                                     : (rounds + choice->place) % able;
+  choice->upto = 0;
+  bpf_loop(choice->count, hd_take_turn, choice, 0);
+}
+
+/* All members of a pool are compared, unless it is so large that this would cost more than a poorer choice. Two random
+ * ones would do nearly as well in large pools, and badly in small ones whose endpoints have unequal weights. */
+static __always_inline void hd_choose_least(struct hd_work* work, struct hd_pool* pool, struct hd_choice* choice) {
+  choice->draw = hd_mix(work->decision.draw ^ pool->digest);
+  hd_u32 count = choice->count;
+  if (count > HD_COMPARED_MAX) {
+    choice->from = (hd_u32)((choice->draw >> 32) * count >> 32);
+    count = HD_COMPARED_MAX;
+  }
+  bpf_loop(count, hd_compare_member, choice, 0);
 }
 
 /* Step 6, second half: the endpoint of a pool, by its balance, among the healthy ones. */
 __attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, hd_u32 rule) {
   if (!work) return 0;
   hd_u32 place = 2 * pool_number + (work->v4_only ? 1 : 0);
-  struct hd_choice choice = {.work = work, .chosen = HD_NONE};
+  struct hd_choice choice = {.chosen = HD_NONE};
   work->decision.pool = pool_number;
+  hd_u32 number = work->facts.service;
+  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
+  if (!service) return hd_end(work, HD_VERDICT_UNHEALTHY, 503, HD_RULE_MALFORMED);
+  choice.pending = service->pending_max;
   struct hd_pool* pool = bpf_map_lookup_elem(&hd_pools, &place);
   if (pool && pool->count) {
     choice.first = pool->first;
     choice.count = pool->count;
-    if (pool->balance == HD_BALANCE_RANDOM) {
-      choice.from = (hd_u32)((hd_mix(work->decision.draw ^ pool->digest) >> 32) * pool->count >> 32);
+    if (pool->balance == HD_BALANCE_LEAST_REQUEST) {
+      hd_choose_least(work, pool, &choice);
     } else {
-      hd_u32 slot = pool->number;
-      hd_u64* number = bpf_map_lookup_elem(&hd_balance, &slot);
-      if (number) choice.from = (hd_u32)(__sync_fetch_and_add(number, 1) % pool->count);
-      work->balance = slot;
+      hd_choose_by_turn(work, pool, &choice);
     }
-    bpf_loop(choice.count, hd_try_member, &choice, 0);
   }
   if (choice.chosen != HD_NONE && hd_to_endpoint(work, choice.chosen, rule) == 0) return 0;
-  hd_u32 number = work->facts.service;
-  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
-  hd_end(work, HD_VERDICT_UNHEALTHY, 503, service ? service->unhealthy_rule : HD_RULE_MALFORMED);
-  return 0;
+  if (choice.room != HD_ROOM_NONE) return hd_end(work, HD_VERDICT_FULL, 503, service->full_rule);
+  return hd_end(work, HD_VERDICT_UNHEALTHY, 503, service->unhealthy_rule);
+}
+
+/* The one that was dialled, healthy or not. Only its bounds hold. */
+__attribute__((noinline)) int hd_take_fixed(struct hd_work* work, hd_u32 rule) {
+  if (!work) return 0;
+  hd_u32 service_number = work->facts.service;
+  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &service_number);
+  if (!service || hd_to_endpoint(work, work->fixed_endpoint, rule) < 0)
+    return hd_end(work, HD_VERDICT_DENY, 403, rule);
+  hd_u32 slot = work->decision.endpoint_state;
+  struct hd_endpoint_state* state = bpf_map_lookup_elem(&hd_endpoint_state, &slot);
+  if (!state || hd_room_for(state, service->pending_max) != HD_ROOM_FULL) return 0;
+  work->decision.endpoint_state = HD_NONE;
+  work->decision.endpoint = HD_NONE;
+  return hd_end(work, HD_VERDICT_FULL, 503, service->full_rule);
 }
 
 struct hd_drawn {
@@ -212,11 +357,7 @@ static __always_inline int hd_decide_facts(struct hd_work* work) {
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   work->decision.access = number;
   if (!rule || rule->action != HD_ACTION_ALLOW) return hd_end(work, HD_VERDICT_DENY, 403, number);
-  hd_u32 fixed = work->fixed_endpoint;
-  if (fixed != HD_NONE) {
-    if (hd_to_endpoint(work, fixed, number) < 0) hd_end(work, HD_VERDICT_DENY, 403, number);
-    return 0;
-  }
+  if (work->fixed_endpoint != HD_NONE) return hd_take_fixed(work, number);
   return hd_follow(work, hd_route(&work->facts));
 }
 

@@ -128,12 +128,23 @@ static __always_inline int decide_head(struct hd_work* work) {
   return hd_decide_facts(work);
 }
 
+/* The response of a request has ended. What was decided for an endpoint and then answered without it (no room came up
+ * in time) has another verdict by now. */
+static __always_inline void hd_finished(struct hd_event* event) {
+  hd_u32 status = event->status;
+  if (event->decision.verdict != HD_VERDICT_FORWARD && !(event->flags & HD_EVENT_TIMEOUT))
+    status = HD_STATUS_NOT_ASKED;
+  hd_ended(event->decision.endpoint_state, status, event->flags, event->time_ns);
+  hd_latency_of(event->decision.counter, event->latency_ns);
+}
+
 static long one_slot(hd_u32 index, struct hd_round* round) {
   hd_u32 number = round->first + index;
   struct hd_slot* slot = bpf_map_lookup_elem(&hd_slots, &number);
   if (!slot) return 1;
   if (slot->op == HD_OP_FINISH) {
     slot->finish.time_ns = bpf_ktime_get_ns();
+    hd_finished(&slot->finish);
     hd_emit(&slot->finish);
     return 0;
   }

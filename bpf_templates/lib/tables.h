@@ -53,14 +53,6 @@ struct {
   __type(value, struct hd_counter);
 } hd_counters SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, 1);
-  __type(key, hd_u32);
-  __type(value, struct hd_endpoint_state);
-} hd_endpoint_state SEC(".maps");
-
 HD_TABLE(hd_balance, hd_u64);
 HD_TABLE(hd_weights, hd_u32);
 

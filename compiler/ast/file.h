@@ -70,12 +70,39 @@ struct LabelValue {
 struct Endpoint {
   Address address;
   std::vector<LabelValue> labels;
+  std::vector<Number> weights;
   Span span;
 };
 
 struct Subset {
   Name name;
   std::vector<LabelValue> where;
+  Span span;
+};
+
+/// `timeout 2s`, `timeout none`.
+struct Timeout {
+  std::optional<Number> time;  // none: `none`
+  Span span;
+};
+
+/// `eject after 5 failures for 30s at_most 50%`.
+struct Eject {
+  Number failures;
+  Number time;
+  std::optional<Number> share;
+  Span span;
+};
+
+/// `1024 connections` or `256 pending`.
+struct Capacity {
+  Number number;
+  bool pending = false;
+  Span span;
+};
+
+struct AtMost {
+  std::vector<Capacity> capacities;
   Span span;
 };
 
@@ -87,6 +114,8 @@ struct Service : Declaration {
   std::vector<QualifiedName> identities;
   std::vector<Subset> subsets;
   std::vector<Choice> balances;
+  std::vector<Eject> ejects;
+  std::vector<AtMost> at_mosts;
   std::vector<Span> paths;
   std::vector<Endpoint> endpoints;
 };
@@ -105,6 +134,7 @@ struct SplitPart {
   Number weight;
   QualifiedName pool;
   bool unsupported = false;  // another target than a pool
+  std::vector<Timeout> timeouts;
   Span span;
 };
 
@@ -122,12 +152,14 @@ struct RouteRule {
   std::optional<Condition> when;
   Target target;
   std::vector<String> labels;
+  std::vector<Timeout> timeouts;
   Span span;
   Span keyword;
 };
 
 struct Route : Declaration {
   QualifiedName service;
+  std::vector<Timeout> timeouts;
   std::vector<RouteRule> rules;
 };
 
@@ -136,6 +168,7 @@ struct AccessRule {
   Callers from;
   std::optional<Condition> when;
   std::vector<String> labels;
+  std::vector<Timeout> timeouts;
   Span span;
 };
 
@@ -174,11 +207,12 @@ struct Request {
 };
 
 struct Expectation {
-  enum class Kind : std::uint8_t { allowed, denied, refused, route, status, rule };
+  enum class Kind : std::uint8_t { allowed, denied, refused, route, status, rule, timeout };
   Kind kind = Kind::allowed;
   Number status;
   std::vector<QualifiedName> targets;
   String rule;
+  Timeout timeout;
   Span span;
 };
 

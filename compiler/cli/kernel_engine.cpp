@@ -55,6 +55,7 @@ eval::Verdict verdict_of(unsigned verdict) {
   using eval::Verdict;
   static constexpr std::array<Verdict, 6> verdicts = {Verdict::forward, Verdict::respond,   Verdict::deny,
                                                       Verdict::refuse,  Verdict::unhealthy, Verdict::outside};
+  if (verdict == HD_VERDICT_FULL) return Verdict::full;
   if (verdict < HD_VERDICT_FORWARD || verdict > HD_VERDICT_OUTSIDE) std::abort();
   return verdicts.at(verdict - HD_VERDICT_FORWARD);
 }
@@ -102,6 +103,7 @@ eval::Answer KernelEngine::decide(const eval::Request& request) {
   input.draw = request.draw;
   const auto decisions = session_.decide({&input, 1});
   if (!decisions) return as_failure(decisions.error());
+  session_.end_all();  // the clock stands still: a request has ended before the next one
   return in_words(decisions->front());
 }
 
@@ -122,6 +124,7 @@ eval::Outcome KernelEngine::in_words(const hd_decision& decision) const {
     std::copy(std::begin(decision.address), std::end(decision.address), address.ip.bytes.begin());
     address.port = decision.port;
     outcome.endpoints = {address};
+    outcome.timeout_ms = session_.timeout_ms(decision.rule);
   }
   return outcome;
 }

@@ -57,7 +57,15 @@ Json services(const model::Policy& policy) {
     Json addresses = Json::array();
     for (const model::SocketAddress& address : service.addresses) addresses.push_back(address.text());
     const bool http = service.protocol == model::Protocol::http;
-    out.push_back({{"name", service.name}, {"protocol", http ? "http" : "tcp"}, {"addresses", addresses}});
+    Json entry = {{"name", service.name}, {"protocol", http ? "http" : "tcp"}, {"addresses", addresses}};
+    if (service.eject) {
+      entry["eject"] = {{"digest", identity_digest("service\n" + service.name)},
+                        {"failures", service.eject->failures},
+                        {"time_ms", service.eject->time_ms},
+                        {"share_ppm", service.eject->share_ppm}};
+    }
+    if (service.at_most) entry["connections"] = service.at_most->connections;
+    out.push_back(std::move(entry));
   }
   return out;
 }

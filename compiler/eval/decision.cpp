@@ -1,5 +1,6 @@
 #include "compiler/eval/decision.h"
 
+#include "compiler/eval/balance.h"
 #include "compiler/eval/draw.h"
 #include "compiler/eval/framing.h"
 #include "compiler/eval/head.h"
@@ -7,9 +8,9 @@
 
 namespace heddle::eval {
 
-Decision::Decision(const model::Policy& policy, const std::vector<TestedHeaders>& tested,
+Decision::Decision(const model::Policy& policy, const World& world, const std::vector<TestedHeaders>& tested,
                    const Request& request, std::vector<Step>* trace)
-    : policy_(policy), tested_(tested), request_(request), trace_(trace) {}
+    : policy_(policy), world_(world), tested_(tested), request_(request), trace_(trace) {}
 
 Outcome Decision::run() {
   if (decide_destination()) return outcome_;
@@ -96,8 +97,14 @@ bool Decision::access_applies(const model::AccessRule& rule) {
   return found.holds;
 }
 
+/// Who dials an endpoint itself gets that one, healthy or not; only its bounds hold.
 void Decision::decide_direct() {
   const model::Endpoint& endpoint = service().endpoints[*destination_->endpoint];
+  if (!has_room(service(), endpoint, world_)) {
+    fail(Verdict::full);
+    note([&] { return full_step(endpoint, outcome_); });
+    return;
+  }
   outcome_.verdict = Verdict::forward;
   outcome_.rule = outcome_.access_rule;
   outcome_.endpoints = {endpoint.address};
@@ -110,7 +117,7 @@ void Decision::decide_route() {
     const std::string rule = model::rule_id("route", service().name, "otherwise");
     outcome_.route_rule = rule;
     note([&] { return no_route_step(rule); });
-    forward(rule, {destination_->service, std::nullopt});
+    forward(rule, {destination_->service, std::nullopt}, 0);
     return;
   }
   for (const model::RouteRule& rule : service().route->rules) {
@@ -131,7 +138,7 @@ void Decision::take(const model::RouteRule& rule) {
   } else if (rule.target.kind == Kind::respond) {
     respond(rule);
   } else {
-    forward(rule.id, {destination_->service, rule.target.pool.subset});
+    forward(rule.id, {destination_->service, rule.target.pool.subset}, rule.timeout_ms);
   }
 }
 
@@ -139,7 +146,7 @@ void Decision::split(const model::RouteRule& rule) {
   const std::uint32_t share = share_of(request_.draw, rule.id);
   const std::size_t part = part_of(rule.target.split, share);
   note([&] { return split_step(policy_, destination_->service, rule, request_.draw, share, part); });
-  forward(rule.id, {destination_->service, rule.target.split[part].pool.subset});
+  forward(rule.id, {destination_->service, rule.target.split[part].pool.subset}, rule.timeout_ms);
 }
 
 void Decision::respond(const model::RouteRule& rule) {
@@ -149,19 +156,25 @@ void Decision::respond(const model::RouteRule& rule) {
   outcome_.rule = rule.id;
 }
 
-/// Which of the endpoints is `balance`'s business; health is not known here, so only a pool without any is
-/// unhealthy.
-void Decision::forward(const std::string& rule, Pool pool) {
+void Decision::forward(const std::string& rule, Pool pool, std::uint32_t timeout_ms) {
+  const Choice choice = choose_endpoint(policy_, pool, world_, request_.draw);
   outcome_.pool = pool;
-  outcome_.endpoints = endpoints_of(policy_, pool);
+  outcome_.endpoints = choice.endpoints;
+  outcome_.drawn = choice.drawn;
   outcome_.verdict = Verdict::forward;
   outcome_.rule = rule;
-  if (outcome_.endpoints.empty()) {
-    outcome_.verdict = Verdict::unhealthy;
-    outcome_.status = is_http() ? 503 : 0;
-    outcome_.rule = model::rule_id("service", service().name, "unhealthy");
-  }
+  outcome_.timeout_ms = timeout_ms;
+  if (choice.kind == Choice::Kind::unhealthy) fail(Verdict::unhealthy);
+  if (choice.kind == Choice::Kind::full) fail(Verdict::full);
   note([&] { return pool_step(policy_, pool, outcome_); });
+}
+
+/// It was allowed and routed, and there is nobody to do it.
+void Decision::fail(Verdict verdict) {
+  outcome_.verdict = verdict;
+  outcome_.status = is_http() ? 503 : 0;
+  outcome_.rule = model::rule_id("service", service().name, verdict_name(verdict));
+  outcome_.timeout_ms = 0;
 }
 
 void Decision::deny(const std::string& rule) {

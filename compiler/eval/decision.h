@@ -9,6 +9,7 @@
 #include "compiler/eval/outcome.h"
 #include "compiler/eval/request.h"
 #include "compiler/eval/tested.h"
+#include "compiler/eval/world.h"
 
 namespace heddle::eval {
 
@@ -17,8 +18,8 @@ namespace heddle::eval {
 class Decision {
  public:
   /// `trace` may be null. `tested` is by service.
-  Decision(const model::Policy& policy, const std::vector<TestedHeaders>& tested, const Request& request,
-           std::vector<Step>* trace);
+  Decision(const model::Policy& policy, const World& world, const std::vector<TestedHeaders>& tested,
+           const Request& request, std::vector<Step>* trace);
 
   Outcome run();
 
@@ -31,7 +32,8 @@ class Decision {
   void decide_route();
 
   void deny(const std::string& rule);
-  void forward(const std::string& rule, Pool pool);
+  void forward(const std::string& rule, Pool pool, std::uint32_t timeout_ms);
+  void fail(Verdict verdict);
   void split(const model::RouteRule& rule);
   void respond(const model::RouteRule& rule);
   void take(const model::RouteRule& rule);
@@ -44,6 +46,7 @@ class Decision {
   void note(const std::function<Step()>& step);
 
   const model::Policy& policy_;
+  const World& world_;
   const std::vector<TestedHeaders>& tested_;
   const Request& request_;
   std::vector<Step>* trace_;

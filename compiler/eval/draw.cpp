@@ -37,8 +37,12 @@ std::uint64_t unmix(std::uint64_t z) {
 
 }  // namespace
 
+std::uint64_t mixed_draw(std::uint64_t draw, std::string_view name) {
+  return mix(draw ^ digest_of(name));
+}
+
 std::uint32_t share_of(std::uint64_t draw, std::string_view rule_id) {
-  return static_cast<std::uint32_t>(((mix(draw ^ digest_of(rule_id)) >> 32) * shares) >> 32);
+  return static_cast<std::uint32_t>(((mixed_draw(draw, rule_id) >> 32) * shares) >> 32);
 }
 
 std::size_t part_of(const std::vector<model::SplitPart>& parts, std::uint32_t share) {

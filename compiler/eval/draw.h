@@ -13,6 +13,9 @@ namespace heddle::eval {
 /// rule's id, so that two splits do not choose alike. Pinned: the kernel computes the same.
 std::uint32_t share_of(std::uint64_t draw, std::string_view rule_id);
 
+/// The draw in the eyes of one thing that is drawn for. Pinned, too.
+std::uint64_t mixed_draw(std::uint64_t draw, std::string_view name);
+
 /// The part k where the weights before it sum to no more than the share and with it to more.
 std::size_t part_of(const std::vector<model::SplitPart>& parts, std::uint32_t share);
 

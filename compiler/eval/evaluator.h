@@ -5,6 +5,7 @@
 #include "compiler/eval/outcome.h"
 #include "compiler/eval/request.h"
 #include "compiler/eval/tested.h"
+#include "compiler/eval/world.h"
 #include "compiler/model/policy.h"
 
 namespace heddle::eval {
@@ -14,8 +15,9 @@ namespace heddle::eval {
 /// it.
 class Evaluator {
  public:
-  /// The policy outlives the evaluator.
-  explicit Evaluator(const model::Policy& policy);
+  /// The policy outlives the evaluator. In the world are the endpoints that are not as they are at first:
+  /// healthy and without requests.
+  explicit Evaluator(const model::Policy& policy, World world = {});
 
   [[nodiscard]] Outcome decide(const Request& request) const;
 
@@ -24,6 +26,7 @@ class Evaluator {
 
  private:
   const model::Policy& policy_;
+  World world_;
   std::vector<TestedHeaders> tested_;  // by service
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "compiler/eval/phrases.h"
+
 namespace heddle::eval {
 namespace {
 
@@ -11,7 +13,7 @@ using Kind = Expectation::Kind;
 
 bool is_allowed(const Outcome& outcome) {
   return outcome.verdict == Verdict::forward || outcome.verdict == Verdict::respond ||
-         outcome.verdict == Verdict::unhealthy;
+         outcome.verdict == Verdict::unhealthy || outcome.verdict == Verdict::full;
 }
 
 bool goes_to(const model::Policy& policy, const Expectation& expectation, const Outcome& outcome) {
@@ -37,6 +39,8 @@ bool meets(const model::Policy& policy, const Expectation& expectation, const Ou
       {Kind::route, goes_to},
       {Kind::status, [](const auto&, const auto& e, const auto& o) { return o.status == e.status; }},
       {Kind::rule, [](const auto&, const auto& e, const auto& o) { return o.rule == e.rule; }},
+      {Kind::timeout, [](const auto&, const auto& e,
+                         const auto& o) { return is_allowed(o) && o.timeout_ms == e.timeout_ms; }},
   };
   return checks.at(expectation.kind)(policy, expectation, outcome);
 }
@@ -55,6 +59,8 @@ std::string expectation_text(const Expectation& expectation) {
       return "status " + std::to_string(expectation.status);
     case Kind::rule:
       return "rule \"" + expectation.rule + "\"";
+    case Kind::timeout:
+      return "timeout " + (expectation.timeout_ms == 0 ? "none" : time_text(expectation.timeout_ms));
   }
   return "";
 }

@@ -2,21 +2,22 @@
 
 namespace heddle::eval {
 
-std::vector<model::SocketAddress> endpoints_of(const model::Policy& policy, const Pool& pool) {
+std::vector<const model::Endpoint*> endpoints_of(const model::Policy& policy, const Pool& pool) {
   const model::Service& service = policy.services[pool.service];
-  std::vector<model::SocketAddress> addresses;
+  std::vector<const model::Endpoint*> endpoints;
   if (!pool.subset) {
-    for (const auto& endpoint : service.endpoints) addresses.push_back(endpoint.address);
-    return addresses;
+    for (const auto& endpoint : service.endpoints) endpoints.push_back(&endpoint);
+    return endpoints;
   }
   for (const auto index : service.subsets[*pool.subset].endpoints) {
-    addresses.push_back(service.endpoints[index].address);
+    endpoints.push_back(&service.endpoints[index]);
   }
-  return addresses;
+  return endpoints;
 }
 
 const char* verdict_name(Verdict verdict) {
-  static constexpr const char* names[] = {"forward", "respond", "deny", "refuse", "unhealthy", "outside"};
+  static constexpr const char* names[] = {"forward",   "respond", "deny", "refuse",
+                                          "unhealthy", "outside", "full"};
   return names[static_cast<std::size_t>(verdict)];
 }
 

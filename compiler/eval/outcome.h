@@ -16,6 +16,7 @@ enum class Verdict : std::uint8_t {
   refuse,     // malformed, ambiguous or oversized: `status`, and the connection ends
   unhealthy,  // 503; a tcp connect is refused
   outside,    // the destination belongs to no service and is left alone
+  full,       // 503; a tcp connect is refused: every endpoint has as much as `at_most` allows
 };
 
 /// The steps of a decision in their order (language reference, "The order of a decision").
@@ -49,6 +50,8 @@ struct Outcome {
   std::optional<model::ServiceId> service;      // none: outside
   std::optional<Pool> pool;                     // none: no pool was asked
   std::vector<model::SocketAddress> endpoints;  // any of them is right; several where `balance` chooses
+  std::optional<model::SocketAddress> drawn;    // the one of them that the draw chooses: `balance random`
+  std::uint32_t timeout_ms = 0;                 // for the whole request; 0: none
   std::string body;                             // respond
 };
 
@@ -56,7 +59,7 @@ struct Outcome {
 const char* verdict_name(Verdict verdict);
 
 /// All of a pool, in the order of the page.
-std::vector<model::SocketAddress> endpoints_of(const model::Policy& policy, const Pool& pool);
+std::vector<const model::Endpoint*> endpoints_of(const model::Policy& policy, const Pool& pool);
 
 /// What policy texts call a pool: the subset's name, or the service's.
 std::string pool_name(const model::Policy& policy, const Pool& pool);

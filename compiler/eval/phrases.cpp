@@ -1,5 +1,7 @@
 #include "compiler/eval/phrases.h"
 
+#include <algorithm>
+
 namespace heddle::eval {
 namespace {
 
@@ -7,12 +9,6 @@ std::string join(const std::vector<std::string>& items) {
   std::string text;
   for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
   return text;
-}
-
-std::string addresses_text(const std::vector<model::SocketAddress>& addresses) {
-  std::vector<std::string> texts;
-  for (const auto& address : addresses) texts.push_back(address.text());
-  return join(texts);
 }
 
 Step step(Stage stage, std::string text) {
@@ -124,13 +120,33 @@ Step split_step(const model::Policy& policy, model::ServiceId service, const mod
 
 Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome) {
   const std::string name = pool_name(policy, pool);
+  if (outcome.verdict == Verdict::full)
+    return rule_step(Stage::target, outcome.rule, true, "every endpoint of `" + name + "` is full");
   if (outcome.endpoints.empty()) {
-    return rule_step(Stage::target, outcome.rule, true, "`" + name + "` has no endpoint");
+    const bool none = endpoints_of(policy, pool).empty();
+    return rule_step(Stage::target, outcome.rule, true,
+                     "`" + name + (none ? "` has no endpoint" : "` has no healthy endpoint"));
   }
-  const model::Balance balance = policy.services[pool.service].balance;
-  return step(Stage::target, "`" + name + "`, " +
-                                 (balance == model::Balance::random ? "random" : "round_robin") + " of " +
-                                 addresses_text(outcome.endpoints));
+  std::vector<std::string> texts;
+  for (const model::Endpoint* endpoint : endpoints_of(policy, pool)) {
+    if (std::ranges::count(outcome.endpoints, endpoint->address) == 0) continue;
+    texts.push_back(endpoint->address.text() +
+                    (endpoint->weight == 1 ? "" : " weight " + std::to_string(endpoint->weight)));
+  }
+  std::string text =
+      "`" + name + "`, " + model::balance_name(policy.services[pool.service].balance) + " of " + join(texts);
+  if (outcome.timeout_ms != 0) text += "; timeout " + time_text(outcome.timeout_ms);
+  return step(Stage::target, text);
+}
+
+Step full_step(const model::Endpoint& endpoint, const Outcome& outcome) {
+  return rule_step(Stage::target, outcome.rule, true,
+                   "the endpoint that was dialled is full: " + endpoint.address.text());
+}
+
+std::string time_text(std::uint32_t ms) {
+  if (ms % 60000 == 0) return std::to_string(ms / 60000) + "m";
+  return ms % 1000 == 0 ? std::to_string(ms / 1000) + "s" : std::to_string(ms) + "ms";
 }
 
 std::string percent_text(std::uint32_t ppm) {

@@ -21,6 +21,7 @@ Step caller_step(const model::Policy& policy, const Request& request, const Call
 Step access_step(const model::AccessRule& rule, const Match& found);
 Step default_access_step(const model::Service& service, const std::string& rule);
 Step direct_step(const model::Endpoint& endpoint);
+Step full_step(const model::Endpoint& endpoint, const Outcome& outcome);
 Step no_route_step(const std::string& rule);
 Step route_step(const model::RouteRule& rule, const Match& found);
 Step split_step(const model::Policy& policy, model::ServiceId service, const model::RouteRule& rule,
@@ -29,5 +30,8 @@ Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& out
 
 /// `90%`, `12.5%`.
 std::string percent_text(std::uint32_t ppm);
+
+/// `2s`, `250ms`, `5m`.
+std::string time_text(std::uint32_t ms);
 
 }  // namespace heddle::eval

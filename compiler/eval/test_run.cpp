@@ -4,6 +4,7 @@
 
 #include "compiler/eval/draw.h"
 #include "compiler/eval/expectation.h"
+#include "compiler/eval/phrases.h"
 #include "compiler/eval/send.h"
 
 namespace heddle::eval {
@@ -98,8 +99,9 @@ std::string outcome_text(const model::Policy& policy, const Outcome& outcome) {
   const std::string with = outcome.status == 0 ? "" : " with " + std::to_string(outcome.status);
   switch (outcome.verdict) {
     case Verdict::forward:
-      return outcome.pool ? "forwarded to " + pool_name(policy, *outcome.pool)
-                          : "forwarded to " + outcome.endpoints.front().text();
+      return "forwarded to " +
+             (outcome.pool ? pool_name(policy, *outcome.pool) : outcome.endpoints.front().text()) +
+             (outcome.timeout_ms == 0 ? "" : ", timeout " + time_text(outcome.timeout_ms));
     case Verdict::respond:
       return "answered" + with;
     case Verdict::deny:
@@ -108,6 +110,8 @@ std::string outcome_text(const model::Policy& policy, const Outcome& outcome) {
       return "refused" + with;
     case Verdict::unhealthy:
       return "no healthy endpoint" + (with.empty() ? "" : ", answered" + with);
+    case Verdict::full:
+      return "every endpoint full" + (with.empty() ? "" : ", answered" + with);
     case Verdict::outside:
       return "left alone, outside the mesh";
   }

@@ -10,6 +10,11 @@ std::string rule_id(const std::string& kind, const std::string& qualified_servic
   return qualified_service.substr(0, dot + 1) + kind + " " + qualified_service.substr(dot + 1) + "/" + label;
 }
 
+const char* balance_name(Balance balance) {
+  static constexpr const char* names[] = {"round_robin", "random", "least_request"};
+  return names[static_cast<std::size_t>(balance)];
+}
+
 const Service* find_service(const Policy& policy, const std::string& qualified_name) {
   const auto found = std::find_if(policy.services.begin(), policy.services.end(),
                                   [&](const Service& s) { return s.name == qualified_name; });

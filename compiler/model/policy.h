@@ -12,7 +12,8 @@
 
 /// The checked policy: every name resolved, every rule complete, nothing in it that a later stage may refuse
 /// as the user's mistake. Order of all vectors is canonical (declarations by qualified name, rules and
-/// endpoints in page order, files by path), so that equal policies give equal models whatever the order of files.
+/// endpoints in page order, files by path), so that equal policies give equal models whatever the order of
+/// files.
 namespace heddle::model {
 
 using WorkloadId = std::uint32_t;
@@ -39,7 +40,8 @@ struct Identity {
 /// A local workload: the processes of a cgroup, and the one SPIFFE id that they have.
 struct Workload {
   std::string name;
-  std::string cgroup;       // relative to the cgroup root, without leading or trailing slash; may hold `*` (a run without `/`)
+  std::string cgroup;  // relative to the cgroup root, without leading or trailing slash; may hold `*` (a run
+                       // without `/`)
   IdentityId identity = 0;  // exactly one pattern, without `*`
   std::string doc;
   source::Span span;
@@ -48,12 +50,14 @@ struct Workload {
 
 enum class Protocol : std::uint8_t { http, tcp };
 enum class Transport : std::uint8_t { plaintext };
-enum class Balance : std::uint8_t { round_robin, random };
+enum class Balance : std::uint8_t { round_robin, random, least_request };
+const char* balance_name(Balance balance);
 
 struct Endpoint {
   SocketAddress address;
   std::map<std::string, std::string> labels;
   source::Span span;
+  std::uint32_t weight = 1;
 };
 
 struct Subset {
@@ -93,6 +97,7 @@ struct RouteRule {
   std::optional<Condition> when;
   Target target;
   source::Span span;
+  std::uint32_t timeout_ms = 0;  // from the complete head to the last byte of the response; 0: none
 };
 
 enum class Effect : std::uint8_t { allow, deny };
@@ -115,6 +120,19 @@ struct Access {
   source::Span span;
 };
 
+/// An endpoint that failed so many times in a row is not chosen for a while.
+struct Eject {
+  std::uint32_t failures = 0;
+  std::uint32_t time_ms = 0;
+  std::uint32_t share_ppm = 1000000;  // of the service's endpoints that may be ejected at a time; never all
+};
+
+/// Bounds of one endpoint on one node.
+struct AtMost {
+  std::uint32_t connections = 0;
+  std::uint32_t pending = 0;  // requests that wait for a connection; 0: none waits
+};
+
 struct Service {
   std::string name;  // qualified
   std::vector<SocketAddress> addresses;
@@ -128,6 +146,8 @@ struct Service {
   std::optional<Access> access;  // none: everything is denied by `access <service>/default`
   std::string doc;
   source::Span span;
+  std::optional<Eject> eject;
+  std::optional<AtMost> at_most;
 };
 
 /// Who sends a request in a `test` block.
@@ -159,12 +179,14 @@ struct TestRequest {
 };
 
 struct Expectation {
-  enum class Kind : std::uint8_t { allowed, denied, refused, route, status, rule };
+  enum class Kind : std::uint8_t { allowed, denied, refused, route, status, rule, timeout };
   Kind kind = Kind::allowed;
-  std::uint16_t status = 0;           // refused, status
-  std::vector<std::string> targets;   // route: any of these, a subset's or the service's name (of a split: any of its parts)
-  std::string rule;                   // rule
+  std::uint16_t status = 0;  // refused, status
+  std::vector<std::string>
+      targets;       // route: any of these, a subset's or the service's name (of a split: any of its parts)
+  std::string rule;  // rule
   source::Span span;
+  std::uint32_t timeout_ms = 0;  // timeout; 0: none
 };
 
 struct TestCase {
@@ -195,8 +217,8 @@ inline constexpr const char* rule_malformed = "mesh/malformed";
 inline constexpr const char* rule_path = "mesh/path";
 inline constexpr const char* rule_outside = "mesh/outside";
 
-/// `access <service>/default`, `route <service>/otherwise`, `service <service>/unhealthy`. For a service in a
-/// space the kind's text is preceded by the space: `payments.access cart/default`.
+/// `access <service>/default`, `route <service>/otherwise`, `service <service>/unhealthy|full|timeout`. For a
+/// service in a space the kind's text is preceded by the space: `payments.access cart/default`.
 std::string rule_id(const std::string& kind, const std::string& qualified_service, const std::string& label);
 
 const Service* find_service(const Policy& policy, const std::string& qualified_name);

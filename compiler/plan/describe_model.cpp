@@ -8,10 +8,20 @@ namespace {
 std::string describe_service(const model::Service& service, const model::Policy& policy) {
   std::string out =
       "service " + service.name + (service.protocol == model::Protocol::http ? " http" : " tcp");
-  out += service.balance == model::Balance::random ? " random\n" : " round_robin\n";
+  out += std::string(" ") + balance_name(service.balance) + "\n";
+  if (service.eject) {
+    out += "  eject after " + std::to_string(service.eject->failures) + " failures for " +
+           std::to_string(service.eject->time_ms) + "ms at_most " + weight(service.eject->share_ppm) + "\n";
+  }
+  if (service.at_most) {
+    out += "  at_most " + std::to_string(service.at_most->connections) + " connections, " +
+           std::to_string(service.at_most->pending) + " pending\n";
+  }
   for (const model::SocketAddress& address : service.addresses) out += "  address " + address.text() + "\n";
-  for (const model::Endpoint& endpoint : service.endpoints)
-    out += "  endpoint " + endpoint.address.text() + "\n";
+  for (const model::Endpoint& endpoint : service.endpoints) {
+    out += "  endpoint " + endpoint.address.text();
+    out += (endpoint.weight == 1 ? "" : " weight " + std::to_string(endpoint.weight)) + "\n";
+  }
   for (const model::Subset& subset : service.subsets) {
     out += "  subset " + subset.name + ":";
     for (const std::uint32_t e : subset.endpoints) out += " " + service.endpoints[e].address.text();

@@ -34,12 +34,12 @@ std::string test_meaning(const model::Test& test, const model::Policy& policy) {
   return has_literal ? out + " " + quoted(test.literal) : out;
 }
 
+}  // namespace
+
 std::string weight(std::uint32_t ppm) {
   std::string fraction = std::to_string(ppm % 10000);
   return std::to_string(ppm / 10000) + "." + std::string(4 - fraction.size(), '0') + fraction + "%";
 }
-
-}  // namespace
 
 std::string meaning(const model::Callers& callers, const model::Policy& policy) {
   switch (callers.kind) {
@@ -107,7 +107,9 @@ std::string meaning(const model::AccessRule& rule, const model::Policy& policy) 
 std::string meaning(const model::RouteRule& rule, const model::Service& service,
                     const model::Policy& policy) {
   const std::string target = " -> " + meaning(rule.target, service);
-  return (rule.when ? "when " + meaning(*rule.when, policy) : "otherwise") + target;
+  const std::string timeout =
+      rule.timeout_ms == 0 ? "" : " { timeout " + std::to_string(rule.timeout_ms) + "ms }";
+  return (rule.when ? "when " + meaning(*rule.when, policy) : "otherwise") + target + timeout;
 }
 
 }  // namespace heddle::plan

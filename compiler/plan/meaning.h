@@ -17,4 +17,7 @@ std::string meaning(const model::RouteRule& rule, const model::Service& service,
 /// `reviews`, or `reviews.v1` for a subset.
 std::string pool_name(const model::PoolTarget& pool, const model::Service& service);
 
+/// `50.0000%` of 500,000 parts of a million.
+std::string weight(std::uint32_t ppm);
+
 }  // namespace heddle::plan

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <set>
 
 #include "compiler/plan/hash.h"
@@ -40,6 +41,28 @@ bool may_be_fast(const model::Service& service, const model::Policy& policy) {
   return std::none_of(policy.workloads.begin(), policy.workloads.end(), [&](const model::Workload& workload) {
     return !workload.fast_path && holds(own, policy.identities[workload.identity].patterns.front());
   });
+}
+
+hd_u32 balance_kind(model::Balance balance) {
+  switch (balance) {
+    case model::Balance::random:
+      return HD_BALANCE_RANDOM;
+    case model::Balance::least_request:
+      return HD_BALANCE_LEAST_REQUEST;
+    case model::Balance::round_robin:
+      break;
+  }
+  return HD_BALANCE_ROUND_ROBIN;
+}
+
+/// In what steps turns go through places: each place has one turn in `weight` consecutive ones whatever the
+/// step, if it is coprime; steps near the golden section spread the turns of a heavy endpoint. Equal
+/// endpoints take turns in the order of the page.
+hd_u32 stride_of(hd_u32 weight, hd_u32 count) {
+  if (weight == count) return 1;
+  auto stride = static_cast<hd_u32>((std::uint64_t{weight} * 618034 + 500000) / 1000000);
+  while (stride > 1 && std::gcd(stride, weight) != 1) --stride;
+  return std::max(stride, hd_u32{1});
 }
 
 RuleInfo mesh_rule(const char* id) {
@@ -163,6 +186,7 @@ void TableWriter::write_service(model::ServiceId id) {
     std::memcpy(entry.address, endpoint.address.ip.bytes.data(), sizeof(entry.address));
     entry.port = endpoint.address.port;
     entry.service = id;
+    entry.weight = endpoint.weight;
     tables().endpoints.push_back(entry);
   }
   write_addresses(id, first_endpoint);
@@ -172,6 +196,7 @@ void TableWriter::write_service(model::ServiceId id) {
   entry.pool = static_cast<std::uint32_t>(out_.plan.pools.size());
   entry.name_offset = add_text(service.name);
   entry.name_length = static_cast<std::uint32_t>(service.name.size());
+  if (service.at_most) entry.pending_max = service.at_most->pending;
   if (may_be_fast(service, policy_)) entry.flags |= HD_SERVICE_FAST;
   tables().services.push_back(entry);
   write_pools(id, first_endpoint);
@@ -183,12 +208,18 @@ void TableWriter::write_service(model::ServiceId id) {
   out_.plan.services.emplace_back();
   write_access(id, fields);
   write_route(id, fields);
-  RuleInfo unhealthy{
-      model::rule_id("service", service.name, "unhealthy"), "unhealthy", service.name, {}, false};
+  tables().services[id].unhealthy_rule = add_outcome(id, "unhealthy");
+  tables().services[id].full_rule = add_outcome(id, "full");
+  tables().services[id].timeout_rule = add_outcome(id, "timeout");
+}
+
+/// `service s/…`: how a request ends that was allowed and routed.
+std::uint32_t TableWriter::add_outcome(model::ServiceId id, const char* what) {
+  const std::string& service = policy_.services[id].name;
   hd_rule rule{};
   rule.action = HD_ACTION_BUILTIN;
   rule.service = id;
-  tables().services[id].unhealthy_rule = add_rule(unhealthy, rule);
+  return add_rule({model::rule_id("service", service, what), what, service, {}, false}, rule);
 }
 
 /// An address of the service wins over an equal endpoint of it: that is how a server joins the mesh as it
@@ -215,18 +246,21 @@ void TableWriter::write_pool(const model::Service& service, const model::PoolTar
                              std::uint32_t first_endpoint) {
   const std::string name = pool_name(target, service);
   hd_pool pool{};
-  pool.balance = service.balance == model::Balance::random ? HD_BALANCE_RANDOM : HD_BALANCE_ROUND_ROBIN;
+  pool.balance = balance_kind(service.balance);
   pool.digest = fnv1a(name);
   std::vector<std::uint32_t> members;
   for (std::uint32_t e = 0; e < service.endpoints.size(); ++e) members.push_back(e);
   if (target.subset) members = service.subsets[*target.subset].endpoints;
   for (const bool v4_only : {false, true}) {
     pool.first = static_cast<std::uint32_t>(tables().members.size());
+    pool.weight = 0;
     for (const std::uint32_t e : members) {
       if (v4_only && !service.endpoints[e].address.ip.is_v4()) continue;
       tables().members.push_back(first_endpoint + e);
+      pool.weight += service.endpoints[e].weight;
     }
     pool.count = static_cast<std::uint32_t>(tables().members.size()) - pool.first;
+    pool.stride = stride_of(pool.weight, pool.count);
     tables().pools.push_back(pool);
   }
   out_.plan.pools.push_back({name});
@@ -304,6 +338,7 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
   for (const model::RouteRule& rule : service.route->rules) {
     hd_rule entry = target_rule(rule.target, first_pool);
     entry.service = id;
+    entry.timeout_ms = rule.timeout_ms;
     const std::uint32_t number =
         add_rule({rule.id, meaning(rule, service, policy_), service.name, rule.span, true}, entry);
     decisions.push_back({number, both(always(), when_formula(rule.when, fields))});

@@ -31,6 +31,7 @@ class TableWriter {
   hd_field write_field(const Field& field, source::Span span);
 
   std::uint32_t add_rule(const RuleInfo& info, hd_rule rule);
+  std::uint32_t add_outcome(model::ServiceId id, const char* what);
   hd_rule target_rule(const model::Target& target, std::uint32_t first_pool);
   std::uint32_t add_text(const std::string& text);
   /// `subject` makes `number` of `what`; more than `bound` cannot be compiled.

@@ -21,6 +21,13 @@ std::optional<std::uint32_t> to_number(std::string_view digits, std::uint32_t mo
   return value;
 }
 
+constexpr std::uint32_t longest_time = 24 * 3600 * 1000;
+
+std::uint64_t unit_milliseconds(std::string_view unit) {
+  if (unit == "ms") return 1;
+  return unit == "s" ? 1000 : unit == "m" ? 60000 : 3600000;
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> number_in(diagnostics::Sink& sink, const ast::Number& number, const char* what,
@@ -29,6 +36,30 @@ std::optional<std::uint32_t> number_in(diagnostics::Sink& sink, const ast::Numbe
   if (value && *value >= least) return value;
   sink.report(kinds::number_out_of_range(number.span, number.text, what, least, most));
   return std::nullopt;
+}
+
+std::optional<std::uint32_t> milliseconds(diagnostics::Sink& sink, const ast::Number& time) {
+  const auto refuse = [&](const char* why) {
+    sink.report(kinds::bad_time(time.span, time.text, why));
+    return std::nullopt;
+  };
+  const std::string_view text = time.text;
+  const std::size_t unit = text.find_first_not_of("0123456789.");
+  const std::uint64_t factor = unit_milliseconds(text.substr(unit));
+  const std::string_view number = text.substr(0, unit);
+  const std::size_t dot = std::min(number.find('.'), number.size());
+  const auto whole = to_number(number.substr(0, dot), longest_time);
+  if (!whole || *whole * factor > longest_time) return refuse("a time is at most 24h");
+  std::uint64_t result = *whole * factor;
+  std::uint64_t scale = factor;  // of the decimal that follows, in tenths
+  for (const char digit : number.substr(std::min(dot + 1, number.size()))) {
+    if (digit != '0' && scale % 10 != 0) return refuse("a time has no fractions of a millisecond");
+    scale /= 10;
+    result += static_cast<std::uint64_t>(digit - '0') * scale;
+  }
+  if (result > longest_time) return refuse("a time is at most 24h");
+  if (result == 0) return refuse("a time is at least 1ms");
+  return static_cast<std::uint32_t>(result);
 }
 
 std::optional<std::uint32_t> parts_of_million(const std::string& percent) {

@@ -12,6 +12,9 @@ namespace heddle::sema {
 std::optional<std::uint32_t> number_in(diagnostics::Sink& sink, const ast::Number& number, const char* what,
                                        std::uint32_t least, std::uint32_t most);
 
+/// `2s`, `0.5s`, `250ms` in milliseconds; what is wrong is reported.
+std::optional<std::uint32_t> milliseconds(diagnostics::Sink& sink, const ast::Number& time);
+
 /// `12.5%` in parts of a million; nothing if it has more than four decimals or does not fit.
 std::optional<std::uint32_t> parts_of_million(const std::string& percent);
 

@@ -8,6 +8,7 @@
 #include "compiler/sema/analysis.h"
 #include "compiler/sema/conditions.h"
 #include "compiler/sema/labels.h"
+#include "compiler/sema/numbers.h"
 #include "compiler/sema/owner.h"
 #include "compiler/sema/targets.h"
 
@@ -27,6 +28,7 @@ class Rules {
     model::Route route;
     route.span = node.keyword;
     Labels labels(analysis_, "route", scope->model_service().name);
+    const std::uint32_t timeout = route_timeout(*scope, node);
     const ast::RouteRule* otherwise = nullptr;
     for (std::size_t i = 0; i < node.rules.size(); ++i) {
       if (otherwise != nullptr) {
@@ -34,7 +36,7 @@ class Rules {
             .with_label(otherwise->keyword, "`otherwise` takes every request");
       }
       if (node.rules[i].otherwise && otherwise == nullptr) otherwise = &node.rules[i];
-      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1))
+      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1, timeout))
         route.rules.push_back(std::move(*rule));
     }
     if (otherwise == nullptr && !node.broken) {
@@ -58,6 +60,9 @@ class Rules {
       if (written.when) when = check_condition(*scope, *written.when);
       model::AccessRule rule;
       rule.id = labels.id(written.labels, i + 1);
+      for (const ast::Timeout& timeout : written.timeouts)
+        analysis_.report(kinds::wrong_option(timeout.span, "timeout", "an access rule"))
+            .with_help("how long a request may take is said in the `route`");
       rule.effect = written.deny ? model::Effect::deny : model::Effect::allow;
       rule.span = written.span;
       if (!callers || when.has_value() != written.when.has_value()) continue;
@@ -96,17 +101,49 @@ class Rules {
   }
 
   std::optional<model::RouteRule> check_rule(RuleScope& scope, const ast::RouteRule& written, Labels& labels,
-                                             std::size_t ordinal) {
+                                             std::size_t ordinal, std::uint32_t route_timeout) {
     model::RouteRule rule;
     rule.span = written.span;
     std::optional<model::Condition> when;
     if (written.when) when = check_condition(scope, *written.when);
     auto target = check_target(scope, written.target);
     rule.id = written.otherwise ? labels.otherwise_id(written.labels) : labels.id(written.labels, ordinal);
+    rule.timeout_ms = rule_timeout(scope, written, route_timeout);
     if (!target || when.has_value() != written.when.has_value()) return std::nullopt;
     rule.when = std::move(when);
     rule.target = std::move(*target);
     return rule;
+  }
+
+  static source::Span place_of(const ast::Timeout& timeout) { return timeout.span; }
+
+  /// What one `timeout` says, in milliseconds; 0: none, or an error that was reported.
+  std::uint32_t timeout_of(RuleScope& scope, const ast::Timeout& written) {
+    if (scope.is_tcp()) scope.report_not_on_tcp(written.span, "timeout");
+    if (scope.is_tcp() || !written.time) return 0;
+    return milliseconds(analysis_.sink, *written.time).value_or(0);
+  }
+
+  /// For all rules of the route that say nothing themselves.
+  std::uint32_t route_timeout(RuleScope& scope, const ast::Route& node) {
+    const ast::Timeout* written = only(analysis_, node.timeouts, "timeout", place_of);
+    return written == nullptr ? 0 : timeout_of(scope, *written);
+  }
+
+  /// What the mesh answers itself takes no time, so the route's timeout says nothing about it.
+  std::uint32_t rule_timeout(RuleScope& scope, const ast::RouteRule& rule, std::uint32_t route_timeout) {
+    const bool responds = rule.target.kind == ast::Target::Kind::respond;
+    for (const ast::SplitPart& part : rule.target.parts) {
+      for (const ast::Timeout& timeout : part.timeouts)
+        analysis_.report(kinds::wrong_option(timeout.span, "timeout", "a part of a `split`"))
+            .with_help("it stands behind the whole `split`, for all parts");
+    }
+    const ast::Timeout* written = only(analysis_, rule.timeouts, "timeout", place_of);
+    if (written == nullptr) return responds ? 0 : route_timeout;
+    if (!responds) return timeout_of(scope, *written);
+    analysis_.report(kinds::wrong_option(written->span, "timeout", "`respond`"))
+        .with_help("the mesh answers at once; leave it out");
+    return 0;
   }
 
   /// Somebody else than the service itself, if there is one.

@@ -5,6 +5,7 @@
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/suggest.h"
 #include "compiler/sema/analysis.h"
+#include "compiler/sema/capacity.h"
 #include "compiler/sema/numbers.h"
 #include "compiler/sema/owner.h"
 
@@ -79,12 +80,13 @@ class Services {
     const auto place = [](const ast::Choice& c) { return c.span; };
     const auto* protocol = only(analysis_, node.protocols, "protocol", place);
     const auto* transport = only(analysis_, node.transports, "transport", place);
-    const auto* balance = only(analysis_, node.balances, "balance", place);
     only(analysis_, node.paths, "paths", [](source::Span span) { return span; });
     require(analysis_, node, node.name, "service", "protocol", protocol != nullptr);
     require(analysis_, node, node.name, "service", "transport", transport != nullptr);
     if (protocol != nullptr && protocol->word == "tcp") service.protocol = model::Protocol::tcp;
-    if (balance != nullptr && balance->word == "random") service.balance = model::Balance::random;
+    check_balance(analysis_, node, service);
+    check_eject(analysis_, node, service);
+    check_at_most(analysis_, node, service);
   }
 
   void add_own_places(const ast::Service& node, const std::string& space) {
@@ -114,6 +116,7 @@ class Services {
     for (const ast::LabelValue& label : node.labels) {
       if (add_label(label, labels)) endpoint.labels[label.label.text] = label.value.value;
     }
+    endpoint.weight = check_weight(analysis_, node);
     if (!parsed) return;
     endpoint.address = *parsed;
     endpoint.span = node.address.span;
@@ -202,7 +205,10 @@ void check_services(Analysis& analysis) {
   for (const auto& [name, entry] : analysis.services.entries) services.add(name, entry);
   for (const ast::File& file : analysis.files) services.add_places(file);
   services.compare_claims();
-  for (const auto& [name, entry] : analysis.services.entries) services.add_subsets(entry);
+  for (const auto& [name, entry] : analysis.services.entries) {
+    services.add_subsets(entry);
+    warn_never_ejects(analysis, *entry.node, analysis.policy.services[entry.id]);
+  }
 }
 
 }  // namespace heddle::sema

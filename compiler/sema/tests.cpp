@@ -24,7 +24,8 @@ std::set<std::string> all_rule_ids(const model::Policy& policy) {
   for (const model::Service& service : policy.services) {
     ids.insert(model::rule_id("access", service.name, "default"));
     ids.insert(model::rule_id("route", service.name, "otherwise"));
-    ids.insert(model::rule_id("service", service.name, "unhealthy"));
+    for (const char* outcome : {"unhealthy", "full", "timeout"})
+      ids.insert(model::rule_id("service", service.name, outcome));
     for (const model::RouteRule& rule :
          service.route ? service.route->rules : std::vector<model::RouteRule>())
       ids.insert(rule.id);
@@ -79,12 +80,14 @@ class Tests {
     block.cases.push_back(std::move(result));
   }
 
-  /// `allowed`, `denied` and `refused` exclude each other; a route is taken only by what is allowed; the rest
-  /// is said once.
+  /// `allowed`, `denied` and `refused` exclude each other; only what is allowed takes a route or time; the
+  /// rest is said once.
   void check_contradictions(const std::vector<ast::Expectation>& all) {
     const auto excludes = [](const ast::Expectation& a, const ast::Expectation& b) {
       const auto is_end = [](Kind k) { return k == Kind::denied || k == Kind::refused; };
-      const auto is_pass = [](Kind k) { return k == Kind::allowed || k == Kind::route; };
+      const auto is_pass = [](Kind k) {
+        return k == Kind::allowed || k == Kind::route || k == Kind::timeout;
+      };
       return a.kind == b.kind || (is_end(a.kind) && is_end(b.kind)) || (is_end(a.kind) && is_pass(b.kind)) ||
              (is_pass(a.kind) && is_end(b.kind));
     };
@@ -99,7 +102,8 @@ class Tests {
   }
 
   static const char* word(Kind kind) {
-    static constexpr const char* words[] = {"allowed", "denied", "refused", "route", "status", "rule"};
+    static constexpr const char* words[] = {"allowed", "denied", "refused", "route",
+                                            "status",  "rule",   "timeout"};
     return words[static_cast<int>(kind)];
   }
 
@@ -109,21 +113,28 @@ class Tests {
     static constexpr model::Expectation::Kind kinds_of_model[] = {
         model::Expectation::Kind::allowed, model::Expectation::Kind::denied,
         model::Expectation::Kind::refused, model::Expectation::Kind::route,
-        model::Expectation::Kind::status,  model::Expectation::Kind::rule};
+        model::Expectation::Kind::status,  model::Expectation::Kind::rule,
+        model::Expectation::Kind::timeout};
     model::Expectation result;
     result.kind = kinds_of_model[static_cast<int>(node.kind)];
     result.span = node.span;
-    const bool needs_http = node.kind == Kind::status || node.kind == Kind::refused;
+    const bool needs_status = node.kind == Kind::status || node.kind == Kind::refused;
+    const bool needs_http = needs_status || node.kind == Kind::timeout;
     if (needs_http && service.protocol == model::Protocol::tcp) {
       analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name))
           .with_help("a connection is `allowed` or `denied`");
       return std::nullopt;
     }
-    if (needs_http) {
+    if (needs_status) {
       const auto status =
           number_in(analysis_.sink, node.status, "a status", node.kind == Kind::refused ? 400 : 200, 599);
       if (!status) return std::nullopt;
       result.status = static_cast<std::uint16_t>(*status);
+    }
+    if (node.timeout.time) {
+      const auto time = milliseconds(analysis_.sink, *node.timeout.time);
+      if (!time) return std::nullopt;
+      result.timeout_ms = *time;
     }
     if (node.kind == Kind::rule) {
       if (rules_are_right_ && !rule_ids_.contains(node.rule.value)) report_unknown_rule(node.rule);

@@ -9,14 +9,19 @@ namespace {
 using P = Parser;
 using Kind = ast::Target::Kind;
 
-/// Of what stands behind a target only `label` is built. True if nothing else was there.
-bool add_options(Builder& builder, P::RuleOptionsContext* options, std::vector<ast::String>& labels) {
+/// Of what stands behind a target only `label` and `timeout` are built. True if nothing else was there.
+bool add_options(Builder& builder, P::RuleOptionsContext* options, std::vector<ast::String>& labels,
+                 std::vector<ast::Timeout>& timeouts) {
   if (options == nullptr) return true;
   bool supported = true;
   for (auto* option : options->option()) {
     if (!is_whole(option)) continue;
     if (auto* label = dynamic_cast<P::LabelOptionContext*>(option)) {
       labels.push_back(builder.string(label->STRING()));
+      continue;
+    }
+    if (auto* timeout = dynamic_cast<P::TimeoutOptionContext*>(option)) {
+      timeouts.push_back(builder.timeout(timeout->DURATION(), timeout));
       continue;
     }
     builder.unsupported(builder.span(option->start));
@@ -73,7 +78,7 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
                         builder.span(target->start));
   }
   std::vector<ast::String> labels;
-  if (!add_options(builder, context->ruleOptions(), labels)) part.unsupported = true;
+  if (!add_options(builder, context->ruleOptions(), labels, part.timeouts)) part.unsupported = true;
   for (const ast::String& label : labels) builder.unsupported("label` in a `split", label.span);
   return part;
 }
@@ -95,7 +100,9 @@ class RouteItems {
  public:
   RouteItems(Builder& builder, ast::Route& route) : builder_(builder), route_(route) {}
 
-  void operator()(P::RouteTimeoutContext& context) { builder_.unsupported(builder_.span(context.TIMEOUT())); }
+  void operator()(P::RouteTimeoutContext& context) {
+    route_.timeouts.push_back(builder_.timeout(context.DURATION(), &context));
+  }
   void operator()(P::RoutePerTryContext& context) { builder_.unsupported(builder_.span(context.PER_TRY())); }
   void operator()(P::RouteRetryContext& context) { builder_.unsupported(builder_.span(context.RETRY())); }
   void operator()(P::WhenRuleContext& context) {
@@ -116,7 +123,7 @@ class RouteItems {
            P::RuleOptionsContext* options) {
     rule.span = builder_.span(context);
     rule.target = build_target(builder_, target);
-    add_options(builder_, options, rule.labels);
+    add_options(builder_, options, rule.labels, rule.timeouts);
     route_.rules.push_back(std::move(rule));
   }
 
@@ -150,7 +157,7 @@ ast::Access build(Builder& builder, P::AccessServiceContext* context) {
     rule.deny = item->DENY() != nullptr;
     rule.from = build_callers(builder, item->callers());
     if (item->condition() != nullptr) rule.when = build_condition(builder, item->condition());
-    add_options(builder, item->ruleOptions(), rule.labels);
+    add_options(builder, item->ruleOptions(), rule.labels, rule.timeouts);
     // An audit rule decides nothing; it must not count as one that does.
     if (item->AUDIT() == nullptr) access.rules.push_back(std::move(rule));
   }

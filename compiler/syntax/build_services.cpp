@@ -81,7 +81,7 @@ class EndpointItems {
   EndpointItems(Builder& builder, ast::Endpoint& endpoint) : builder_(builder), endpoint_(endpoint) {}
 
   void operator()(P::EndpointWeightContext& context) {
-    builder_.unsupported(builder_.span(context.WEIGHT()));
+    endpoint_.weights.push_back(builder_.number(context.INTEGER()));
   }
   void operator()(P::EndpointLabelContext& context) {
     endpoint_.labels.push_back({builder_.name(context.name()), builder_.string(context.STRING())});
@@ -136,12 +136,26 @@ class ServiceItems {
   void operator()(P::ServiceBalanceContext& context) {
     auto* balance = context.balance();
     if (context.preference() != nullptr) builder_.unsupported(builder_.span(context.preference()->start));
-    const bool built = balance->ROUND_ROBIN() != nullptr || balance->RANDOM() != nullptr;
-    if (!built) builder_.unsupported(builder_.span(balance->start));
+    if (balance->MAGLEV() != nullptr) builder_.unsupported(builder_.span(balance->start));
     service_.balances.push_back(builder_.choice(balance));
   }
-  void operator()(P::EjectContext& context) { builder_.unsupported(builder_.span(context.EJECT())); }
-  void operator()(P::AtMostContext& context) { builder_.unsupported(builder_.span(context.AT_MOST())); }
+  void operator()(P::EjectContext& context) {
+    ast::Eject eject;
+    eject.failures = builder_.number(context.INTEGER());
+    eject.time = builder_.number(context.DURATION());
+    if (context.PERCENT() != nullptr) eject.share = builder_.number(context.PERCENT());
+    eject.span = builder_.span(&context);
+    service_.ejects.push_back(std::move(eject));
+  }
+  void operator()(P::AtMostContext& context) {
+    ast::AtMost at_most;
+    at_most.span = builder_.span(&context);
+    for (auto* one : context.capacity()) {
+      at_most.capacities.push_back(
+          {builder_.number(one->INTEGER()), one->PENDING() != nullptr, builder_.span(one)});
+    }
+    service_.at_mosts.push_back(std::move(at_most));
+  }
   void operator()(P::ServicePathsContext& context) {
     add_paths(builder_, context.pathMode(), builder_.span(context.PATHS()), service_.paths);
   }

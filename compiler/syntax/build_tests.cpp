@@ -118,9 +118,11 @@ class ExpectationKind {
   void operator()(P::ExpectRuleContext& context) {
     add(Kind::rule, context).rule = builder_.string(context.STRING());
   }
+  void operator()(P::ExpectTimeoutContext& context) {
+    add(Kind::timeout, context).timeout = builder_.timeout(context.DURATION(), &context);
+  }
   void operator()(P::ExpectLimitedContext& context) { refuse(context); }
   void operator()(P::ExpectRetriesContext& context) { refuse(context); }
-  void operator()(P::ExpectTimeoutContext& context) { refuse(context); }
   void operator()(P::ExpectTierContext& context) { refuse(context); }
   void operator()(P::ExpectPathContext& context) { refuse(context); }
   void operator()(P::ExpectHostContext& context) { refuse(context); }

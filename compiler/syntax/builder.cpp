@@ -48,6 +48,14 @@ ast::Number Builder::number(antlr4::tree::TerminalNode* node) const {
   return {text(place), place};
 }
 
+ast::Timeout Builder::timeout(antlr4::tree::TerminalNode* node,
+                              const antlr4::ParserRuleContext* context) const {
+  ast::Timeout result;
+  if (node != nullptr) result.time = number(node);
+  result.span = span(context);
+  return result;
+}
+
 ast::Choice Builder::choice(const antlr4::ParserRuleContext* context) const {
   const source::Span place = span(context);
   return {text(place), place};

@@ -33,6 +33,9 @@ class Builder {
       const std::vector<Parser::QualifiedNameContext*>& contexts) const;
   [[nodiscard]] ast::String string(antlr4::tree::TerminalNode* node) const;
   [[nodiscard]] ast::Number number(antlr4::tree::TerminalNode* node) const;
+  /// `node` is null where `none` is written.
+  [[nodiscard]] ast::Timeout timeout(antlr4::tree::TerminalNode* node,
+                                     const antlr4::ParserRuleContext* context) const;
   [[nodiscard]] ast::Choice choice(const antlr4::ParserRuleContext* context) const;
   [[nodiscard]] ast::Address address(Parser::SocketAddressContext* context) const;
 

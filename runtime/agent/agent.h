@@ -65,6 +65,7 @@ class Agent {
   Result<void> detach();
   Json status() const;
   Json status_of_rules() const;
+  [[nodiscard]] Json latency_of(std::uint32_t counter) const;
   Json status_of_workloads() const;
   Json status_of_fast_path() const;
   Json status_of_connections() const;

@@ -66,6 +66,17 @@ nlohmann::json Agent::status() const {
   };
 }
 
+/// Element b: requests below 2^b microseconds that no element before has; the zeros behind the last are left
+/// out.
+nlohmann::json Agent::latency_of(std::uint32_t counter) const {
+  Json buckets = Json::array();
+  const Result<hd_latency> latency = loader::read_latency(node_.state(), counter);
+  std::size_t used = HD_LATENCY_BUCKETS;
+  while (latency && used > 0 && latency->buckets[used - 1] == 0) --used;
+  for (std::size_t b = 0; latency && b < used; ++b) buckets.push_back(latency->buckets[b]);
+  return buckets;
+}
+
 nlohmann::json Agent::status_of_rules() const {
   Json rules = Json::array();
   const bundle::Manifest& manifest = policy_->manifest();
@@ -73,7 +84,9 @@ nlohmann::json Agent::status_of_rules() const {
     const bundle::Manifest::Rule& rule = manifest.rules[i];
     const Result<std::uint64_t> count =
         loader::read_counter(node_.state(), policy_->generation().counters()[i]);
-    Json entry = {{"id", rule.id}, {"decisions", count ? *count : 0}};
+    Json entry = {{"id", rule.id},
+                  {"decisions", count ? *count : 0},
+                  {"latency_us", latency_of(policy_->generation().counters()[i])}};
     if (!rule.file.empty()) entry.update({{"file", rule.file}, {"line", rule.line}, {"column", rule.column}});
     rules.push_back(std::move(entry));
   }

@@ -60,6 +60,14 @@ class Fields {
       if (!wrong_.empty()) return;
     }
   }
+  /// Calls `read(fields)` for the object `name`, if there is one.
+  template <typename Read>
+  void get(const char* name, Read read) {
+    const Json* value = find(name, true);
+    if (value == nullptr) return;
+    Fields fields(*value, place_ + name + ".", wrong_);
+    read(fields);
+  }
   const Json& object(const char* name) {
     const Json* value = find(name, false);
     static const Json none = Json::object();
@@ -103,6 +111,13 @@ void read_lists(Fields& fields, Manifest& manifest) {
     in.get("name", service.name);
     in.get("protocol", service.protocol);
     in.get("addresses", service.addresses);
+    in.get("connections", service.connections, true);
+    in.get("eject", [&service](Fields& eject) {
+      eject.get("digest", service.eject.digest);
+      eject.get("failures", service.eject.failures);
+      eject.get("time_ms", service.eject.time_ms);
+      eject.get("share_ppm", service.eject.share_ppm);
+    });
   });
   fields.get("workloads", manifest.workloads, [](Fields& in, Manifest::Workload& workload) {
     in.get("name", workload.name);

@@ -30,6 +30,13 @@ struct Manifest {
     std::string name;
     std::string protocol;  // http or tcp
     std::vector<std::string> addresses;
+    struct Eject {
+      Digest digest{};
+      std::uint32_t failures = 0;  // in a row; 0: none is ever ejected
+      std::uint32_t time_ms = 0;
+      std::uint32_t share_ppm = 0;  // of the endpoints, at a time
+    } eject;
+    std::uint32_t connections = 0;  // to one endpoint at a time; 0: no bound
   };
   struct Workload {
     std::string name;

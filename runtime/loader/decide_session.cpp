@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include "runtime/base/file.h"
+#include "runtime/loader/endpoints.h"
 #include "runtime/loader/generation.h"
 #include "runtime/loader/requirements.h"
 
@@ -26,12 +28,16 @@ struct DecideSession::Parts {
   Generation generation;
   MapView slots;
   MapView arena;
+  EndpointStates states;
   std::size_t pages = 0;
   std::uint64_t calls = 0;
 
   /// Puts an input into slot `index`; its head begins at page `page`, and the page behind it is returned.
   std::uint32_t write(std::size_t index, const DecideInput& input, std::uint32_t page);
   Result<void> round(std::span<const DecideInput> inputs, std::vector<hd_decision>& decisions);
+  /// The first `count` slots.
+  Result<void> run(std::size_t count);
+  [[nodiscard]] hd_endpoint_state& state_of(std::uint32_t endpoint) const;
 };
 
 DecideSession::DecideSession(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -57,9 +63,14 @@ Result<DecideSession> DecideSession::make(const bundle::Opened& opened) {
   const std::size_t pages = std::size_t{HD_PAGES_PER_WORKER} * HD_WORKERS_MAX;
   Result<MapView> arena = MapView::make(state->fd("hd_arena"), pages * HD_PAGE_SIZE, true);
   if (!arena) return arena.error();
+  Result<EndpointStates> states = EndpointStates::make(*state);
+  if (!states) return states.error();
+  if (Result<void> configured = generation->configure_endpoints(*state); !configured)
+    return configured.error();
   if (Result<void> flipped = state->set_generation(1); !flipped) return flipped.error();
-  return DecideSession(std::unique_ptr<Parts>(
-      new Parts{std::move(*state), std::move(*generation), std::move(*slots), std::move(*arena), pages, 0}));
+  return DecideSession(
+      std::unique_ptr<Parts>(new Parts{std::move(*state), std::move(*generation), std::move(*slots),
+                                       std::move(*arena), std::move(*states), pages, 0}));
 }
 
 std::uint32_t DecideSession::Parts::write(std::size_t index, const DecideInput& input, std::uint32_t page) {
@@ -87,7 +98,13 @@ Result<void> DecideSession::Parts::round(std::span<const DecideInput> inputs,
                                          std::vector<hd_decision>& decisions) {
   std::uint32_t page = 0;
   for (std::size_t i = 0; i < inputs.size(); ++i) page = write(i, inputs[i], page);
-  hd_round context{0, static_cast<hd_u32>(inputs.size())};
+  if (Result<void> ran = run(inputs.size()); !ran) return ran;
+  for (std::size_t i = 0; i < inputs.size(); ++i) decisions.push_back(slots.as<hd_slot>()[i].decision);
+  return {};
+}
+
+Result<void> DecideSession::Parts::run(std::size_t count) {
+  hd_round context{0, static_cast<hd_u32>(count)};
   bpf_test_run_opts options{};
   options.sz = sizeof(options);
   options.ctx_in = &context;
@@ -99,7 +116,6 @@ Result<void> DecideSession::Parts::round(std::span<const DecideInput> inputs,
   if (options.retval != 0) {
     return Error{ErrorKind::io, "the loaded function answered " + std::to_string(options.retval), ""};
   }
-  for (std::size_t i = 0; i < inputs.size(); ++i) decisions.push_back(slots.as<hd_slot>()[i].decision);
   return {};
 }
 
@@ -127,13 +143,52 @@ Result<std::uint64_t> DecideSession::decisions(std::uint32_t rule) const {
   return read_counter(parts_->state, parts_->generation.counters().at(rule));
 }
 
-Result<void> DecideSession::set_unhealthy(std::uint32_t endpoint, bool unhealthy) {
-  const std::uint32_t slot = parts_->generation.endpoint_slots().at(endpoint);
-  hd_endpoint_state state{};
-  if (bpf_map_lookup_elem(parts_->state.fd("hd_endpoint_state"), &slot, &state) != 0)
-    return system_error("cannot read `hd_endpoint_state`", errno);
-  state.unhealthy = unhealthy ? 1 : 0;
-  return write_entry(parts_->state.fd("hd_endpoint_state"), &slot, &state);
+hd_endpoint_state& DecideSession::Parts::state_of(std::uint32_t endpoint) const {
+  return states.at(generation.endpoint_slots().at(endpoint));
+}
+
+void DecideSession::set_unhealthy(std::uint32_t endpoint, bool unhealthy) {
+  parts_->state_of(endpoint).unhealthy = unhealthy ? 1 : 0;
+}
+
+void DecideSession::set_ejected(std::uint32_t endpoint, bool ejected) {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::uint64_t later = (static_cast<std::uint64_t>(now.tv_sec) + 60) * 1000000000U;
+  parts_->state_of(endpoint).ejected_until = ejected ? later : 0;
+}
+
+void DecideSession::set_in_flight(std::uint32_t endpoint, std::uint32_t requests) {
+  parts_->state_of(endpoint).in_flight = requests;
+}
+
+hd_endpoint_state DecideSession::endpoint_state(std::uint32_t endpoint) const {
+  return parts_->state_of(endpoint);
+}
+
+std::uint32_t DecideSession::endpoint_slot(std::uint32_t endpoint) const {
+  return parts_->generation.endpoint_slots().at(endpoint);
+}
+
+void DecideSession::end_all() {
+  for (const std::uint32_t slot : parts_->generation.endpoint_slots()) parts_->states.at(slot).in_flight = 0;
+}
+
+Result<void> DecideSession::finish(const hd_event& event) {
+  hd_slot& slot = parts_->slots.as<hd_slot>()[0];
+  slot.op = HD_OP_FINISH;
+  slot.finish = event;
+  return parts_->run(1);
+}
+
+Result<hd_latency> DecideSession::latency(std::uint32_t rule) const {
+  return read_latency(parts_->state, parts_->generation.counters().at(rule));
+}
+
+std::uint32_t DecideSession::timeout_ms(std::uint32_t rule) const {
+  hd_rule entry{};
+  if (bpf_map_lookup_elem(parts_->generation.table("hd_rules"), &rule, &entry) != 0) return 0;
+  return entry.timeout_ms;
 }
 
 std::uint64_t DecideSession::calls() const {

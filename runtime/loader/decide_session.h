@@ -51,7 +51,21 @@ class DecideSession {
   [[nodiscard]] Result<std::uint64_t> decisions(std::uint32_t rule) const;
 
   /// Takes an endpoint out of choice, or puts it back.
-  Result<void> set_unhealthy(std::uint32_t endpoint, bool unhealthy);
+  void set_unhealthy(std::uint32_t endpoint, bool unhealthy);
+
+  /// Leaves an endpoint out of choice for a minute, as if it had failed, or takes it back.
+  void set_ejected(std::uint32_t endpoint, bool ejected);
+  /// Requests that are said to be on their way.
+  void set_in_flight(std::uint32_t endpoint, std::uint32_t requests);
+  [[nodiscard]] hd_endpoint_state endpoint_state(std::uint32_t endpoint) const;
+  [[nodiscard]] std::uint32_t endpoint_slot(std::uint32_t endpoint) const;
+  /// Every request so far has ended, and nothing else is told of it.
+  void end_all();
+  /// The response of one request has ended, as the handler says it.
+  Result<void> finish(const hd_event& event);
+  [[nodiscard]] Result<hd_latency> latency(std::uint32_t rule) const;
+  /// How long a request may take that this rule ended; 0: as long as it likes.
+  [[nodiscard]] std::uint32_t timeout_ms(std::uint32_t rule) const;
 
   /// Calls of bpf(BPF_PROG_TEST_RUN) so far.
   [[nodiscard]] std::uint64_t calls() const;

@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 #include "runtime/base/file.h"
+#include "runtime/loader/endpoints.h"
 #include "runtime/loader/requirements.h"
 
 namespace heddle::loader {
@@ -97,7 +99,7 @@ Result<Generation> Generation::load(const bundle::Opened& opened, const State& s
     const auto log = logs.find(figures.name);
     if (log != logs.end()) figures.stack_bytes = stack_depth(log->second.data());
   }
-  if (Result<void> filled = generation.fill(opened.bundle, interner); !filled) return filled.error();
+  if (Result<void> filled = generation.fill(opened.bundle, state, interner); !filled) return filled.error();
   return generation;
 }
 
@@ -203,7 +205,36 @@ Result<void> Generation::write_slots(bundle::MapImage& image, Interner& interner
   return {};
 }
 
-Result<void> Generation::fill(const bundle::Bundle& bundle, Interner& interner) {
+/// Only services that eject need one.
+Result<void> Generation::take_eject_groups(Interner& interner) {
+  for (const bundle::Manifest::Service& service : manifest_->services) {
+    eject_groups_.push_back(HD_NONE);
+    if (service.eject.failures == 0) continue;
+    Result<std::uint32_t> slot = interner.slot(HD_INTERNED_SERVICE, service.eject.digest);
+    if (!slot) return slot.error();
+    eject_groups_.back() = *slot;
+  }
+  return {};
+}
+
+/// Connections of tcp services are no requests.
+Result<void> Generation::start_latencies(const State& state) const {
+  std::set<std::string_view> tcp;
+  for (const bundle::Manifest::Service& service : manifest_->services) {
+    if (service.protocol == "tcp") tcp.insert(service.name);
+  }
+  for (std::size_t i = 0; i < counters_.size(); ++i) {
+    if (tcp.contains(manifest_->rules[i].service)) continue;
+    if (Result<void> started = start_latency(state, counters_[i]); !started) return started;
+  }
+  return {};
+}
+
+Result<void> Generation::configure_endpoints(const State& state) const {
+  return loader::configure_endpoints(state, *manifest_, endpoint_slots_, eject_groups_);
+}
+
+Result<void> Generation::fill(const bundle::Bundle& bundle, const State& state, Interner& interner) {
   interner.begin();
   for (const bundle::MapImage& original : bundle.maps) {
     if (original.name == "hd_cgroups") continue;
@@ -215,6 +246,8 @@ Result<void> Generation::fill(const bundle::Bundle& bundle, Interner& interner) 
       return filled;
     if (bpf_map_freeze(fd) != 0) return system_error("cannot freeze `" + image.name + "`", errno);
   }
+  if (Result<void> taken = take_eject_groups(interner); !taken) return taken;
+  if (Result<void> started = start_latencies(state); !started) return started;
   const std::uint32_t zero = 0;
   const int self = table("hd_self");
   if (self < 0) return wrong_object("its programs do not declare `hd_self`");

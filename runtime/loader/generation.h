@@ -46,6 +46,9 @@ class Generation {
   [[nodiscard]] const std::vector<std::uint32_t>& counters() const { return counters_; }
   [[nodiscard]] const std::vector<std::uint32_t>& endpoint_slots() const { return endpoint_slots_; }
 
+  /// From here on the endpoints are as this policy says; for the moment in which it begins to decide.
+  [[nodiscard]] Result<void> configure_endpoints(const State& state) const;
+
   /// hd_cgroups is the one table that goes on changing.
   Result<void> set_cgroup(std::uint64_t id, hd_cgroup entry) const;
   void erase_cgroup(std::uint64_t id) const;
@@ -53,8 +56,10 @@ class Generation {
  private:
   Generation() = default;
   Result<void> prepare_maps(const bundle::Bundle& bundle, const State& state);
-  Result<void> fill(const bundle::Bundle& bundle, Interner& interner);
+  Result<void> fill(const bundle::Bundle& bundle, const State& state, Interner& interner);
   Result<void> write_slots(bundle::MapImage& image, Interner& interner);
+  Result<void> take_eject_groups(Interner& interner);
+  Result<void> start_latencies(const State& state) const;
   Result<void> read_programs();
 
   std::uint64_t number_ = 0;
@@ -66,6 +71,7 @@ class Generation {
   std::vector<ProgramFigures> figures_;
   std::vector<std::uint32_t> counters_;
   std::vector<std::uint32_t> endpoint_slots_;
+  std::vector<std::uint32_t> eject_groups_;  // by service
 };
 
 /// What the kernel's verifier says to every program of a bundle. Loads them with state of their own, and

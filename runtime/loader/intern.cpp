@@ -25,11 +25,13 @@ hd_interned_key key_of(std::uint32_t kind, const bundle::Digest& digest) {
 Result<Interner> Interner::make(const State& state) {
   Interner interner;
   interner.fd_ = state.fd("hd_interned");
-  const std::array<std::pair<hd_interned_kind, const char*>, 4> kinds{
+  interner.latency_ = state.fd("hd_latency");
+  const std::array<std::pair<hd_interned_kind, const char*>, 5> kinds{
       {{HD_INTERNED_COUNTER, "hd_counters"},
        {HD_INTERNED_ENDPOINT, "hd_endpoint_state"},
        {HD_INTERNED_POOL, "hd_balance"},
-       {HD_INTERNED_WEIGHT, "hd_weights"}}};
+       {HD_INTERNED_WEIGHT, "hd_weights"},
+       {HD_INTERNED_SERVICE, "hd_eject_groups"}}};
   for (const auto& [number, map] : kinds) {
     Result<MapLayout> layout = map_layout(state.fd(map));
     if (!layout) return layout.error();
@@ -70,6 +72,8 @@ Result<std::uint32_t> Interner::slot(hd_interned_kind number, const bundle::Dige
   Result<std::uint32_t> slot = take(kind, number);
   if (!slot) return slot;
   if (Result<void> started = start(kind, *slot, first); !started) return started.error();
+  // Who had the slot before has left its figures there.
+  if (number == HD_INTERNED_COUNTER) bpf_map_delete_elem(latency_, &*slot);
   const hd_interned_key key = key_of(number, digest);
   if (Result<void> written = write_entry(fd_, &key, &*slot); !written) return written.error();
   kind.slots[digest] = *slot;
@@ -100,6 +104,20 @@ Result<void> Interner::start(const Kind& kind, std::uint32_t slot, std::span<con
   std::vector<std::byte> value((layout->value_size + 7U) / 8U * 8U * cpus);
   std::copy(first.begin(), first.end(), value.begin());
   return write_entry(kind.fd, &slot, value.data());
+}
+
+Result<void> start_latency(const State& state, std::uint32_t slot) {
+  const hd_latency zeros{};
+  if (bpf_map_update_elem(state.fd("hd_latency"), &slot, &zeros, BPF_NOEXIST) != 0 && errno != EEXIST)
+    return system_error("cannot write `hd_latency`", errno);
+  return {};
+}
+
+Result<hd_latency> read_latency(const State& state, std::uint32_t slot) {
+  hd_latency found{};
+  if (bpf_map_lookup_elem(state.fd("hd_latency"), &slot, &found) != 0 && errno != ENOENT)
+    return system_error("cannot read `hd_latency`", errno);
+  return found;
 }
 
 Result<std::uint64_t> read_counter(const State& state, std::uint32_t slot) {

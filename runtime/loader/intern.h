@@ -47,8 +47,15 @@ class Interner {
   Result<void> start(const Kind& kind, std::uint32_t slot, std::span<const std::byte> first) const;
 
   int fd_ = -1;
+  int latency_ = -1;
   std::map<std::uint32_t, Kind> kinds_;
 };
+
+/// Makes the entry of a slot in hd_latency where there is none.
+Result<void> start_latency(const State& state, std::uint32_t slot);
+
+/// All zeros where there is no entry.
+Result<hd_latency> read_latency(const State& state, std::uint32_t slot);
 
 /// Decisions counted in a slot of hd_counters, summed over all CPUs.
 Result<std::uint64_t> read_counter(const State& state, std::uint32_t slot);

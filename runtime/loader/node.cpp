@@ -192,6 +192,7 @@ Result<void> Node::activate(const Generation& generation) {
     const Result<void> written = write_entry(state_.fd(std::string("hd_to_") + hook), &place, &fd);
     if (!written) return written;
   }
+  if (Result<void> configured = generation.configure_endpoints(state_); !configured) return configured;
   if (Result<void> flipped = state_.set_generation(generation.number()); !flipped) return flipped;
   last_number_ = generation.number();
   interner_.commit();

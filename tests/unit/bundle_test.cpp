@@ -196,6 +196,28 @@ TEST(Bundle, TablesMustHaveTheShapeOfTheContract) {
   EXPECT_TRUE(refused([](Bundle& b) { b.maps.push_back(b.maps[0]); }));
 }
 
+TEST(Manifest, HasWhatAServiceSaysOfItsEndpoints) {
+  const Result<Manifest> plain = parse_manifest(manifest_text());
+  ASSERT_TRUE(plain.ok());
+  EXPECT_EQ(plain->services[0].eject.failures, 0U);
+  EXPECT_EQ(plain->services[0].connections, 0U);
+  const char* addresses = R"("addresses":["10.0.0.1:80"])";
+  const std::string eject =
+      R"("eject":{"digest":"400102030405060708090a0b0c0d0e0f","failures":5,"time_ms":30000)";
+  const Result<Manifest> parsed = parse_manifest(manifest_with(
+      addresses, std::string(addresses) + R"(,"connections":7,)" + eject + R"(,"share_ppm":500000})"));
+  ASSERT_TRUE(parsed.ok()) << parsed.error().what;
+  EXPECT_EQ(parsed->services[0].connections, 7U);
+  EXPECT_EQ(parsed->services[0].eject.failures, 5U);
+  EXPECT_EQ(parsed->services[0].eject.time_ms, 30000U);
+  EXPECT_EQ(parsed->services[0].eject.share_ppm, 500000U);
+  EXPECT_EQ(parsed->services[0].eject.digest[0], std::byte{0x40});
+  const Result<Manifest> half =
+      parse_manifest(manifest_with(addresses, std::string(addresses) + "," + eject + "}"));
+  ASSERT_FALSE(half.ok());
+  EXPECT_NE(half.error().what.find("`services[0].eject.share_ppm`"), std::string::npos) << half.error().what;
+}
+
 TEST(Manifest, SaysWhichMemberIsWrong) {
   const auto wrong = [](const std::string& from, const std::string& to) {
     Result<Manifest> parsed = parse_manifest(manifest_with(from, to));

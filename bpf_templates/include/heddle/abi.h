@@ -168,16 +168,20 @@ struct hd_endpoint_state {
   hd_u32 eject_ms;
   hd_u32 eject_group;    /* index into hd_eject_groups */
   hd_u32 connections_max; /* 0: no bound */
-  hd_u64 reserved[2];
+  hd_u32 eject_next;     /* slot of the next endpoint of the group: a ring through all of them */
+  hd_u32 eject_count;    /* endpoints in the ring */
+  hd_u64 reserved;
 };
 HD_STATIC_ASSERT(sizeof(struct hd_endpoint_state) == 56, "hd_endpoint_state");
 
 /* hd_eject_groups, index is a slot that the loader keeps for a service: the endpoints of which only a part may be
  * ejected at a time. */
 struct hd_eject_group {
-  hd_u32 ejected; /* at the last look */
+  hd_u32 ejected; /* at the last look; HD_EJECT_LOCK: somebody is looking */
   hd_u32 allowed; /* written by the loader: never all */
 };
+
+#define HD_EJECT_LOCK 0x80000000u
 
 /* hd_balance: a running number per pool (u64), index is a slot that the loader keeps for the pool.
  * hd_weights: of 1,000,000, what a part of a split gets (u32), index is a slot that the loader keeps for the part.
@@ -563,6 +567,9 @@ enum hd_balance_kind {
   HD_BALANCE_LEAST_REQUEST = 2,
 };
 
+/* LEAST_REQUEST compares so many members, from a place that the draw chooses: all of nearly every pool. */
+#define HD_COMPARED_MAX 64
+
 /* hd_pools: pool p is at 2p with all members and at 2p + 1 with the IPv4 ones only (for AF_INET sockets). An index of a
  * pool in any table is p, not 2p. */
 struct hd_pool {
@@ -572,7 +579,7 @@ struct hd_pool {
   hd_u32 number;  /* written by the loader: into hd_balance */
   hd_u64 digest;
   hd_u32 weight;  /* of all members together */
-  hd_u32 pad;
+  hd_u32 stride;  /* ROUND_ROBIN: coprime to `weight`; number n is the turn of place n * stride % weight */
 };
 HD_STATIC_ASSERT(sizeof(struct hd_pool) == 32, "hd_pool");
 
