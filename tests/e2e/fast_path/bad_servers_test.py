@@ -11,7 +11,7 @@ RIGHT, BAD_GATEWAY, CUT, CUT_OR_BAD = "right", "502", "cut", "cut or 502"
 # path behind the endpoint, what the client gets, bytes of the body that are pattern (None: some text)
 TABLE = [
     ("twice", RIGHT, None),                    # two answers in one write
-    ("twice-later", RIGHT, None),              # in two
+    ("twice-later", RIGHT, None),              # in two, the second unasked
     ("longer", RIGHT, b"four"),                # a longer body than was announced
     ("longer-big/300000", RIGHT, 300000),
     ("last", RIGHT, None),                     # closes when it has answered
@@ -40,6 +40,10 @@ ROUNDS = 4
 
 
 class BadServers(Case):
+    def setUp(self):
+        if self.world.servers.process.poll() is not None:
+            self.world.start_servers()
+
     def good(self, client, name, endpoint="v1"):
         target = f"/{endpoint}/echo/{name}"
         expect_answer(self, client.get(target), target, endpoint)
@@ -58,6 +62,9 @@ class BadServers(Case):
             self.assertEqual(response.status, 502)
             return True
         self.assertEqual(outcome, RIGHT, f"a whole answer of {len(response.body)} bytes")
+        # The server has only this thread: when it says something else, it has written all that was not asked for. What it
+        # wrote later could not be told from an answer to the next request.
+        self.world.servers.statistics()
         expect_answer(self, response, target, "v1", body if isinstance(body, int) else None)
         if isinstance(body, bytes):
             self.assertEqual(response.body, body)
@@ -71,9 +78,8 @@ class BadServers(Case):
             try:
                 with Client() as client:
                     while not stop.is_set():
-                        for endpoint in ("v1", "v2"):
-                            self.good(client, f"other{len(asked)}", endpoint)
-                            asked.append(endpoint)
+                        self.good(client, f"other{len(asked)}", "v2")
+                        asked.append(client)
             except Exception as failure:  # shown below
                 failures.append(failure)
 
@@ -172,8 +178,7 @@ class BadServers(Case):
             self.world.servers.kill()
             for i, client in enumerate(clients):
                 try:
-                    status = client.read_response().status
-                    self.assertEqual((i % 3, status), (0, 502))
+                    self.assertEqual(client.read_response().status, 502)
                 except Ended as end:
                     self.assertIn(end.how, ("end", "reset"))
                     self.assertNotEqual(i % 3, 0, "a request without any answer is 502")

@@ -1,5 +1,6 @@
 // Keep-alive clients, a thread each, that know what each answer has to be.
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -12,6 +13,8 @@
 namespace heddle::fast_path {
 
 namespace {
+
+std::atomic<bool> told_to_stop = false;
 
 struct Shape {
   const char* method;
@@ -116,7 +119,7 @@ void run_client(std::uint64_t which, const Mix& mix, double end, Result& result)
   Wire wire;
   Draw draw(which);
   std::map<std::string, std::uint64_t> seen;
-  for (std::uint64_t number = which << 32; now_seconds() < end; ++number) {
+  for (std::uint64_t number = which << 32; !told_to_stop && now_seconds() < end; ++number) {
     if (!wire.open() && !wire.connect()) {
       const std::lock_guard lock(result.mutex);
       ++result.refused;
@@ -131,7 +134,9 @@ void run_client(std::uint64_t which, const Mix& mix, double end, Result& result)
 
 }  // namespace
 
+/// Until the time is over, or SIGINT.
 int load(const Arguments& arguments) {
+  std::signal(SIGINT, [](int) { told_to_stop = true; });
   const auto connections = std::strtoull(arguments[0].c_str(), nullptr, 10);
   const double end = now_seconds() + std::atof(arguments[1].c_str());
   if (arguments.size() > 3) choose_family(arguments[3]);
