@@ -1,8 +1,9 @@
 // bench_pace: HTTP/1.1 requests at a fixed rate, each due at a time that was fixed before the run. A latency
 // counts from when its request was due, also where the connection was still busy then: a server that stalls
 // cannot make its own stall invisible. Every response is compared with what it has to be.
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -47,7 +48,13 @@ class Run {
   Run(const Options& options, Expected expected) : options_(options), expected_(std::move(expected)) {
     const auto count = options.connections;
     for (unsigned i = 0; i < count; ++i) connections_.emplace_back(options.address, options.port, expected_);
-    for (Connection& each : connections_) polled_.push_back({each.fd(), POLLIN, 0});
+    ready_.resize(count);
+    for (unsigned i = 0; i < count; ++i) {
+      epoll_event event{};
+      event.events = EPOLLIN;
+      event.data.u32 = i;
+      if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connections_[i].fd(), &event) != 0) fail("epoll_ctl");
+    }
     interval_ = static_cast<std::uint64_t>(1e9 / options.rate);
     measured_from_ = now_ns() + static_cast<std::uint64_t>(options.warm_up * 1e9);
     measured_until_ = measured_from_ + static_cast<std::uint64_t>(options.seconds * 1e9);
@@ -94,12 +101,12 @@ class Run {
     const std::uint64_t spin = interval_ > 2 * wanted ? wanted : 0;
     const std::uint64_t sleep = until > now + spin ? until - now - spin : 0;
     const timespec limit = {static_cast<time_t>(sleep / second), static_cast<long>(sleep % second)};
-    if (ppoll(polled_.data(), polled_.size(), &limit, nullptr) <= 0) return;
-    for (std::size_t i = 0; i < polled_.size(); ++i) {
-      if (polled_[i].revents == 0) continue;
-      connections_[i].receive([this](std::uint64_t due, std::uint64_t end) {
-        if (due >= measured_from_) latencies_.push_back(end - due);
-      });
+    const int count = epoll_pwait2(epoll_, ready_.data(), static_cast<int>(ready_.size()), &limit, nullptr);
+    for (int i = 0; i < count; ++i) {
+      connections_[ready_[static_cast<std::size_t>(i)].data.u32].receive(
+          [this](std::uint64_t due, std::uint64_t end) {
+            if (due >= measured_from_) latencies_.push_back(end - due);
+          });
     }
   }
 
@@ -108,7 +115,9 @@ class Run {
     const std::uint64_t end = now_ns();
     const std::size_t unanswered = waiting();
     for (const Connection& each : connections_) {
-      each.for_each_waiting([&](std::uint64_t due) { latencies_.push_back(end - due); });
+      each.for_each_waiting([&](std::uint64_t due) {
+        if (due >= measured_from_) latencies_.push_back(end - due);
+      });
     }
     std::sort(latencies_.begin(), latencies_.end());
     const auto quantile = [this](double part) {
@@ -129,7 +138,8 @@ class Run {
   const Options& options_;
   Expected expected_;
   std::vector<Connection> connections_;
-  std::vector<pollfd> polled_;
+  const int epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  std::vector<epoll_event> ready_;
   std::vector<std::uint64_t> latencies_;
   std::uint64_t interval_ = 0;
   std::uint64_t measured_from_ = 0;
