@@ -25,8 +25,8 @@ class Contender:
     processes: tuple = ()
     note: str = ""  # what a reader of its figures has to know
 
-    def fast_requests(self):
-        return self.mesh.fast_requests() if self.mesh else 0
+    def fast_path(self):
+        return self.mesh.fast_path() if self.mesh else {}
 
 
 class Contenders:

@@ -1,5 +1,6 @@
 """One sample: so many connections, so many seconds, through one contender. A sample is a dict of figures."""
 
+import collections
 import dataclasses
 import json
 import pathlib
@@ -41,7 +42,7 @@ CLOSING = Load(headers=(("Connection", "close"),))
 
 def wrk(contender, load, connections, seconds, sizes):
     """As fast as it goes: the next request of a connection when the last one is answered."""
-    decided = contender.fast_requests()
+    before = contender.fast_path()
     headers = [word for name, value in (("Host", "items"), *load.headers) for word in ("-H", f"{name}: {value}")]
     output = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", LUA, *headers,
                   f"http://{contender.address}:{contender.port}{load.path}"], contender.cgroup)
@@ -59,12 +60,12 @@ def wrk(contender, load, connections, seconds, sizes):
     if not least - partial <= figures["bytes"] <= greatest + partial:
         raise WrongResponse(f"{contender.name}: {figures['bytes']} bytes in {figures['requests']} responses of {sizes}")
     return {"throughput": figures["requests"] * 1e6 / figures["microseconds"], "p50": figures["p50_us"],
-            "p99": figures["p99_us"], "share": _share(contender, decided, figures["requests"])}
+            "p99": figures["p99_us"], **_decided(contender, before, figures["requests"] - connections)}
 
 
 def pace(scratch, contender, load, connections, seconds, rate, spin_us=0):
     """At a fixed rate, latencies counted from when a request was due."""
-    decided = contender.fast_requests()
+    before = contender.fast_path()
     request = scratch.file("request", load.request)
     bodies = [servers.LARGE] if load is LARGE else servers.SMALL.values()
     files = [scratch.file(f"body{number}", body) for number, body in enumerate(bodies)]
@@ -77,8 +78,29 @@ def pace(scratch, contender, load, connections, seconds, rate, spin_us=0):
     # The counter of the node counts from the beginning, also what the warm-up asked for.
     return {"p50": figures["p50_us"], "p99": figures["p99_us"], "p99.9": figures["p999_us"],
             "cpu": figures["cpu_seconds"] * 1e6 / max(figures["answered_in_time"], 1),
-            "kept": figures["answered_in_time"] / figures["asked"], "share": _share(contender, decided, figures["sent"])}
+            "kept": figures["answered_in_time"] / figures["asked"], **_decided(contender, before, figures["sent"] - connections)}
 
 
-def _share(contender, decided_before, requests):
-    return (contender.fast_requests() - decided_before) / requests if contender.mesh else None
+def _decided(contender, before, requests):
+    """Of how many requests how many were decided in the kernel, and what the fast path counted besides. `requests` leaves out
+    the first one of each connection: that one is always the handler's."""
+    if not contender.mesh:
+        return {}
+    counted = {name: count - before.get(name, 0) for name, count in contender.fast_path().items()}
+    counted.pop("responses", None)
+    return {"decided": counted.pop("requests", 0), "decidable": max(requests, 1),
+            "besides": {name: count for name, count in counted.items() if count}}
+
+
+def share(samples):
+    """Of all rounds together; None: of somebody who decides nothing in the kernel."""
+    if "decided" not in samples[0]:
+        return None
+    return min(1, sum(sample["decided"] for sample in samples) / sum(sample["decidable"] for sample in samples))
+
+
+def besides(samples):
+    total = collections.Counter()
+    for sample in samples:
+        total.update(sample["besides"])
+    return ", ".join(f"{name} {count}" for name, count in total.most_common())

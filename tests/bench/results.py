@@ -4,6 +4,7 @@ import dataclasses
 import statistics
 import typing
 
+import load
 from rows import SHARE
 
 
@@ -63,8 +64,9 @@ def _result(row, verdict, measured, connections, reach):
 
 def _spoiled(verdict, samples):
     ours = samples[verdict.ours]
-    if verdict.fast and min(sample["share"] for sample in ours) < SHARE:
-        return f"only {min(sample['share'] for sample in ours):.1%} decided in the kernel"
+    share = load.share(ours)
+    if verdict.fast and share < SHARE:
+        return f"only {share:.1%} decided in the kernel; besides: {load.besides(ours) or 'nothing'}"
     for name in (verdict.ours, *verdict.others):
         if verdict.quantity == "cpu" and min(sample["kept"] for sample in samples[name]) < 0.98:
             return f"{name} did not keep the rate"

@@ -1,5 +1,7 @@
 """What the bench prints: absolute figures for the eye, ratios for the judgement."""
 
+import load
+
 UNITS = {"throughput": ("requests/s", 1), "p50": ("p50 µs", 1), "p99": ("p99 µs", 1), "p99.9": ("p99.9 µs", 1),
          "cpu": ("CPU µs each", 1)}
 
@@ -30,9 +32,8 @@ def _of_first(value, medians):
 
 
 def _shares(samples):
-    """Of whoever has a node: the lowest of all rounds."""
-    return "  ".join(f"{name} {min(sample['share'] for sample in each):.1%}" for name, each in samples.items()
-                     if each[0]["share"] is not None)
+    shares = {name: load.share(each) for name, each in samples.items()}
+    return "  ".join(f"{name} {share:.1%}" for name, share in shares.items() if share is not None)
 
 
 def _print_results(found):
