@@ -1,9 +1,9 @@
 # ./dev bench [ROW...] [--quick]: figures as ratios within one run. Sourced by ./dev.
 
 bench() {
-  # Wrong arguments show before anything is built.
+  # Wrong arguments show before anything is built; a fresh machine has no Python yet.
   local argument
-  HEDDLE_BIN_DIR=. python3 -B tests/bench/bench.py --plan "$@"
+  if command -v python3 >/dev/null; then HEDDLE_BIN_DIR=. python3 -B tests/bench/bench.py --plan "$@"; fi
   for argument in "$@"; do case "$argument" in --plan | --help | -h) return ;; esac; done
   require_root
   say "./dev bench: packages (up to 1.5 GB installed), three peers (150 MB below build/), an optimised build (1 GB);" \
