@@ -10,7 +10,8 @@
 
 namespace heddle::handler {
 
-/// Deadlines of as many lengths as the policy has timeouts: one queue for each.
+/// Deadlines of as many lengths as the policy has timeouts: one queue for each. None is early, though time is
+/// counted in whole milliseconds.
 class RouteDeadlines {
  public:
   void set(io::Deadline& deadline, std::uint32_t length_ms, std::uint64_t now_ms) {
@@ -18,7 +19,7 @@ class RouteDeadlines {
       if (length == length_ms) return queue->set(deadline, now_ms);
     }
     if (queues_.size() >= lengths_max) forget_unused(now_ms);
-    queues_.emplace_back(length_ms, std::make_unique<io::Deadlines>(length_ms));
+    queues_.emplace_back(length_ms, std::make_unique<io::Deadlines>(length_ms + std::uint64_t{1}));
     queues_.back().second->set(deadline, now_ms);
   }
   void expire(std::uint64_t now_ms) {

@@ -19,12 +19,16 @@ enum FakeRule : std::uint32_t {
   responded,
   big,
   unhealthy,
+  hasty,
+  full,
+  timeout,
   fake_rules
 };
 
 constexpr std::string_view names[] = {
-    "mesh/malformed",      "mesh/path",    "mesh/outside", "route echo/1",
-    "access echo/default", "route echo/2", "route echo/3", "service echo/unhealthy"};
+    "mesh/malformed",      "mesh/path",         "mesh/outside",        "route echo/1",
+    "access echo/default", "route echo/2",      "route echo/3",        "service echo/unhealthy",
+    "route echo/4",        "service echo/full", "service echo/timeout"};
 
 void set_verdict(hd_decision& decision, hd_verdict verdict, std::uint16_t status, FakeRule rule) {
   decision.verdict = static_cast<hd_u16>(verdict);
@@ -57,7 +61,10 @@ struct FakeDecider::Texts {
     }
     set_body(responded, "hello\n");
     set_body(big, std::string(300'000, 'b'));
+    rules[hasty].timeout_ms = hasty_ms;
     services[0].unhealthy_rule = unhealthy;
+    services[0].full_rule = full;
+    services[0].timeout_rule = timeout;
   }
   hd_u32 add(std::string_view text) {
     const auto offset = static_cast<hd_u32>(blob.size());
@@ -77,13 +84,16 @@ FakeDecider::FakeDecider(std::uint16_t default_port)
         : Tables(owned->rules, owned->services, owned->blob), texts(std::move(owned)) {}
     std::unique_ptr<Texts> texts;
   };
-  tables_ = std::make_shared<OwnTables>(std::make_unique<Texts>());
+  auto texts = std::make_unique<Texts>();
+  texts_ = texts.get();
+  tables_ = std::make_shared<OwnTables>(std::move(texts));
 }
 
 std::optional<hd_connection> FakeDecider::find_origin(int accepted) {
   if (knows_nobody) return std::nullopt;
   hd_connection origin{};
   origin.cgroup = 42;
+  origin.flow = flow;
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
   ::getpeername(accepted, reinterpret_cast<sockaddr*>(&peer), &size);
@@ -92,6 +102,7 @@ std::optional<hd_connection> FakeDecider::find_origin(int accepted) {
 }
 
 std::shared_ptr<const Tables> FakeDecider::tables(std::uint64_t generation) {
+  texts_->services[0].pending_max = pending_max;
   return generation == 1 ? tables_ : nullptr;
 }
 
@@ -151,7 +162,7 @@ hd_decision FakeDecider::decide_path(std::string_view target) const {
       const std::string_view digits = target.substr(v6 ? 5 : 4);
       std::from_chars(digits.data(), digits.data() + digits.size(), port);
     }
-    set_verdict(decision, HD_VERDICT_FORWARD, 0, route);
+    set_verdict(decision, HD_VERDICT_FORWARD, 0, target.starts_with("/hasty") ? hasty : route);
     set_address(decision, v6, port);
   }
   return decision;

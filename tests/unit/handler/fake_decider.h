@@ -16,6 +16,7 @@ namespace heddle::handler {
 ///   /respond, /big      200 with a short, a 300,000 byte body
 ///   /deny /refuse /unhealthy /outside
 ///   /to/PORT/...        forwarded to 127.0.0.1:PORT, /to6/PORT/... to [::1]:PORT
+///   /hasty/...          forwarded to the default port by a rule with a timeout
 ///   anything else       forwarded to the default port
 class FakeDecider final : public Decider {
  public:
@@ -31,6 +32,9 @@ class FakeDecider final : public Decider {
   std::atomic<bool> denies_all{false};
   std::atomic<bool> fails{false};
   std::atomic<bool> knows_nobody{false};
+  std::uint64_t flow = 0;         // of the next client
+  std::uint32_t pending_max = 0;  // requests that wait for a full endpoint
+  static constexpr std::uint32_t hasty_ms = 60;
 
   // What was seen.
   std::atomic<std::uint64_t> calls{0};
@@ -51,6 +55,7 @@ class FakeDecider final : public Decider {
   std::vector<hd_slot> slots_;
   std::vector<char> arena_;
   std::shared_ptr<const Tables> tables_;
+  Texts* texts_ = nullptr;  // of tables_
 };
 
 }  // namespace heddle::handler

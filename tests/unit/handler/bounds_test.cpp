@@ -1,0 +1,183 @@
+// Bounds on what the handler does for requests on its own connections: the connections of an endpoint, and
+// time.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "runtime/handler/engine.h"
+#include "tests/unit/handler/fake_decider.h"
+#include "tests/unit/handler/world.h"
+
+namespace heddle::handler {
+namespace {
+
+using testing_world::Peer;
+using testing_world::Server;
+
+constexpr std::string_view request = "GET /x HTTP/1.1\r\nHost: e\r\n\r\n";
+constexpr std::string_view hasty = "GET /hasty/x HTTP/1.1\r\nHost: e\r\n\r\n";
+constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+class BoundsTest : public testing::Test {
+ protected:
+  BoundsTest() {
+    engine = Engine::make(decider, 100, Patience(), {endpoints, nullptr}).value();
+    EXPECT_TRUE(engine->listen(testing_world::listen_on_loopback(port)));
+  }
+  bool until(const std::function<bool()>& done) {
+    for (int i = 0; i < testing_world::patience_ms / 5; ++i) {
+      if (done()) return true;
+      engine->run_round(5);
+    }
+    return done();
+  }
+  Peer connect(std::string_view text) {
+    Peer client = Peer::connect_to(port);
+    client.send(text);
+    return client;
+  }
+  Peer accept() {
+    Peer peer;
+    EXPECT_TRUE(until([&] { return static_cast<bool>(peer = server.accept()); }));
+    return peer;
+  }
+  bool has(Peer& peer, std::string_view text) {
+    return until([&] { return peer.received().find(text) != std::string::npos; });
+  }
+
+  Server server;
+  FakeDecider decider{server.endpoint.port};
+  std::array<hd_endpoint_state, 2> endpoints{};
+  std::unique_ptr<Engine> engine;
+  std::uint16_t port = 0;
+};
+
+TEST_F(BoundsTest, AFullEndpointRefuses) {
+  endpoints[0].connections_max = 1;
+  Peer first = connect(request);
+  Peer served = accept();
+  Peer second = connect(request);
+  EXPECT_TRUE(has(second, "HTTP/1.1 503 "));
+  EXPECT_TRUE(has(second, "x-heddle-rule: service echo/full"));
+  served.send(ok);
+  EXPECT_TRUE(has(first, "ok"));
+  EXPECT_EQ(endpoints[0].connections, 1U);
+  second.forget();
+  second.send(request);  // over the same connection
+  EXPECT_TRUE(until([&] { return served.received().size() == 2 * request.size(); }));
+  served.send(ok);
+  EXPECT_TRUE(has(second, "ok"));
+}
+
+TEST_F(BoundsTest, RequestsWaitInOrderAndAreBounded) {
+  endpoints[0].connections_max = 1;
+  decider.pending_max = 2;
+  Peer first = connect(request);
+  Peer served = accept();
+  Peer second = connect(request);
+  EXPECT_TRUE(until([this] { return decider.requests == 2; }));
+  Peer third = connect(request);
+  EXPECT_TRUE(until([this] { return decider.requests == 3; }));
+  Peer fourth = connect(request);
+  EXPECT_TRUE(has(fourth, "HTTP/1.1 503 "));
+  served.send(ok);
+  EXPECT_TRUE(has(first, "ok"));
+  EXPECT_TRUE(until([&] { return served.received().size() == 2 * request.size(); }));
+  served.send(ok);
+  EXPECT_TRUE(has(second, "ok"));
+  EXPECT_EQ(third.received(), "");
+  // The server ends; the last one gets a connection of its own.
+  served.close();
+  Peer fresh = accept();
+  EXPECT_TRUE(until([&] { return fresh.received() == request; }));
+  fresh.send(ok);
+  EXPECT_TRUE(has(third, "ok"));
+  EXPECT_TRUE(engine->room.empty());
+}
+
+TEST_F(BoundsTest, AnotherWorkersRoomIsFound) {
+  endpoints[0].connections_max = 1;
+  endpoints[0].connections = 1;  // of another worker
+  decider.pending_max = 1;
+  Peer client = connect(request);
+  EXPECT_TRUE(until([this] { return decider.requests == 1 && !engine->room.empty(); }));
+  endpoints[0].connections = 0;
+  Peer served = accept();
+  EXPECT_TRUE(engine->room.empty());
+}
+
+TEST_F(BoundsTest, AClientThatGoesDoesNotWait) {
+  endpoints[0].connections_max = endpoints[0].connections = 1;
+  decider.pending_max = 1;
+  Peer client = connect(request);
+  EXPECT_TRUE(until([this] { return !engine->room.empty(); }));
+  const linger at_once{1, 0};
+  ::setsockopt(client.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  client.close();
+  EXPECT_TRUE(until([this] { return engine->room.empty(); }));
+  EXPECT_TRUE(until([this] { return engine->connection_count() == 0; }));
+  EXPECT_EQ(endpoints[0].connections, 1U);
+}
+
+TEST_F(BoundsTest, EveryConnectionIsCountedOff) {
+  Peer client = connect(request);
+  Peer served = accept();
+  EXPECT_EQ(endpoints[0].connections, 1U);
+  served.close();
+  EXPECT_TRUE(has(client, "HTTP/1.1 502 "));
+  EXPECT_EQ(endpoints[0].connections, 0U);
+  server.close();
+  client.forget();
+  client.send(request);
+  EXPECT_TRUE(has(client, "HTTP/1.1 503 "));
+  EXPECT_EQ(endpoints[0].connections, 0U);
+  EXPECT_TRUE(until([this] { return decider.events.size() == 2; }));
+  EXPECT_EQ(decider.events[1].flags, HD_EVENT_CONNECT_FAILED);
+}
+
+TEST_F(BoundsTest, LateBeforeTheFirstByte) {
+  const std::uint64_t begin = io::monotonic_ns();
+  Peer client = connect(hasty);
+  Peer served = accept();
+  EXPECT_TRUE(has(client, "HTTP/1.1 504 "));
+  EXPECT_GE(io::monotonic_ns() - begin, std::uint64_t{FakeDecider::hasty_ms} * 1'000'000);
+  EXPECT_TRUE(has(client, "x-heddle-rule: service echo/timeout"));
+  EXPECT_TRUE(until([&] { return served.ended() || served.reset(); }));
+  EXPECT_TRUE(until([this] { return decider.events.size() == 1; }));
+  EXPECT_EQ(decider.events[0].flags, HD_EVENT_TIMEOUT);
+  // The client's connection goes on.
+  client.forget();
+  client.send("GET /respond HTTP/1.1\r\nHost: e\r\n\r\n");
+  EXPECT_TRUE(has(client, "hello\n"));
+}
+
+TEST_F(BoundsTest, LateInTheMiddle) {
+  Peer client = connect(hasty);
+  Peer served = accept();
+  served.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nbegin");
+  EXPECT_TRUE(has(client, "begin"));
+  EXPECT_TRUE(until([&] { return client.reset(); }));
+}
+
+TEST_F(BoundsTest, InTime) {
+  Peer client = connect(hasty);
+  Peer served = accept();
+  EXPECT_TRUE(until([&] { return served.received() == hasty; }));
+  served.send(ok);
+  EXPECT_TRUE(has(client, "ok"));
+  const std::uint64_t over = io::monotonic_ns() + std::uint64_t{2 * FakeDecider::hasty_ms} * 1'000'000;
+  EXPECT_TRUE(until([over] { return io::monotonic_ns() > over; }));
+  EXPECT_TRUE(client.received().ends_with("ok"));
+  EXPECT_FALSE(client.ended());
+}
+
+TEST_F(BoundsTest, LateWhileItWaitsForRoom) {
+  endpoints[0].connections_max = endpoints[0].connections = 1;
+  decider.pending_max = 1;
+  Peer client = connect(hasty);
+  EXPECT_TRUE(has(client, "HTTP/1.1 504 "));
+  EXPECT_TRUE(engine->room.empty());
+}
+
+}  // namespace
+}  // namespace heddle::handler
