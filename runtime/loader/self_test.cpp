@@ -19,7 +19,7 @@
 namespace heddle::loader {
 namespace {
 
-constexpr int patience_seconds = 20;
+constexpr int patience_seconds = 60;  // under emulation, with much else to do, it takes ten
 
 /// What the child says, over a pipe: a reason, or none.
 struct Answer {
@@ -87,8 +87,9 @@ SelfTest test_fast_path(const std::string& cgroup_root) {
     if (result.reason.empty()) result.landing = HD_FAST_BY_TRACE;
   }
   if (result.landing == HD_FAST_OFF) {
-    result.reason = try_with(cgroup_root, HD_FAST_BY_REFERENCES, result.own_references);
-    if (result.reason.empty()) result.landing = HD_FAST_BY_REFERENCES;
+    const std::string reason = try_with(cgroup_root, HD_FAST_BY_REFERENCES, result.own_references);
+    if (reason.empty()) result.landing = HD_FAST_BY_REFERENCES;
+    if (!reason.empty()) result.reason = reason;
   }
   return result;
 }

@@ -11,7 +11,7 @@ namespace heddle::loader {
 struct SelfTest {
   hd_fast_path landing = HD_FAST_OFF;  // how the programs know what has landed; off: the fast path does not work here
   std::uint32_t own_references = 0;    // by references: see hd_config
-  std::string reason;                  // why it does not
+  std::string reason;                  // why it does not; by references: why not by trace, if tracing loads
 };
 
 /// Tries the fast path on the running kernel, with programs, maps and sockets of its own, in a child process and a

@@ -12,8 +12,9 @@ TEST(FastPath, WorksOnThisKernel) {
   const ScratchRoot root;
   const loader::SelfTest result = loader::test_fast_path(root.path());
   EXPECT_NE(result.landing, HD_FAST_OFF) << result.reason;
-  std::printf("fast path on; landing by %s, own references %u\n",
-              result.landing == HD_FAST_BY_TRACE ? "trace" : "references", result.own_references);
+  std::printf("fast path on; landing by %s, own references %u%s%s\n",
+              result.landing == HD_FAST_BY_TRACE ? "trace" : "references", result.own_references,
+              result.reason.empty() ? "" : "; not by trace: ", result.reason.c_str());
 }
 
 }  // namespace
