@@ -3,6 +3,7 @@
 #define HEDDLE_HOOKS_GATE_H
 
 #include "bpf_templates/hooks/landed.h"
+#include "bpf_templates/hooks/pressure.h"
 #include "bpf_templates/lib/message.h"
 
 struct {
@@ -64,7 +65,7 @@ static __always_inline hd_u32 hd_gate(struct bpf_sock* sk, struct hd_flow_end_of
   /* After that: what has landed is counted here. */
   if (*(volatile int*)&client->inet_conn.icsk_inet.sk.sk_backlog.rmem_alloc.counter) return HD_FAST_UNREAD;
   hd_uncharge(flow);
-  return hd_has_room(flow->cgroup) ? 0 : HD_FAST_NO_MEMORY;
+  return hd_is_short_of_memory() ? HD_FAST_NO_MEMORY : 0;
 }
 
 SEC("sk_msg")

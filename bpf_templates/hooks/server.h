@@ -4,6 +4,7 @@
 #define HEDDLE_HOOKS_SERVER_H
 
 #include "bpf_templates/hooks/bells.h"
+#include "bpf_templates/hooks/pressure.h"
 #include "bpf_templates/hooks/response.h"
 #include "bpf_templates/lib/ended.h"
 #include "bpf_templates/lib/message.h"
@@ -83,12 +84,16 @@ static __always_inline int hd_claim(struct sk_msg_md* msg, struct hd_flow* flow,
   return 1;
 }
 
-/* How much of the message may be redirected now. */
+/* How much of the message may be redirected now; it is counted. The request counts until the client has read the response. */
 static __always_inline hd_u64 hd_share(struct hd_flow* flow, hd_u64 size) {
   hd_u64 most = flow->room > HD_MESSAGE_OVERHEAD ? flow->room - HD_MESSAGE_OVERHEAD : 0;
   hd_u64 now = flow->left < size ? flow->left : size;
   if (now > most) now = most;
-  return hd_has_room(flow->cgroup) ? now : 0;
+  if (!now || hd_is_short_of_memory()) return 0;
+  hd_u64 room = flow->room - now - HD_MESSAGE_OVERHEAD;
+  if (!hd_charge(flow, HD_FAST_RESPONSE_MAX - room + flow->bytes_in)) return 0;
+  flow->room = room;
+  return now;
 }
 
 /* The last piece. Traced, the flow is armed, and who waits is told, when it has landed. */
@@ -129,10 +134,8 @@ static __always_inline int hd_answer(struct sk_msg_md* msg, struct bpf_sock* sk,
     return 0;
   }
   flow->left -= now;
-  flow->room -= now + HD_MESSAGE_OVERHEAD;
   flow->expect = size - now;
   flow->server_socket = (hd_u64)sk;
-  hd_charge(flow, now + HD_MESSAGE_OVERHEAD);
   if (!flow->left && !hd_complete(flow, id, base)) return 0;
   bpf_msg_apply_bytes(msg, (hd_u32)now);
   if (bpf_msg_redirect_hash(msg, &hd_clients, &id, BPF_F_INGRESS) == SK_PASS) return 1;

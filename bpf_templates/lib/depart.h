@@ -35,13 +35,14 @@ static __always_inline hd_u32 hd_depart(struct sk_msg_md* msg, struct hd_flow* f
   flow->status = 0;
   flow->room = HD_FAST_RESPONSE_MAX;
   if (HD_SWAP(&flow->state, armed, sent | HD_FLOW_SENT) != armed) return HD_FAST_NOT_ARMED;
+  if (!hd_charge(flow, length + HD_MESSAGE_OVERHEAD)) {
+    hd_flow_step(flow, sent, HD_FLOW_SENT, HD_FLOW_ARMED);
+    return HD_FAST_NO_MEMORY;
+  }
   hd_u64 link = hd_find_link(flow, id, flow->decision.endpoint_state);
   if (link) {
     bpf_msg_apply_bytes(msg, length);
-    if (bpf_msg_redirect_hash(msg, &hd_servers, &link, BPF_F_INGRESS) == SK_PASS) {
-      hd_charge(flow, length + HD_MESSAGE_OVERHEAD);
-      return HD_FAST_REQUESTS;
-    }
+    if (bpf_msg_redirect_hash(msg, &hd_servers, &link, BPF_F_INGRESS) == SK_PASS) return HD_FAST_REQUESTS;
     hd_kill_link(link);
   }
   hd_flow_step(flow, sent, HD_FLOW_SENT, HD_FLOW_ARMED);

@@ -45,10 +45,24 @@ static __always_inline void hd_add_queued(hd_u64 cgroup, hd_u64 bytes) {
   if (own) __sync_fetch_and_add(own, bytes);
 }
 
-/* Bytes that are about to lie in a queue for this flow. */
-static __always_inline void hd_charge(struct hd_flow* flow, hd_u64 bytes) {
-  __sync_fetch_and_add(&flow->queued, bytes);
-  hd_add_queued(flow->cgroup, bytes);
+/* Whether the bounds allow something more to be queued for clients of this cgroup. */
+static __always_inline int hd_has_room(hd_u64 cgroup) {
+  hd_u32 zero = 0;
+  hd_u64* all = bpf_map_lookup_elem(&hd_queued, &zero);
+  if (!all || HD_READ(*all) > HD_FAST_QUEUED_NODE - HD_FAST_RESPONSE_MAX) return 0;
+  hd_u64* own = bpf_map_lookup_elem(&hd_queued_by, &cgroup);
+  return own && HD_READ(*own) <= HD_FAST_QUEUED_WORKLOAD - HD_FAST_RESPONSE_MAX;
+}
+
+/* Altogether `bytes` lie in queues for this flow now. The first of them are not counted: what clients may have without being
+ * counted is bounded by their number. 0: the bounds do not allow it, and nothing is counted. */
+static __always_inline int hd_charge(struct hd_flow* flow, hd_u64 bytes) {
+  hd_u64 counted = HD_READ(flow->queued);
+  if (bytes <= HD_FAST_UNCOUNTED || bytes <= counted) return 1;
+  if (!hd_has_room(flow->cgroup)) return 0;
+  flow->queued = bytes;
+  hd_add_queued(flow->cgroup, bytes - counted);
+  return 1;
 }
 
 /* Everything that was queued for this flow has been read. */
@@ -57,15 +71,6 @@ static __always_inline void hd_uncharge(struct hd_flow* flow) {
   if (!bytes) return;
   bytes = __sync_lock_test_and_set(&flow->queued, 0);
   hd_add_queued(flow->cgroup, -bytes);
-}
-
-/* Whether the bounds allow something more to be queued for clients of this cgroup. */
-static __always_inline int hd_has_room(hd_u64 cgroup) {
-  hd_u32 zero = 0;
-  hd_u64* all = bpf_map_lookup_elem(&hd_queued, &zero);
-  if (!all || HD_READ(*all) > HD_FAST_QUEUED_NODE - HD_FAST_RESPONSE_MAX) return 0;
-  hd_u64* own = bpf_map_lookup_elem(&hd_queued_by, &cgroup);
-  return own && HD_READ(*own) <= HD_FAST_QUEUED_WORKLOAD - HD_FAST_RESPONSE_MAX;
 }
 
 #endif

@@ -33,6 +33,8 @@ static __always_inline struct hd_page* hd_page_at(hd_u32 number) {
   return bpf_map_lookup_elem(&hd_fast_pages, &number);
 }
 
+#define HD_SKIPS 16
+
 /* A place in a head, and the state of the automaton that walks there. No pointer in it: it is handed to global
  * functions, which the verifier checks once each, whoever calls them. */
 struct hd_cursor {
@@ -171,11 +173,31 @@ __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 even
   return 1;
 }
 
+/* Passes over bytes of a value, eight at a time, as long as none of eight can end it: none below a space, and no DEL. Stops at
+ * the end of the page at the latest; what is left is walked byte by byte. */
+__attribute__((noinline)) int hd_skip_value(struct hd_cursor* cursor) {
+  if (!cursor) return 0;
+  hd_u32 at = cursor->at, page = cursor->page + at / HD_PAGE_SIZE, k;
+  struct hd_page* bytes = hd_page_at(page);
+  for (k = 0; bytes && k < HD_SKIPS; k++) {
+    hd_u64 offset = at & (HD_PAGE_SIZE - 1);
+    HD_OPAQUE(offset);
+    if (offset > HD_PAGE_SIZE - 8 || at + 8 > cursor->until) break;
+    hd_u64 eight = *(hd_u64*)&bytes->bytes[offset], deleted = eight ^ 0x7f7f7f7f7f7f7f7full;
+    if ((((eight - 0x2020202020202020ull) & ~eight) | ((deleted - 0x0101010101010101ull) & ~deleted)) & 0x8080808080808080ull)
+      break;
+    at += 8;
+  }
+  cursor->at = at;
+  return k == HD_SKIPS;
+}
+
 static long hd_scan_step(hd_u32 index, struct hd_walk* walk) {
   if (walk->cursor.at >= walk->cursor.until) return 1;
+  if (walk->cursor.event == HD_SCAN_SKIP && hd_skip_value(&walk->cursor)) return 0;
   hd_walk_chunk(&walk->cursor);
   hd_u32 event = walk->cursor.event;
-  if (event == HD_SCAN_NONE) return 0;
+  if (event == HD_SCAN_NONE || event == HD_SCAN_SKIP) return 0;
   if (!hd_scan_event_at(walk->work, event, walk->cursor.at - 1, walk->cursor.before)) return 0;
   walk->done = event;
   return 1;

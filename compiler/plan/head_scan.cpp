@@ -281,7 +281,7 @@ class HeadScan {
     b_.on(any_value, '\r', line_feed_);
     const StateId any_name = b_.state();
     b_.on(any_name, is_token, any_name);
-    b_.on(any_name, ':', any_value);
+    b_.on(any_name, ':', any_value, HD_SCAN_SKIP);
     b_.on(line_, is_token, any_name);
     name_states(any_name, any_value);
   }
@@ -301,7 +301,7 @@ class HeadScan {
       const Trie::Node& node = names_.nodes[n];
       of[n] = b_.state(node.number);
       b_.on(of[n], is_token, any_name);
-      b_.on(of[n], ':', any_value);
+      b_.on(of[n], ':', any_value, HD_SCAN_SKIP);
       if (!node.is_name) continue;
       if (node.number == number_of_connection) {
         b_.on(of[n], ':', connection);

@@ -46,6 +46,7 @@ enum hd_limit {
   HD_FAST_RESPONSE_MAX = 262144,  /* of one response that are redirected, overhead included */
   HD_MESSAGE_OVERHEAD = 1024,     /* kernel memory that one message takes beside its bytes */
   HD_FAST_QUEUED_NODE = 134217728,    /* redirected bytes of one node that are not known to be read */
+  HD_FAST_UNCOUNTED = 4096,           /* of each client that are not counted in these two */
   HD_FAST_QUEUED_WORKLOAD = 67108864, /* and of one workload's clients */
   HD_LATENCY_BUCKETS = 32,    /* bucket b: below 2^b microseconds; the last: everything else */
 };
@@ -627,6 +628,7 @@ enum hd_scan_event {
   HD_SCAN_BAD_METHOD,  /* 405 by mesh/malformed: CONNECT */
   HD_SCAN_HANDLER,     /* legal, but not canonical */
   HD_SCAN_LENGTH,      /* `:` after content-length */
+  HD_SCAN_SKIP,        /* `:` after a name that nobody asks for: nothing up to the end of the line matters */
   HD_SCAN_NOT_FAST,    /* `:` after a name, or an element of Connection, that only the handler knows what to do with */
 };
 
