@@ -1,6 +1,6 @@
 """Runs one shell command in a guest, for trying things by hand after `./dev matrix` has fetched the kernels.
 
-usage: boot.py [--kernel 6.1] [--program PATH]... [--file PATH[=GUEST_PATH]]... COMMAND
+usage: boot.py [--kernel 6.1] [--program PATH]... [--file PATH[=GUEST_PATH]]... [--memory 256M] COMMAND
 for example: boot.py --program /usr/sbin/bpftool --file policy.bpf.o 'bpftool prog loadall /files/policy.bpf.o /sys/fs/bpf/p'
 Programs come with their libraries into /opt/bin, files into /files.
 """
@@ -19,6 +19,7 @@ def main():
     parser.add_argument("--program", action="append", default=[])
     parser.add_argument("--file", action="append", default=[])
     parser.add_argument("--timeout", type=int, default=300)
+    parser.add_argument("--memory", default="3G")
     parser.add_argument("command")
     options = parser.parse_args()
     image = guest.Image()
@@ -37,7 +38,8 @@ def main():
         image.write(f"{folder}/initramfs")
         for version in options.kernel or ["6.1", "6.12"]:
             kernel = next((kernels / version).glob("boot/vmlinuz-*"))
-            results, _ = guest.run(kernel, f"{folder}/initramfs", image.checks(), f"{folder}/log", options.timeout)
+            results, _ = guest.run(kernel, f"{folder}/initramfs", image.checks(), f"{folder}/log", options.timeout,
+                                   options.memory)
             print(f"=== {kernel.name}: {'ok' if results['command'] else 'FAILED'}")
             print(pathlib.Path(f"{folder}/log").read_text(errors="replace").replace("\r", ""))
             failed += not results["command"]

@@ -14,8 +14,9 @@ def fill(image, options):
     for name in ("heddle", "heddled"):
         image.program(options.bin / name, f"opt/bin/{name}")
     # Tests of loader and agent that make their policies themselves.
-    for name in ("kernel_loader", "kernel_agent"):
-        image.program(options.bin.resolve().parent / "tests" / "bin" / name, f"opt/tests/{name}")
+    for name in ("kernel_loader", "kernel_agent", "kernel_fast_path", "kernel_budget"):
+        image.program(tests_of(options) / name, f"opt/tests/{name}")
+    fill_fast_path(image, options)
     for name in ("bash", "curl"):
         image.program(shutil.which(name), f"usr/bin/{name}")
     # Peers are programs unpacked with their libraries, as `./dev deps` left them.
@@ -28,3 +29,27 @@ def fill(image, options):
     image.tree(thousand, "thousand")
     for check in sorted((HERE / "checks").iterdir()):
         image.check(check)
+
+
+def fill_small(image, options):
+    """A guest with little memory: no compiler, and nothing but the fast path."""
+    image.program(options.bin / "heddled", "opt/bin/heddled")
+    image.program(shutil.which("bash"), "usr/bin/bash")
+    fill_fast_path(image, options)
+    for check in sorted((HERE / "small_checks").iterdir()):
+        image.check(check)
+
+
+def fill_fast_path(image, options):
+    """The checking server, the clients that attack it, and their policy."""
+    for name in ("checking_server", "attack_client", "guest_client"):
+        image.program(tests_of(options) / name, f"opt/bin/{name}")
+    image.file(HERE / "fast_path" / "mesh.sh", "fast/mesh.sh")
+    bundle = options.kernels / "echo.bundle"
+    subprocess.run([options.bin / "heddle", "build", "--verify", "off", HERE / "fast_path" / "echo.mesh", "-o", bundle],
+                   check=True, stdout=subprocess.DEVNULL)
+    image.file(bundle, "fast/echo.bundle")
+
+
+def tests_of(options):
+    return options.bin.resolve().parent / "tests" / "bin"
