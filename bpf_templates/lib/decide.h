@@ -147,6 +147,8 @@ struct hd_choice {
   hd_u32 room;    /* the most room found */
   hd_u32 free;    /* places of those that have HD_ROOM_FREE */
   hd_u32 waiting; /* and of those that have HD_ROOM_WAIT */
+  hd_u32 owner;   /* whose turn it is */
+  hd_u32 owner_room;
   hd_u32 chosen;
   hd_u32 load;    /* of `chosen`, by its weight */
   hd_u32 weight;
@@ -180,7 +182,7 @@ static __always_inline void hd_look_at(struct hd_choice* choice, hd_u32 index, s
   found->room = hd_room_for(state, choice->pending);
 }
 
-/* Adds up who has room, up to the member whose turn it is if that one has. */
+/* Adds up who has room, up to the member whose turn it is if that one is free. */
 static long hd_try_member(hd_u32 index, struct hd_choice* choice) {
   struct hd_member member;
   hd_look_at(choice, index, &member);
@@ -190,9 +192,10 @@ static long hd_try_member(hd_u32 index, struct hd_choice* choice) {
   if (member.room > choice->room) choice->room = member.room;
   if (member.room == HD_ROOM_FREE) choice->free += member.weight;
   if (member.room == HD_ROOM_WAIT) choice->waiting += member.weight;
-  if (member.room != HD_ROOM_FREE || choice->place < before || choice->place >= choice->upto) return 0;
-  choice->chosen = member.number;
-  return 1;
+  if (choice->place < before || choice->place >= choice->upto) return 0;
+  choice->owner = member.number;
+  choice->owner_room = member.room;
+  return member.room == HD_ROOM_FREE;
 }
 
 /* The turn among those that have the most room. Somebody may have lost it since they were added up: then it is the
@@ -255,7 +258,11 @@ static __always_inline void hd_choose_by_turn(struct hd_work* work, struct hd_po
     }
   }
   bpf_loop(choice->count, hd_try_member, choice, 0);
-  if (choice->chosen != HD_NONE || choice->room < HD_ROOM_WAIT) return;
+  if (choice->room < HD_ROOM_WAIT) return;
+  if (choice->owner_room == choice->room) {
+    choice->chosen = choice->owner;
+    return;
+  }
   hd_u32 able = choice->room == HD_ROOM_FREE ? choice->free : choice->waiting;
   choice->place = pool->balance == HD_BALANCE_RANDOM ? (hd_u32)((u & 0xffffffff) * able >> 32)
                                                      : (rounds + choice->place) % able;

@@ -25,11 +25,14 @@ std::string pool_text(const model::Policy& policy, const eval::Outcome& outcome)
 
 std::string endpoint_mismatch(const eval::Outcome& expected, const Compiled& compiled) {
   const bool forwards = expected.verdict == eval::Verdict::forward;
+  if (forwards && expected.drawn && compiled.endpoint != expected.drawn)
+    return unequal("drawn endpoint", expected.drawn->text(),
+                   compiled.endpoint ? compiled.endpoint->text() : "none");
   if (!forwards && !compiled.endpoint) return "";
   if (forwards && compiled.endpoint && std::ranges::count(expected.endpoints, *compiled.endpoint) > 0)
     return "";
   const std::string chosen = compiled.endpoint ? compiled.endpoint->text() : "none";
-  return "  endpoint: compiled chose " + chosen + ", which is not one of the pool's\n";
+  return "  endpoint: compiled chose " + chosen + ", which is none of those that may be chosen\n";
 }
 
 }  // namespace
@@ -40,7 +43,9 @@ std::string difference(const model::Policy& policy, const eval::Outcome& expecte
          unequal("rule", expected.rule, compiled.rule) +
          unequal("access rule", expected.access_rule, compiled.access_rule) +
          unequal("service", service_name(policy, expected), compiled.service) +
-         unequal("pool", pool_text(policy, expected), compiled.pool) + endpoint_mismatch(expected, compiled);
+         unequal("pool", pool_text(policy, expected), compiled.pool) +
+         unequal("timeout", std::to_string(expected.timeout_ms), std::to_string(compiled.timeout_ms)) +
+         endpoint_mismatch(expected, compiled);
 }
 
 std::string printable_head(const std::string& head) {

@@ -27,6 +27,23 @@ void note_case(const model::Policy& policy, const Case& made, const eval::Outcom
     tally.table.count(operator_name(made.aim->test), made.shape);
 }
 
+/// What the choice of an endpoint depended on.
+void note_choice(const model::Policy& policy, const eval::Outcome& outcome, Tally& tally) {
+  if (outcome.timeout_ms != 0) ++tally.choices["timeout"];
+  if (!outcome.pool) {
+    if (outcome.verdict == eval::Verdict::full) ++tally.choices["full, dialled itself"];
+    return;
+  }
+  if (outcome.verdict != eval::Verdict::forward) {
+    ++tally.choices[eval::verdict_name(outcome.verdict)];
+    return;
+  }
+  const std::size_t all = eval::endpoints_of(policy, *outcome.pool).size();
+  if (all < 2) return;
+  const std::string name = model::balance_name(policy.services[outcome.pool->service].balance);
+  ++tally.choices[name + (outcome.endpoints.size() < all ? ", some" : ", all")];
+}
+
 void note_difference(const std::string& text, const Case& made, Tally& tally) {
   ++tally.difference_count;
   if (tally.differences.size() < shown_differences)
@@ -42,6 +59,7 @@ void Tally::add(const Tally& other) {
   hit_a_rule += other.hit_a_rule;
   refused += other.refused;
   tcp += other.tcp;
+  for (const auto& [name, count] : other.choices) choices[name] += count;
   difference_count += other.difference_count;
   differences.insert(differences.end(), other.differences.begin(), other.differences.end());
 }
@@ -51,9 +69,12 @@ bool is_written_rule(const std::string& id) {
 }
 
 void compare(const std::string& text, const Parsed& parsed, std::size_t requests, Random& random,
-             Tally& tally) {
+             Tally& tally, bool worlds) {
   const model::Policy& policy = *parsed.policy;
-  const std::vector<Case> cases = make_cases(policy, requests, random);
+  std::vector<Case> cases = make_cases(policy, requests, random);
+  for (Case& made : cases) {
+    if (worlds) made.world = random_world(policy, random);
+  }
   tally.requests += cases.size();
   auto compiled = CompiledPolicy::make(policy, parsed.sources);
   const auto answers = compiled ? compiled->decide(cases) : compiled.error();
@@ -63,11 +84,13 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
                                 "---- cannot be compiled and asked: " + answers.error().what);
     return;
   }
-  const eval::Evaluator evaluator(policy);
+  const eval::Evaluator idle(policy);
   for (std::size_t at = 0; at < cases.size(); ++at) {
     const auto& answer = (*answers)[at];
     if (!answer) continue;
-    const eval::Outcome outcome = evaluator.decide(cases[at].request);
+    const eval::Outcome outcome = worlds ? eval::Evaluator(policy, *cases[at].world).decide(cases[at].request)
+                                         : idle.decide(cases[at].request);
+    note_choice(policy, outcome, tally);
     note_case(policy, cases[at], outcome, tally);
     if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], tally);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,12 @@ namespace heddle::differential {
 struct Tally {
   Table table;
   std::size_t requests = 0;
-  std::size_t decided = 0;               // the others never end
-  std::size_t hit_a_rule = 0;            // ended by a rule that the policy writes, `otherwise` not among them
-  std::size_t refused = 0;               // by their form
-  std::size_t tcp = 0;                   // connections, not requests
-  std::vector<std::string> differences;  // text of the first few
+  std::size_t decided = 0;     // the others never end
+  std::size_t hit_a_rule = 0;  // ended by a rule that the policy writes, `otherwise` not among them
+  std::size_t refused = 0;     // by their form
+  std::size_t tcp = 0;         // connections, not requests
+  std::map<std::string, std::size_t> choices;  // of endpoints, by what made them
+  std::vector<std::string> differences;        // text of the first few
   std::size_t difference_count = 0;
 
   void add(const Tally& other);
@@ -26,9 +28,9 @@ struct Tally {
 /// Whether a rule is one that a request has to meet; `…/default`, `…/otherwise` and the mesh's own are not.
 bool is_written_rule(const std::string& id);
 
-/// Decides `requests` requests by both sides.
+/// Decides `requests` requests by both sides. With `worlds` each meets other states of the endpoints.
 void compare(const std::string& text, const Parsed& parsed, std::size_t requests, Random& random,
-             Tally& tally);
+             Tally& tally, bool worlds = false);
 
 /// The same without the compiled side: what the table would be.
 void rehearse(const Parsed& parsed, std::size_t requests, Random& random, Tally& tally);

@@ -127,6 +127,21 @@ Case CaseMaker::make() {
   }
 }
 
+eval::World random_world(const model::Policy& policy, Random& random) {
+  eval::World world;
+  for (const model::Service& service : policy.services) {
+    const std::size_t sick = random.pick(std::vector<std::size_t>{0, 0, 20, 60, 95});
+    const std::size_t most = random.pick(std::vector<std::size_t>{0, 1, 3, 6});
+    for (const model::Endpoint& endpoint : service.endpoints) {
+      eval::EndpointState& state = world[endpoint.address];
+      state.unhealthy = random.chance(sick / 2);
+      state.ejected = random.chance(sick / 2);
+      state.in_flight = static_cast<std::uint32_t>(random.between(0, most) * endpoint.weight);
+    }
+  }
+  return world;
+}
+
 std::vector<Case> tcp_cases(const model::Policy& policy, Random& random) {
   std::vector<Case> cases;
   for (const model::Service& service : policy.services) {

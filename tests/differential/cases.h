@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/eval/request.h"
+#include "compiler/eval/world.h"
 #include "compiler/model/policy.h"
 #include "tests/differential/random.h"
 
@@ -23,6 +24,7 @@ std::string operator_name(const model::Test& test);
 /// One request of the comparison.
 struct Case {
   eval::Request request;
+  std::optional<eval::World> world;  // how the endpoints are; none: as the requests before have left them
   std::optional<model::WorkloadId> caller;
   const model::Condition* aim = nullptr;  // one test of one rule; none: tcp
   const model::Service* service = nullptr;
@@ -60,6 +62,9 @@ class CaseMaker {
   Random& random_;
   std::vector<Rule> rules_;
 };
+
+/// Endpoints of a policy in all states, and busy up to a little more than small bounds.
+eval::World random_world(const model::Policy& policy, Random& random);
 
 /// Every caller to every address and endpoint of every tcp service.
 std::vector<Case> tcp_cases(const model::Policy& policy, Random& random);

@@ -62,9 +62,13 @@ std::optional<Head> receive(const std::string& raw) {
   return head;
 }
 
+std::ptrdiff_t as_offset(std::size_t index) {
+  return static_cast<std::ptrdiff_t>(index);
+}
+
 const char* verdict_text(unsigned verdict) {
-  static constexpr std::array<const char*, 8> names = {"none",   "forward",   "respond", "deny",
-                                                       "refuse", "unhealthy", "outside", "handler"};
+  static constexpr std::array<const char*, 9> names = {"none",      "forward", "respond", "deny", "refuse",
+                                                       "unhealthy", "outside", "handler", "full"};
   return verdict < names.size() ? names[verdict] : "unknown";
 }
 
@@ -93,14 +97,35 @@ Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::v
     inputs.push_back({cases[at].caller, as_loaded(request.source), as_loaded(request.destination),
                       heads[at]->form, heads[at]->bytes, request.draw});
   }
-  const auto decisions = session_.decide(inputs);
-  if (!decisions) return decisions.error();
   std::vector<std::optional<Compiled>> answers(cases.size());
-  auto next = decisions->begin();
-  for (std::size_t at = 0; at < cases.size(); ++at) {
-    if (heads[at]) answers[at] = in_words(*next++);
+  for (std::size_t at = 0, next = 0; at < cases.size();) {
+    // A world is for one case; those without go together.
+    std::size_t end = at + 1;
+    while (end < cases.size() && !cases[at].world && !cases[end].world) ++end;
+    if (cases[at].world) set_world(*cases[at].world);
+    const auto asked = static_cast<std::size_t>(
+        std::count_if(heads.begin() + as_offset(at), heads.begin() + as_offset(end),
+                      [](const std::optional<Head>& head) { return head.has_value(); }));
+    const auto decisions = session_.decide(std::span(inputs).subspan(next, asked));
+    if (!decisions) return decisions.error();
+    next += asked;
+    for (auto decision = decisions->begin(); at < end; ++at) {
+      if (heads[at]) answers[at] = in_words(*decision++);
+    }
   }
   return answers;
+}
+
+void CompiledPolicy::set_world(const eval::World& world) {
+  const auto& endpoints = session_.manifest().endpoints;
+  for (const auto& [address, state] : world) {
+    const auto is_it = [text = address.text()](const auto& endpoint) { return endpoint.address == text; };
+    const auto found = std::find_if(endpoints.begin(), endpoints.end(), is_it);
+    const auto number = static_cast<std::uint32_t>(found - endpoints.begin());
+    session_.set_unhealthy(number, state.unhealthy);
+    session_.set_ejected(number, state.ejected);
+    session_.set_in_flight(number, state.in_flight);
+  }
 }
 
 Compiled CompiledPolicy::in_words(const hd_decision& decision) const {
@@ -119,6 +144,7 @@ Compiled CompiledPolicy::in_words(const hd_decision& decision) const {
     std::copy(std::begin(decision.address), std::end(decision.address), address.ip.bytes.begin());
     address.port = decision.port;
     words.endpoint = address;
+    words.timeout_ms = session_.timeout_ms(decision.rule);
   }
   return words;
 }

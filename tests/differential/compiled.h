@@ -20,6 +20,7 @@ struct Compiled {
   std::string service;
   std::string pool;
   std::optional<model::SocketAddress> endpoint;
+  std::uint32_t timeout_ms = 0;
 };
 
 /// A policy as compiled code in the running kernel, asked through its syscall entry. The bytes of a request
@@ -35,6 +36,7 @@ class CompiledPolicy {
  private:
   explicit CompiledPolicy(loader::DecideSession session) : session_(std::move(session)) {}
   Compiled in_words(const hd_decision& decision) const;
+  void set_world(const eval::World& world);
 
   loader::DecideSession session_;
 };

@@ -90,6 +90,26 @@ TEST(Differential, EvaluatorAndCompiledFunctionAgree) {
   EXPECT_GE(tally.decided, is_long_run() ? 9'900'000u : 200'000u);
 }
 
+/// Endpoints that are healthy or not, ejected, busy and full, before every single request.
+TEST(Differential, AgreeOnTheEndpoint) {
+  const std::uint64_t policies = is_long_run() ? 2000 : 120;
+  Tally tally;
+  for (std::uint64_t number = 0; number < policies && tally.difference_count < 20; ++number) {
+    Random random(base_seed() + 700000 + number);
+    const std::string text = random_policy(random, Bounds::tight);
+    const Parsed parsed = parse_or_fail(text);
+    ASSERT_TRUE(parsed.policy);
+    compare(text, parsed, 300, random, tally, true);
+  }
+  expect_agreement(tally);
+  for (const char* choice :
+       {"round_robin, all", "round_robin, some", "random, all", "random, some", "least_request, all",
+        "least_request, some", "full", "full, dialled itself", "unhealthy", "timeout"}) {
+    std::printf("%-22s %zu\n", choice, tally.choices[choice]);
+    EXPECT_GE(tally.choices[choice], 200u) << choice;
+  }
+}
+
 TEST(Differential, AgreeOnAThousandRoutes) {
   Tally tally;
   Random random(base_seed());

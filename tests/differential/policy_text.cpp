@@ -148,8 +148,13 @@ std::string split(Random& random, const std::vector<std::string>& pools) {
 /// A service with everything of its own, written in one place.
 class ServiceText {
  public:
-  ServiceText(Random& random, std::size_t number, bool tcp)
-      : random_(random), number_(number), tcp_(tcp), name_("s" + std::to_string(number)), pools_{name_} {}
+  ServiceText(Random& random, std::size_t number, bool tcp, Bounds bounds)
+      : random_(random),
+        number_(number),
+        tcp_(tcp),
+        bounds_(bounds),
+        name_("s" + std::to_string(number)),
+        pools_{name_} {}
 
   std::string text() {
     std::string text = service() + endpoints();
@@ -174,7 +179,24 @@ class ServiceText {
       text += "  subset " + subset + " where version is \"" + subset + "\"\n";
       pools_.push_back(subset);
     }
-    return text + (random_.chance(50) ? "  balance round_robin\n}\n" : "  balance random\n}\n");
+    static const std::vector<std::string> balances = {"round_robin", "random", "least_request"};
+    text += "  balance " + random_.pick(balances) + "\n";
+    if (random_.chance(30)) text += "  eject after 3 failures for 30s at_most 50%\n";
+    if (random_.chance(bounds_ == Bounds::tight ? 60 : 20)) text += at_most();
+    return text + "}\n";
+  }
+
+  std::string at_most() {
+    const std::size_t connections = bounds_ == Bounds::tight ? random_.between(1, 4) : 1000000;
+    std::string text = "  at_most " + std::to_string(connections) + " connections";
+    if (!tcp_ && random_.chance(50)) text += ", " + std::to_string(random_.between(0, 3)) + " pending";
+    return text + "\n";
+  }
+
+  /// For http services: of a route, or an option of a rule.
+  std::string timeout() {
+    static const std::vector<std::string> times = {"none", "1ms", "250ms", "0.5s", "2s", "3m", "24h"};
+    return "timeout " + random_.pick(times);
   }
 
   std::string endpoints() {
@@ -184,7 +206,9 @@ class ServiceText {
       const std::string net = std::to_string(number_);
       text += "  endpoint " +
               address(("10.1." + net + ".").c_str(), ("fd02::" + net + ":").c_str(), endpoint, "9000");
-      text += " { version \"v" + std::to_string(random_.between(1, 3)) + "\" }\n";
+      text += " { version \"v" + std::to_string(random_.between(1, 3)) + "\"";
+      if (random_.chance(30)) text += " weight " + std::to_string(random_.between(1, 5));
+      text += " }\n";
     }
     return text + "}\n";
   }
@@ -206,13 +230,15 @@ class ServiceText {
 
   std::string target() {
     const std::size_t kind = random_.below(10);
-    if (kind < 2) return split(random_, pools_);
-    if (kind < 4 && !tcp_) return "respond " + std::to_string(random_.between(400, 599)) + " \"r\"";
-    return random_.pick(pools_);
+    if (kind < 4 && kind >= 2 && !tcp_)
+      return "respond " + std::to_string(random_.between(400, 599)) + " \"r\"";
+    const std::string to = kind < 2 ? split(random_, pools_) : random_.pick(pools_);
+    return tcp_ || random_.chance(70) ? to : to + " { " + timeout() + " }";
   }
 
   std::string route() {
     std::string text = "route " + name_ + " {\n";
+    if (!tcp_ && random_.chance(40)) text += "  " + timeout() + "\n";
     const std::size_t count = random_.between(1, random_.chance(10) ? 25 : 7);
     for (std::size_t rule = 0; rule < count; ++rule) {
       text += "  when " + any_condition(2) + " -> " + target() + "\n";
@@ -223,17 +249,20 @@ class ServiceText {
   Random& random_;
   std::size_t number_;
   bool tcp_;
+  Bounds bounds_;
   std::string name_;
   std::vector<std::string> pools_;
 };
 
 }  // namespace
 
-std::string random_policy(Random& random) {
+std::string random_policy(Random& random, Bounds bounds) {
   std::string text = preamble;
   const std::size_t services = random.between(1, 3);
-  for (std::size_t number = 0; number < services; ++number) text += ServiceText(random, number, false).text();
-  if (random.chance(40)) text += ServiceText(random, services, true).text();
+  for (std::size_t number = 0; number < services; ++number) {
+    text += ServiceText(random, number, false, bounds).text();
+  }
+  if (random.chance(40)) text += ServiceText(random, services, true, bounds).text();
   return text;
 }
 

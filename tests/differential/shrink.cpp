@@ -19,7 +19,8 @@ std::string differs(const std::string& text, const Case& made) {
   if (!compiled) return "";
   const auto answers = compiled->decide({made});
   if (!answers || !answers->front()) return "";
-  return difference(*parsed.policy, eval::Evaluator(*parsed.policy).decide(made.request), *answers->front());
+  const eval::Evaluator evaluator(*parsed.policy, made.world.value_or(eval::World{}));
+  return difference(*parsed.policy, evaluator.decide(made.request), *answers->front());
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -56,6 +57,16 @@ bool is_rule(const std::string& line) {
   return line.starts_with("  when ") || line.starts_with("  allow ") || line.starts_with("  deny ");
 }
 
+std::string world_text(const Case& made) {
+  if (!made.world) return "";
+  std::string text = "\n---- endpoints";
+  for (const auto& [address, state] : *made.world) {
+    text += "\n  " + address.text() + (state.unhealthy ? " unhealthy" : "") +
+            (state.ejected ? " ejected" : "") + " in flight " + std::to_string(state.in_flight);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string smallest_difference(const std::string& text, const Case& made) {
@@ -72,7 +83,8 @@ std::string smallest_difference(const std::string& text, const Case& made) {
       });
   return "---- policy\n" + policy + "---- request from " + made.request.spiffe.value_or("nobody") + " to " +
          made.request.destination.text() + ", draw " + std::to_string(made.request.draw) + "\n" +
-         printable_head(shorter.request.head) + "\n---- differs\n" + differs(policy, shorter);
+         printable_head(shorter.request.head) + world_text(made) + "\n---- differs\n" +
+         differs(policy, shorter);
 }
 
 }  // namespace heddle::differential

@@ -29,6 +29,7 @@ route s {
   when path is "/respond" -> respond 418 "teapot"
   when path is "/empty"   -> v3
   when path is "/400"     -> respond 400 "no"
+  when path is "/slow"    -> split { 50% v1, 50% v2 } { timeout 2500ms }
   otherwise               -> s
 }
 access s {
@@ -89,6 +90,17 @@ TEST_F(Tests, RouteStatusAndRule) {
   EXPECT_FALSE(passes("send GET \"/\" to s from web expect rule \"route s/1\""));
   EXPECT_TRUE(passes("send GET \"/empty\" to s from web expect status 503, rule \"service s/unhealthy\""));
   EXPECT_FALSE(passes("send GET \"/empty\" to s from web expect route v3"));
+}
+
+TEST_F(Tests, Timeout) {
+  EXPECT_TRUE(passes("send GET \"/slow\" to s from web expect timeout 2.5s"));
+  EXPECT_TRUE(passes("send GET \"/\" to s from web expect timeout none"));
+  EXPECT_TRUE(passes("send GET \"/respond\" to s from web expect timeout none"));
+  EXPECT_EQ(run("send GET \"/\" to s from web expect timeout 2s"),
+            std::vector<std::string>{"timeout 2s / forwarded to s / route s/otherwise / spiffe://t/web"});
+  EXPECT_EQ(run("send GET \"/slow\" to s from web expect timeout none").front(),
+            "timeout none / forwarded to v1, timeout 2500ms / route s/5 / spiffe://t/web");
+  EXPECT_FALSE(passes("send GET \"/\" to s expect timeout none")) << "it is denied";
 }
 
 TEST_F(Tests, HoldForEveryDraw) {

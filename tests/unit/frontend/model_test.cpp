@@ -309,5 +309,116 @@ TEST(Workload, MayStayOutOfTheFastPath) {
   EXPECT_EQ(twice.found(), Strings{"E0104 fast_path on"});
 }
 
+std::string service_with(const std::string& items, const char* protocol = "http") {
+  return base + "access s { allow from web }\nservice s { address 10.9.0.1:80 protocol " + protocol +
+         " transport plaintext " + items + " }\n";
+}
+
+TEST(Model, OfLoadAndFailures) {
+  const Checked checked = check(
+      service_with("balance least_request eject after 5 failures for 0.5m at_most 12.5% at_most 256 pending, "
+                   "1024 connections "
+                   "endpoint 10.9.1.1:80 endpoint 10.9.1.2:80 { weight 65535 zone \"a\" } endpoint "
+                   "10.9.1.3:80 endpoint 10.9.1.4:80 "
+                   "endpoint 10.9.1.5:80 endpoint 10.9.1.6:80 endpoint 10.9.1.7:80 endpoint 10.9.1.8:80"));
+  ASSERT_TRUE(checked.policy) << checked.messages().front();
+  EXPECT_TRUE(checked.sink.empty());
+  const model::Service& s = checked.service("s");
+  EXPECT_EQ(s.balance, model::Balance::least_request);
+  ASSERT_TRUE(s.eject && s.at_most);
+  EXPECT_EQ(s.eject->failures, 5u);
+  EXPECT_EQ(s.eject->time_ms, 30000u);
+  EXPECT_EQ(s.eject->share_ppm, 125000u);
+  EXPECT_EQ(s.at_most->connections, 1024u);
+  EXPECT_EQ(s.at_most->pending, 256u);
+  EXPECT_EQ(s.endpoints[0].weight, 1u);
+  EXPECT_EQ(s.endpoints[1].weight, 65535u);
+  const std::string text = plan::describe_model(*checked.policy);
+  for (const char* line :
+       {"service s http least_request\n", "  eject after 5 failures for 30000ms at_most 12.5000%\n",
+        "  at_most 1024 connections, 256 pending\n", "  endpoint 10.9.1.2:80 weight 65535\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
+  const Checked plain = check(service_with("eject after 1 failures for 1ms at_most 1 connections"));
+  ASSERT_TRUE(plain.policy) << plain.messages().front();
+  EXPECT_EQ(plain.service("s").eject->share_ppm, 1000000u);
+  EXPECT_EQ(plain.service("s").at_most->pending, 0u);
+  EXPECT_FALSE(plain.service("cart").eject || plain.service("cart").at_most);
+}
+
+TEST(Model, OfWrongLoadAndFailures) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"eject after 0 failures for 1s", "E0016 0"},
+      {"eject after 1000001 failures for 1s", "E0016 1000001"},
+      {"eject after 5 failures for 25h", "E0017 25h"},
+      {"eject after 5 failures for 1s at_most 0%", "E0305 0%"},
+      {"eject after 5 failures for 1s at_most 101%", "E0305 101%"},
+      {"eject after 5 failures for 1s eject after 5 failures for 1s", "E0104 eject after 5 failures for 1s"},
+      {"at_most 0 connections", "E0016 0"},
+      {"at_most 5 pending", "E0103 at_most 5 pending"},
+      {"at_most 5 connections, 6 connections", "E0104 6 connections"},
+      {"at_most 5 connections at_most 6 connections", "E0104 at_most 6 connections"},
+      {"balance random balance random", "E0104 random"},
+      {"endpoint 10.9.1.1:80 { weight 0 }", "E0016 0"},
+      {"endpoint 10.9.1.1:80 { weight 65536 }", "E0016 65536"},
+      {"endpoint 10.9.1.1:80 { weight 1 weight 2 }", "E0104 2"},
+      {"eject after 5 failures for 1s at_most 49% endpoint 10.9.1.1:80 endpoint 10.9.1.2:80", "W0306 49%"},
+      {"balance maglev by address", "E0013 maglev"},
+  };
+  for (const auto& [items, found] : cases)
+    EXPECT_EQ(check(service_with(items)).found(), Strings{found}) << items;
+  EXPECT_EQ(check(service_with("at_most 5 connections, 6 pending", "tcp")).found(),
+            Strings{"E0407 6 pending"});
+  EXPECT_TRUE(check(service_with("at_most 5 connections eject after 2 failures for 1s", "tcp")).sink.empty());
+}
+
+TEST(Model, OfTimeouts) {
+  const Checked checked = check(base + R"(
+route cart {
+  when path is "/1" -> v2
+  when path is "/2" -> cart { timeout none }
+  when path is "/3" -> split { 50% v1, 50% v2 } { timeout 0.25s label "x" }
+  when path is "/4" -> respond 204
+  timeout 1.5m
+  otherwise         -> cart { timeout 24h }
+})");
+  ASSERT_TRUE(checked.policy) << checked.messages().front();
+  std::vector<std::uint32_t> times;
+  for (const auto& rule : checked.service("cart").route->rules) times.push_back(rule.timeout_ms);
+  EXPECT_EQ(times, (std::vector<std::uint32_t>{90000, 0, 250, 0, 86400000}));
+  EXPECT_NE(plan::describe_model(*checked.policy).find("-> cart.v2 { timeout 90000ms }\n"),
+            std::string::npos);
+  const std::pair<const char*, const char*> cases[] = {
+      {"timeout 1s timeout none otherwise -> cart", "E0104 timeout none"},
+      {"timeout 0s otherwise -> cart", "E0017 0s"},
+      {"timeout 1.5ms otherwise -> cart", "E0017 1.5ms"},
+      {"timeout 99999999999999999999s otherwise -> cart", "E0017 99999999999999999999s"},
+      {"otherwise -> cart { timeout 1s timeout 1s }", "E0104 timeout 1s"},
+      {"otherwise -> respond 200 \"\" { timeout 1s }", "E0419 timeout 1s"},
+      {"otherwise -> split { 100% v1 { timeout 1s } }", "E0419 timeout 1s"},
+  };
+  for (const auto& [items, found] : cases)
+    EXPECT_EQ(check(base + "route cart { " + items + " }").found(), Strings{found}) << items;
+  EXPECT_EQ(check(base + "route cache { timeout 1s otherwise -> cache }").found(),
+            Strings{"E0407 timeout 1s"});
+  EXPECT_EQ(check(base + "route cache { otherwise -> cache { timeout none } }").found(),
+            Strings{"E0407 timeout none"});
+}
+
+TEST(Model, OfExpectedTimeouts) {
+  const auto test = [](const std::string& expect, const std::string& send = "GET \"/\" to cart from web") {
+    return check(base + "test \"t\" { send " + send + " expect " + expect + " }");
+  };
+  const Checked checked = test("timeout 2s, rule \"service cart/full\"");
+  ASSERT_TRUE(checked.policy) << checked.messages().front();
+  EXPECT_EQ(checked.policy->tests.front().cases[0].expect[0].timeout_ms, 2000u);
+  EXPECT_TRUE(test("timeout none, rule \"service cart/timeout\"").policy);
+  EXPECT_EQ(test("timeout 0ms").found(), Strings{"E0017 0ms"});
+  EXPECT_EQ(test("denied, timeout 1s").found(), Strings{"E0505 timeout 1s"});
+  EXPECT_EQ(test("timeout 2s, timeout 1s").found(), Strings{"E0505 timeout 1s"});
+  EXPECT_EQ(check(base + "test \"t\" { connect to cache from web expect timeout 1s }").found(),
+            Strings{"E0407 timeout 1s"});
+}
+
 }  // namespace
 }  // namespace heddle::frontend

@@ -1,0 +1,124 @@
+// Which endpoints a request may go to.
+
+#include "compiler/eval/balance.h"
+
+#include <map>
+
+#include "tests/unit/eval/policy.h"
+
+namespace heddle::eval {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+/// Service `s` with endpoints 10.0.1.1 to 10.0.1.3; the second one is of weight 2.
+class Balances {
+ public:
+  explicit Balances(const std::string& items)
+      : policy_(
+            "mesh m { trust_domain \"t\" } service s { address 10.0.0.1:80 protocol http transport "
+            "plaintext " +
+            items +
+            " endpoint 10.0.1.1:80 endpoint 10.0.1.2:80 { weight 2 } endpoint 10.0.1.3:80 }"
+            " access s { allow from any } route s { timeout 2s otherwise -> s }") {}
+
+  EndpointState& operator[](int endpoint) { return world_[at(endpoint)]; }
+  Outcome decide(std::uint64_t draw = 0) {
+    Request request;
+    request.destination = dialled_;
+    request.head = "GET / HTTP/1.1\r\nHost: s\r\n\r\n";
+    request.draw = draw;
+    return Evaluator(policy_.model, world_).decide(request);
+  }
+  Texts able() {
+    Texts texts;
+    for (const auto& address : decide().endpoints) texts.push_back(address.text().substr(7, 1));
+    return texts;
+  }
+  void dial(int endpoint) { dialled_ = at(endpoint); }
+
+ private:
+  static model::SocketAddress at(int endpoint) { return address("10.0.1." + std::to_string(endpoint), 80); }
+
+  Policy policy_;
+  World world_;
+  model::SocketAddress dialled_ = address("10.0.0.1", 80);
+};
+
+TEST(Balance, LeavesOutWhoIsNotHealthy) {
+  Balances s("balance round_robin");
+  EXPECT_EQ(s.able(), (Texts{"1", "2", "3"}));
+  s[1].unhealthy = true;
+  EXPECT_EQ(s.able(), (Texts{"2", "3"}));
+  s[3].ejected = true;
+  EXPECT_EQ(s.able(), (Texts{"2"}));
+  EXPECT_EQ(s.decide().timeout_ms, 2000U);
+  s[2].ejected = true;
+  const Outcome none = s.decide();
+  EXPECT_EQ(none.verdict, Verdict::unhealthy);
+  EXPECT_EQ(none.rule, "service s/unhealthy");
+  EXPECT_EQ(none.status, 503);
+  EXPECT_EQ(none.timeout_ms, 0U);
+}
+
+TEST(Balance, RoomComesBeforeWaiting) {
+  Balances s("at_most 2 connections, 1 pending");
+  s[1].in_flight = 2;
+  s[2].in_flight = 3;
+  EXPECT_EQ(s.able(), (Texts{"3"}));
+  s[3].in_flight = 2;
+  EXPECT_EQ(s.able(), (Texts{"1", "3"}));
+  s[1].in_flight = s[3].in_flight = 3;
+  const Outcome full = s.decide();
+  EXPECT_EQ(full.verdict, Verdict::full);
+  EXPECT_EQ(full.rule, "service s/full");
+  EXPECT_EQ(full.status, 503);
+  EXPECT_TRUE(full.endpoints.empty());
+}
+
+TEST(Balance, AnEndpointThatIsDialledIsBoundedOnly) {
+  Balances s("at_most 2 connections, 1 pending");
+  s.dial(2);
+  s[2] = {true, true, 2};
+  EXPECT_EQ(s.able(), (Texts{"2"}));
+  EXPECT_EQ(s.decide().timeout_ms, 0U) << "a route says nothing about it";
+  s[2].in_flight = 3;
+  EXPECT_EQ(s.decide().rule, "service s/full");
+  EXPECT_FALSE(s.decide().pool);
+}
+
+TEST(Balance, LeastRequestComparesByWeight) {
+  Balances s("balance least_request");
+  EXPECT_EQ(s.able(), (Texts{"1", "2", "3"}));
+  s[1].in_flight = 3;
+  s[2].in_flight = 6;
+  s[3].in_flight = 4;
+  EXPECT_EQ(s.able(), (Texts{"1", "2"}));
+  s[2].in_flight = 5;
+  EXPECT_EQ(s.able(), (Texts{"2"}));
+  s[2].unhealthy = true;
+  EXPECT_EQ(s.able(), (Texts{"1"}));
+}
+
+TEST(Balance, ADrawChoosesByWeight) {
+  Balances s("balance random");
+  std::map<std::string, int> found;
+  const auto draw_all = [&] {
+    found.clear();
+    for (std::uint64_t draw = 0; draw < 4000; ++draw) ++found[s.decide(draw).drawn->text()];
+  };
+  draw_all();
+  EXPECT_NEAR(found["10.0.1.2:80"], 2000, 150);
+  EXPECT_NEAR(found["10.0.1.3:80"], 1000, 150);
+  const auto before = s.decide(17).drawn;
+  s[2].ejected = true;
+  draw_all();
+  EXPECT_EQ(found.size(), 2U);
+  EXPECT_NEAR(found["10.0.1.1:80"], 2000, 150);
+  ASSERT_NE(before->text(), "10.0.1.2:80") << "take another draw";
+  EXPECT_EQ(s.decide(17).drawn, before) << "who is there keeps its draws";
+  EXPECT_FALSE(Balances("balance round_robin").decide().drawn);
+}
+
+}  // namespace
+}  // namespace heddle::eval
