@@ -109,7 +109,7 @@ void Engine::accepted(UniqueFd client) {
 
 bool Engine::reserve(const upstream::Endpoint& endpoint) {
   if (pool.reserve(endpoint)) return true;
-  return fast_path != nullptr && fast_path->links.make_room(endpoint.state) && pool.reserve(endpoint);
+  return fast_path != nullptr && fast_path->make_room(endpoint.state) && pool.reserve(endpoint);
 }
 
 void Engine::bury(Connection& connection) {

@@ -68,7 +68,10 @@ void Connection::connect_failed() {
 }
 
 void Connection::wait_for_room() {
-  const std::uint32_t most = tables_->pending_max(decision_.service);
+  // The decision has bounded who waits already, by the requests that are on their way. What they wait for may
+  // also be connections that rest elsewhere.
+  const std::uint32_t most =
+      tables_->pending_max(decision_.service) + engine_.pool.occupancy().most(decision_.endpoint_state);
   if (!engine_.room.enter(*this, decision_.endpoint_state, most)) return full();
   set_phase(Phase::pending);
 }

@@ -92,6 +92,38 @@ void FastPath::give_back(FastClient& client) {
   if (Link* own = links.find(id)) links.kill(*own);
 }
 
+bool FastPath::make_room(std::uint32_t endpoint_state) {
+  if (links.make_room(endpoint_state)) return true;
+  FastClient* longest = nullptr;
+  std::uint64_t since = 0;
+  for (Link* link : links.all(endpoint_state)) {
+    const hd_link* const record = links.record(link->id());
+    FastClient* const client = record == nullptr ? nullptr : find(read(record->flow));
+    if (client == nullptr || client->flow.link() != link->id() || client->flow.state() != HD_FLOW_ARMED)
+      continue;
+    const std::uint64_t begin = read(client->flow.record().begin_ns);
+    if (longest != nullptr && begin >= since) continue;
+    longest = client;
+    since = begin;
+  }
+  if (longest == nullptr || !longest->flow.seize(HD_FLOW_ARMED)) return false;
+  if (Link* link = links.find(longest->flow.link())) links.kill(*link);
+  (void)longest->flow.rearm();
+  return true;
+}
+
+/// Clients that keep a link and do not use it, while others have none.
+void FastPath::give_back_scarce(std::uint64_t now_ns) {
+  for (FastClient* client : all_) {
+    Flow& flow = client->flow;
+    const hd_link* const link = links.record(flow.link());
+    if (link == nullptr || !pool_.occupancy().full(link->endpoint_state)) continue;
+    if (now_ns < read(flow.record().begin_ns) + resting_ns || !flow.seize(HD_FLOW_ARMED)) continue;
+    give_back(*client);
+    (void)flow.rearm();
+  }
+}
+
 FastClient* FastPath::find(std::uint64_t id) const {
   const std::uint32_t index = HD_ID_INDEX(id);
   FastClient* const client = index < by_index_.size() ? by_index_[index] : nullptr;
@@ -246,6 +278,10 @@ void FastPath::scan(std::uint64_t now_ns) {
   call_all(late_, [](FastClient& client) { client.owner->on_flow_late(); });
   call_all(orphaned_, [this](FastClient& client) { look_at_orphan(client); });
   if (!settles) return;
+  if (now_ms >= next_give_ms_) {
+    next_give_ms_ = now_ms + resting_ns / 1'000'000;
+    give_back_scarce(now_ns);
+  }
   (void)settle_all(unsettled_);
   const std::uint32_t stalled = settle_all(suspects_);
   if (stalled > stalled_) log_.line("warning", "requests on the fast path lie unread in a server's queue");

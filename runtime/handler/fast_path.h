@@ -49,9 +49,12 @@ class FastPath final : public io::EventSink, public Links::Watcher {
  public:
   static constexpr std::uint64_t scan_ms = 10;
   static constexpr std::uint64_t settle_ms = 100;
+  /// A client that has sent nothing for so long gives its link to others, where there are not enough.
+  static constexpr std::uint64_t resting_ns = 1'000'000'000;
   static constexpr std::uint64_t stalled_ns = 1'000'000'000;
 
-  FastPath(FastKernel& kernel, upstream::Pool& pool) : links(kernel, pool, *this), kernel_(kernel) {}
+  FastPath(FastKernel& kernel, upstream::Pool& pool)
+      : links(kernel, pool, *this), kernel_(kernel), pool_(pool) {}
   FastPath(const FastPath&) = delete;
   FastPath& operator=(const FastPath&) = delete;
 
@@ -67,6 +70,9 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   /// Calls on_flow() when there may be something new; until no_wait().
   void wait(FastClient& client);
   void no_wait(FastClient& client);
+
+  /// Closes a link to an endpoint that no request uses at the moment, if there is one.
+  [[nodiscard]] bool make_room(std::uint32_t endpoint_state);
 
   /// Work between two rounds of events.
   void run(std::uint64_t now_ns);
@@ -88,6 +94,7 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   [[nodiscard]] bool landed(const Flow& flow);
   void answer_bell(const hd_bell& bell);
   void give_back(FastClient& client);
+  void give_back_scarce(std::uint64_t now_ns);
   void look_at_waiting();
   void look_at_landing();
   void scan(std::uint64_t now_ns);
@@ -98,6 +105,7 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   void call_all(std::vector<std::uint64_t>& ids, Call call);
 
   FastKernel& kernel_;
+  const upstream::Pool& pool_;
   std::vector<FastClient*> by_index_;
   std::vector<FastClient*> all_;
   std::vector<FastClient*> waiting_;
@@ -111,6 +119,7 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   std::vector<std::uint64_t> woken_;
   std::uint64_t next_scan_ms_ = 0;
   std::uint64_t next_settle_ms_ = 0;
+  std::uint64_t next_give_ms_ = 0;
   std::uint32_t landing_ = 0;  // waiting clients whose last piece is on its way
   std::uint32_t landing_rounds_ = 0;
   std::uint32_t stalled_ = 0;

@@ -97,6 +97,11 @@ bool Flow::arm(std::uint64_t received, std::uint64_t sent) {
   return swap(seen, next_word(seen, HD_FLOW_ARMED));
 }
 
+bool Flow::rearm() {
+  const std::uint64_t seen = word();
+  return ours(seen) && HD_FLOW_STATE(seen) == HD_FLOW_TAKEN && swap(seen, next_word(seen, HD_FLOW_ARMED));
+}
+
 void Flow::set_worker(std::uint32_t worker) {
   __atomic_store_n(&record_->worker, worker, __ATOMIC_RELEASE);
 }

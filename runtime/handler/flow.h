@@ -50,6 +50,9 @@ class Flow {
   /// give.
   [[nodiscard]] bool arm(std::uint64_t received, std::uint64_t sent);
 
+  /// The same as it was armed with last: nothing has been received or sent since.
+  [[nodiscard]] bool rearm();
+
   /// While it is taken.
   void set_worker(std::uint32_t worker);
   void forget_link();

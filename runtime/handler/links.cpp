@@ -121,6 +121,11 @@ bool Links::make_room(std::uint32_t endpoint_state) {
   return false;
 }
 
+std::span<Link* const> Links::all(std::uint32_t endpoint_state) const {
+  const auto found = groups_.find(endpoint_state);
+  return found == groups_.end() ? std::span<Link* const>() : found->second.links;
+}
+
 void Links::collect() {
   for (Link* link : dead_) delete link;
   dead_.clear();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -81,6 +82,8 @@ class Links {
   void kill(Link& link);
   /// Closes an idle link to an endpoint, if there is one.
   [[nodiscard]] bool make_room(std::uint32_t endpoint_state);
+  /// Those to an endpoint that this worker has.
+  [[nodiscard]] std::span<Link* const> all(std::uint32_t endpoint_state) const;
 
   /// Looks after links that are being opened, and idle ones.
   void tick(std::uint64_t now_ns);

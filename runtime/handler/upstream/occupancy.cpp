@@ -19,8 +19,13 @@ void Occupancy::leave(std::uint32_t slot) {
   if (slot < states_.size()) __atomic_fetch_sub(&states_[slot].connections, 1U, __ATOMIC_RELAXED);
 }
 
-bool Occupancy::bounded(std::uint32_t slot) const {
-  return slot < states_.size() && __atomic_load_n(&states_[slot].connections_max, __ATOMIC_RELAXED) != 0;
+std::uint32_t Occupancy::most(std::uint32_t slot) const {
+  return slot < states_.size() ? __atomic_load_n(&states_[slot].connections_max, __ATOMIC_RELAXED) : 0;
+}
+
+bool Occupancy::full(std::uint32_t slot) const {
+  const std::uint32_t bound = most(slot);
+  return bound != 0 && __atomic_load_n(&states_[slot].connections, __ATOMIC_RELAXED) >= bound;
 }
 
 }  // namespace heddle::upstream

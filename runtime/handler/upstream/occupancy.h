@@ -16,7 +16,10 @@ class Occupancy {
   /// One more, unless the policy's bound is reached.
   [[nodiscard]] bool enter(std::uint32_t slot);
   void leave(std::uint32_t slot);
-  [[nodiscard]] bool bounded(std::uint32_t slot) const;
+  /// As many as there may be.
+  [[nodiscard]] bool full(std::uint32_t slot) const;
+  /// How many there may be; 0: as many as anybody opens.
+  [[nodiscard]] std::uint32_t most(std::uint32_t slot) const;
 
  private:
   std::span<hd_endpoint_state> states_;

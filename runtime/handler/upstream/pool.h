@@ -103,6 +103,7 @@ class Pool {
   [[nodiscard]] std::int64_t next_in(std::uint64_t now_ms) const { return deadlines_.next_in(now_ms); }
   void collect();
 
+  [[nodiscard]] const Occupancy& occupancy() const { return occupancy_; }
   [[nodiscard]] std::uint32_t idle() const { return idle_; }
   [[nodiscard]] std::uint32_t open() const { return open_; }
 

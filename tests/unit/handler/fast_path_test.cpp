@@ -21,17 +21,13 @@ constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 class FastPathTest : public testing::Test {
  protected:
-  FastPathTest() {
-    auto made = Engine::make(decider, 100, patience(), {endpoints, &kernel});
+  explicit FastPathTest(std::uint64_t idle_ms = 60'000) {
+    Patience patience;
+    patience.idle_ms = idle_ms;
+    auto made = Engine::make(decider, 100, patience, {endpoints, &kernel});
     EXPECT_TRUE(made);
     engine = std::move(made).value();
     EXPECT_TRUE(engine->listen(testing_world::listen_on_loopback(port)));
-  }
-
-  static Patience patience() {
-    Patience patience;
-    patience.idle_ms = 150;
-    return patience;
   }
 
   bool until(const std::function<bool()>& done) {
@@ -95,6 +91,11 @@ class FastPathTest : public testing::Test {
   std::uint64_t flow = 0;
   std::uint64_t link = 0;
   Peer slow_;
+};
+
+class FastPathIdleTest : public FastPathTest {
+ protected:
+  FastPathIdleTest() : FastPathTest(150) {}
 };
 
 // ---- taking and arming
@@ -270,6 +271,54 @@ TEST_F(FastPathTest, BytesThatNobodyAskedForEndTheLink) {
   EXPECT_EQ(kernel.state(flow), HD_FLOW_ARMED);
 }
 
+// ---- room
+
+TEST_F(FastPathTest, AClientThatRestsGivesItsLinkUpForARequest) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  send_fast();
+  endpoints[0].connections_max = 2;
+  const std::uint64_t resting = flow;
+  kernel.set_state(resting, HD_FLOW_ARMED);
+  slow_.close();  // the other connection of the endpoint is gone, and another worker has taken its place
+  EXPECT_TRUE(until([this] { return endpoints[0].connections == 1; }));
+  endpoints[0].connections = 2;
+  Peer other = connect();
+  other.send(request);
+  Peer served = accept();
+  EXPECT_TRUE(until([&] { return served.received() == request; }));
+  EXPECT_EQ(kernel.link_state(link), HD_LINK_DEAD);
+  EXPECT_EQ(kernel.state(resting), HD_FLOW_ARMED);
+  EXPECT_EQ(endpoints[0].connections, 2U);
+}
+
+TEST_F(FastPathTest, ABusyClientKeepsItsLink) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  send_fast();
+  endpoints[0].connections_max = endpoints[0].connections;
+  slow_.close();
+  EXPECT_TRUE(until([this] { return endpoints[0].connections == 1; }));
+  endpoints[0].connections = 2;
+  Peer other = connect();
+  other.send(request);
+  EXPECT_TRUE(until([this] { return !engine->room.empty(); }));
+  rounds(10);
+  EXPECT_EQ(kernel.link_state(link), HD_LINK_HELD);
+  EXPECT_FALSE(engine->room.empty());
+}
+
+TEST_F(FastPathTest, AClientThatRestsLongGivesAScarceLinkToOthers) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  send_fast();
+  kernel.set_state(flow, HD_FLOW_ARMED);
+  endpoints[0].connections_max = endpoints[0].connections;
+  EXPECT_TRUE(until([this] { return kernel.link_state(link) == HD_LINK_IDLE; }));
+  EXPECT_EQ(kernel.flow(flow).link, 0U);
+  EXPECT_EQ(kernel.state(flow), HD_FLOW_ARMED);
+}
+
 // ---- ends
 
 TEST_F(FastPathTest, TheServerEndsBeforeItAnswers) {
@@ -386,7 +435,7 @@ TEST_F(FastPathTest, AHalfCloseWaitsForTheResponse) {
   EXPECT_TRUE(until([&] { return client.ended(); }));
 }
 
-TEST_F(FastPathTest, AClientThatIsBusyElsewhereIsNotIdle) {
+TEST_F(FastPathIdleTest, AClientThatIsBusyElsewhereIsNotIdle) {
   Peer client;
   Peer fast = connect_with_link(client);
   send_fast();
