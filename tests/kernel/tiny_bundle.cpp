@@ -79,6 +79,7 @@ std::vector<hd_endpoint> endpoints(const TinyPolicy& policy) {
     hd_endpoint endpoint{};
     set_address(endpoint.address, address);
     endpoint.port = port;
+    endpoint.weight = 1;
     list.push_back(endpoint);
   };
   add("127.0.0.1", policy.endpoint4);
