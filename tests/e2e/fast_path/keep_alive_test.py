@@ -164,8 +164,8 @@ class KeepAlive(Case):
     def test_bodies_in_pieces(self):
         """A body that comes in a second write is the handler's; the requests around it are not."""
         pieces = Excuse("not_whole", "a body in a second write", 100)
-        armed = Excuse("not_armed", "what comes behind it may come before the handler has armed", 200)
-        with self.world.on_fast_path(self, pieces, armed, *first_requests(1)), Client(self.family) as client:
+        rest = Excuse("unread", "the further writes of such a body", 200)
+        with self.world.on_fast_path(self, pieces, rest, *first_requests(1)), Client(self.family) as client:
             for number in range(100):
                 body = pattern(10 + 997 * (number % 40))
                 target = f"/v1/echo/p{number}"

@@ -114,7 +114,7 @@ class Memory(Case):
     def expect_settled(self):
         """Nothing is counted as unread when nothing is."""
         end = time.monotonic() + 10
-        while (queued := self.world.fast_path().get("queued", 0)) != 0:
+        while (queued := self.world.fast_path().get("queued_bytes", 0)) != 0:
             self.assertLess(time.monotonic(), end, f"{queued} bytes are still counted")
             time.sleep(0.02)
 
@@ -130,7 +130,7 @@ class Memory(Case):
                 last, found = found, sleepers.say("memory")
                 still = still + 1 if found == last else 0
             fast = self.world.fast_path()
-            queued = fast.get("queued", 0) if fast else 0
+            queued = fast.get("queued_bytes", 0) if fast else 0
             print(f"{READERS} readers asleep: {found['sum'] / MIB:.0f} MiB unread in their sockets, at most {found['most']} in one; "
                   f"slab {(slab_kib() - before) / 1024:+.0f} MiB; redirected and unread {queued / MIB:.1f} MiB", flush=True)
             self.assertLess(found["most"], REDIRECTED + 2 * KIB + receive_buffer())
