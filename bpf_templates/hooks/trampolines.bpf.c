@@ -176,14 +176,14 @@ static __always_inline void announce(struct bpf_sock_ops* ops) {
 
 /* The handler's listener has got a connection: what was announced becomes the accepted socket's own. */
 static __always_inline void adopt(struct bpf_sock_ops* ops) {
-  hd_u32 zero = 0;
-  struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
+  hd_u64 netns_cookie = bpf_get_netns_cookie(ops);
+  struct hd_listener* listener = bpf_map_lookup_elem(&hd_listeners, &netns_cookie);
   hd_u16 port = (hd_u16)HD_CONTEXT(ops->local_port);
-  if (!config || port == 0 || (port != config->listener4_port && port != config->listener6_port)) return;
+  if (!listener || port == 0 || (port != listener->port4 && port != listener->port6)) return;
   hd_u8 remote[16] __attribute__((aligned(8)));
   hd_u8 local[16] __attribute__((aligned(8)));
   addresses(ops, local, remote);
-  struct hd_pending_key key = {.netns_cookie = bpf_get_netns_cookie(ops),
+  struct hd_pending_key key = {.netns_cookie = netns_cookie,
                                .source_port = (hd_u16)bpf_ntohl(HD_CONTEXT(ops->remote_port)),
                                .listener_port = port};
   hd_copy_address(key.source, remote);

@@ -86,13 +86,24 @@ static __always_inline void hd_emit_refused(struct hd_work* work) {
   hd_emit(&event);
 }
 
-/* There is a handler in this network namespace; without one an http service is refused, never passed by. */
+/* The agent may not know of this namespace yet. A full ring needs no further record: it looks around when it wakes. */
+static __always_inline void hd_tell_unserved(struct hd_dialling* dialling) {
+  hd_u64 current = bpf_get_current_pid_tgid();
+  struct hd_unserved unserved = {.netns_cookie = dialling->netns_cookie,
+                                 .process = (hd_u32)(current >> 32),
+                                 .thread = (hd_u32)current};
+  bpf_ringbuf_output(&hd_unserved, &unserved, sizeof(unserved), BPF_RB_FORCE_WAKEUP);
+}
+
+/* The handler listens in this network namespace; where it does not, an http service is refused, never passed by. */
 static __always_inline int hd_handler_port(struct hd_dialling* dialling, hd_u16* port4, hd_u16* port6) {
-  hd_u32 zero = 0;
-  struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
-  if (!config || config->netns_cookie != dialling->netns_cookie) return 0;
-  *port4 = config->listener4_port;
-  *port6 = config->listener6_port;
+  struct hd_listener* listener = bpf_map_lookup_elem(&hd_listeners, &dialling->netns_cookie);
+  if (!listener) {
+    hd_tell_unserved(dialling);
+    return 0;
+  }
+  *port4 = listener->port4;
+  *port6 = listener->port6;
   return 1;
 }
 

@@ -21,6 +21,18 @@ struct {
 } hd_config SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, HD_LISTENERS_MAX);
+  __type(key, hd_u64);
+  __type(value, struct hd_listener);
+} hd_listeners SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 4096);
+} hd_unserved SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);

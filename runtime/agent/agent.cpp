@@ -51,6 +51,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Options& options) {
   Result<void> begun = agent->prepare();
   if (begun) begun = agent->begin(*opened);
   if (begun) return agent;
+  if (agent->namespaces_) agent->namespaces_->end();
   agent->workers_.reset();
   if (!governed) static_cast<void>(agent->node_.detach());
   return begun.error();
@@ -74,6 +75,9 @@ Result<void> Agent::prepare() {
   Result<Home> home = Home::settle(node_.cgroup_root());
   if (!home) return home.error();
   home_.emplace(std::move(*home));
+  Result<std::unique_ptr<Namespaces>> namespaces = Namespaces::make(loop_, node_.state());
+  if (!namespaces) return namespaces.error();
+  namespaces_ = std::move(*namespaces);
   fast_path_ = loader::test_fast_path(node_.cgroup_root());
   if (fast_path_.landing == HD_FAST_OFF) {
     spdlog::warn("the fast path is off, all requests go through the handler: {}", fast_path_.reason);
@@ -81,8 +85,12 @@ Result<void> Agent::prepare() {
   return {};
 }
 
+Result<std::unique_ptr<Policy>> Agent::load(const bundle::Opened& opened) {
+  return Policy::load(node_, opened, [namespaces = namespaces_.get()] { namespaces->wake(); });
+}
+
 Result<void> Agent::begin(const bundle::Opened& opened) {
-  Result<std::unique_ptr<Policy>> policy = Policy::load(node_, opened);
+  Result<std::unique_ptr<Policy>> policy = load(opened);
   if (!policy) return policy.error();
   Result<std::unique_ptr<Workers>> workers = Workers::start(loop_, node_.state(), worker_count(options_));
   if (!workers) return workers.error();
@@ -93,12 +101,14 @@ Result<void> Agent::begin(const bundle::Opened& opened) {
   // The old listeners are gone: until the word is flipped, clients of http services are refused.
   if (Result<void> active = node_.activate((*policy)->generation()); !active) return active;
   policy_ = std::move(*policy);
-  if (Result<void> published = publish_listeners(); !published) return published;
+  if (Result<void> published = publish_config(); !published) return published;
+  if (Result<void> begun = namespaces_->begin(*workers_); !begun) return begun;
+  namespaces_->look_at(policy_->tree());
   if (!node_.attached()) before_attach_ = list_connections(policy_->tree(), policy_->manifest());
   if (Result<void> attached = node_.attach(); !attached) return attached;
   if (fast_path_.landing == HD_FAST_BY_TRACE && !node_.traced())
     fast_path_ = {HD_FAST_OFF, 0, "the program that watches the kernel's redirects cannot be attached"};
-  if (Result<void> published = publish_listeners(); !published) return published;
+  if (Result<void> published = publish_config(); !published) return published;
   last_reload_ = {true, opened.digest, "", "", started_};
   spdlog::info("governing cgroup_root={} mesh={} generation={} bundle={} adopted={} workers={}",
                node_.cgroup_root(), opened.manifest.mesh, policy_->generation().number(),
@@ -110,11 +120,8 @@ Result<void> Agent::begin(const bundle::Opened& opened) {
   return {};
 }
 
-Result<void> Agent::publish_listeners() {
+Result<void> Agent::publish_config() {
   hd_config config{};
-  config.listener4_port = workers_->listeners().port4;
-  config.listener6_port = workers_->listeners().port6;
-  config.netns_cookie = workers_->listeners().netns_cookie;
   config.fast_path = node_.attached() ? fast_path_.landing : HD_FAST_OFF;
   config.own_references = fast_path_.own_references;
   return node_.set_config(config);
@@ -182,6 +189,7 @@ Result<void> Agent::run() {
   Result<void> detached = detach_at_end_ ? detach() : Result<void>();
   // Nothing listens from here on: what needs the handler is refused, not lost in a queue.
   if (!detached_) static_cast<void>(node_.set_config(hd_config{}));
+  namespaces_->end();
   workers_->end(drain_within);
   if (!detached_) spdlog::info("ended; the policy stays in force until `heddle detach`");
   return detached;
@@ -213,7 +221,7 @@ Result<void> Agent::reload(const Result<bundle::Opened>& opened) {
 
 /// Nothing of the old policy is touched before the one word is flipped.
 Result<void> Agent::replace(const bundle::Opened& opened) {
-  Result<std::unique_ptr<Policy>> policy = Policy::load(node_, opened);
+  Result<std::unique_ptr<Policy>> policy = load(opened);
   if (!policy) return policy.error();
   if (Result<void> offered = workers_->offer((*policy)->generation()); !offered) return offered;
   // The place in the program arrays that the new one takes is that of the one before the old.
@@ -226,6 +234,7 @@ Result<void> Agent::replace(const bundle::Opened& opened) {
     return active;
   }
   replaced_ = std::exchange(policy_, std::move(*policy));
+  namespaces_->look_at(policy_->tree());
   loop_.after(grace, [this, number = ++replacements_] {
     if (number == replacements_) retire_replaced();
   });

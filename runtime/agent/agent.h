@@ -12,6 +12,7 @@
 #include "runtime/agent/control.h"
 #include "runtime/agent/home.h"
 #include "runtime/agent/loop.h"
+#include "runtime/agent/namespaces.h"
 #include "runtime/agent/options.h"
 #include "runtime/agent/policy.h"
 #include "runtime/agent/workers.h"
@@ -50,7 +51,8 @@ class Agent {
       : options_(std::move(options)), loop_(std::move(loop)), node_(std::move(node)) {}
   Result<void> prepare();
   Result<void> begin(const bundle::Opened& opened);
-  Result<void> publish_listeners();
+  Result<void> publish_config();
+  [[nodiscard]] Result<std::unique_ptr<Policy>> load(const bundle::Opened& opened);
   Result<void> watch_signals();
   void on_signal();
   Result<void> watch_events();
@@ -67,6 +69,7 @@ class Agent {
   Json status_of_rules() const;
   [[nodiscard]] Json latency_of(std::uint32_t counter) const;
   Json status_of_workloads() const;
+  Json status_of_namespaces() const;
   Json status_of_fast_path() const;
   Json status_of_connections() const;
 
@@ -76,6 +79,7 @@ class Agent {
   std::optional<Home> home_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<Workers> workers_;
+  std::unique_ptr<Namespaces> namespaces_;  // policies wake it
   std::unique_ptr<Policy> policy_;
   std::unique_ptr<Policy> replaced_;  // decides no more; somebody may still be looking at it
   std::uint64_t replacements_ = 0;

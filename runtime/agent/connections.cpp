@@ -13,6 +13,7 @@
 #include <set>
 #include <sstream>
 
+#include "runtime/agent/processes.h"
 #include "runtime/base/file.h"
 
 namespace heddle::agent {
@@ -71,19 +72,6 @@ std::set<std::uint64_t> socket_inodes(pid_t pid) {
     if (target.rfind("socket:[", 0) == 0) inodes.insert(std::strtoull(target.c_str() + 8, nullptr, 10));
   }
   return inodes;
-}
-
-std::vector<pid_t> processes_below(const std::string& cgroup) {
-  std::vector<pid_t> pids;
-  std::istringstream lines(read_text(cgroup + "/cgroup.procs"));
-  for (pid_t pid = 0; lines >> pid;) pids.push_back(pid);
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(cgroup, error)) {
-    if (!entry.is_directory(error)) continue;
-    const std::vector<pid_t> below = processes_below(entry.path());
-    pids.insert(pids.end(), below.begin(), below.end());
-  }
-  return pids;
 }
 
 }  // namespace

@@ -1,11 +1,14 @@
 #include "runtime/agent/listeners.h"
 
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <numeric>
 #include <random>
 
@@ -61,10 +64,11 @@ void share_port(int fd) {
 
 /// A port below 1024 that no known protocol has: should the agent be killed, only root can put another server
 /// behind it before the next start, so that the hooks never lead a client to a stranger.
-bool bind_reserved(int fd, int family) {
+bool bind_reserved(int fd, int family, std::uint16_t liked) {
   std::vector<std::uint16_t> ports(first_common_port - first_reserved_port);
   std::iota(ports.begin(), ports.end(), first_reserved_port);
   std::shuffle(ports.begin(), ports.end(), std::random_device());
+  if (liked != 0) ports.insert(ports.begin(), liked);
   for (const std::uint16_t port : ports) {
     if (::getservbyport(htons(port), nullptr) != nullptr) continue;
     LoopbackAddress address(family, port);
@@ -74,13 +78,23 @@ bool bind_reserved(int fd, int family) {
   return false;
 }
 
+/// Without it 127.0.0.1 is nobody's address. Whose namespace it is sets it up.
+Result<void> check_loopback() {
+  Result<UniqueFd> socket = make_socket(AF_INET);
+  if (!socket) return socket.error();
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  if (::ioctl(socket->get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0) return {};
+  return Error{ErrorKind::not_found, "the loopback device `lo` is down", "`ip link set lo up`"};
+}
+
 /// The first listener of a family. It takes its port for itself, and then lets others of this process join
 /// it.
-Result<UniqueFd> listen_first(int family, std::uint16_t& port) {
+Result<UniqueFd> listen_first(int family, std::uint16_t& port, std::uint16_t liked) {
   Result<UniqueFd> fd = make_socket(family);
   if (!fd) return fd;
   LoopbackAddress address(family, 0);
-  if (!bind_reserved(fd->get(), family) && ::bind(fd->get(), address.get(), address.size) != 0) {
+  if (!bind_reserved(fd->get(), family, liked) && ::bind(fd->get(), address.get(), address.size) != 0) {
     return system_error("cannot listen on loopback", errno);
   }
   share_port(fd->get());
@@ -102,36 +116,46 @@ Result<UniqueFd> listen_too(int family, std::uint16_t port) {
   return fd;
 }
 
-Result<UniqueFd> listen_on(int family, std::uint16_t& port) {
-  return port == 0 ? listen_first(family, port) : listen_too(family, port);
+Result<UniqueFd> listen_on(int family, std::uint16_t& port, std::uint16_t liked) {
+  return port == 0 ? listen_first(family, port, liked) : listen_too(family, port);
 }
 
 bool has_ipv6_loopback() {
-  return read_text("/proc/net/if_inet6").find("00000000000000000000000000000001 ") != std::string::npos;
+  // /proc/net is that of the main thread.
+  return read_text("/proc/thread-self/net/if_inet6").find("00000000000000000000000000000001 ") != std::string::npos;
 }
 
 }  // namespace
 
-Result<Listeners> Listeners::make(std::size_t workers) {
+Result<Listeners> Listeners::make(std::size_t workers, hd_listener liked) {
+  if (Result<void> up = check_loopback(); !up) return up.error();
   Listeners made;
   for (std::size_t i = 0; i < workers; ++i) {
     Pair pair;
-    Result<UniqueFd> four = listen_on(AF_INET, made.port4);
+    Result<UniqueFd> four = listen_on(AF_INET, made.port4, liked.port4);
     if (!four) return four.error();
     pair.four = std::move(*four);
     if (has_ipv6_loopback()) {
-      Result<UniqueFd> six = listen_on(AF_INET6, made.port6);
+      Result<UniqueFd> six = listen_on(AF_INET6, made.port6, liked.port6);
       if (!six) return six.error();
       pair.six = std::move(*six);
     }
     made.pairs.push_back(std::move(pair));
   }
-  socklen_t size = sizeof(made.netns_cookie);
-  if (::getsockopt(made.pairs.front().four.get(), SOL_SOCKET, SO_NETNS_COOKIE, &made.netns_cookie, &size) !=
-      0) {
-    return system_error("cannot tell the network namespace", errno);
-  }
+  Result<std::uint64_t> cookie = find_netns_cookie();
+  if (!cookie) return cookie.error();
+  made.netns_cookie = *cookie;
   return made;
+}
+
+Result<std::uint64_t> find_netns_cookie() {
+  Result<UniqueFd> socket = make_socket(AF_INET);
+  if (!socket) return socket.error();
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  if (::getsockopt(socket->get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
+    return system_error("cannot tell the network namespace", errno);
+  return cookie;
 }
 
 }  // namespace heddle::agent

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "bpf_templates/include/heddle/abi.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/result.h"
 
@@ -21,7 +22,12 @@ struct Listeners {
   std::uint16_t port6 = 0;
   std::uint64_t netns_cookie = 0;
 
-  static Result<Listeners> make(std::size_t workers);
+  /// In the namespace of the calling thread; on ports that are `liked`, if they are free.
+  static Result<Listeners> make(std::size_t workers, hd_listener liked = {});
+  [[nodiscard]] hd_listener ports() const { return {port4, port6}; }
 };
+
+/// The cookie of the calling thread's network namespace.
+Result<std::uint64_t> find_netns_cookie();
 
 }  // namespace heddle::agent

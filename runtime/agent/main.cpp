@@ -1,5 +1,6 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -58,10 +59,19 @@ void declare(CLI::App& app, heddle::agent::Options& options) {
   }
 }
 
+/// Each network namespace takes two descriptors for each worker.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run(const heddle::agent::Options& options) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("heddled"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   spdlog::set_level(spdlog::level::from_str(options.log_level));
+  raise_descriptor_limit();
   Result<std::unique_ptr<heddle::agent::Agent>> agent = heddle::agent::Agent::start(options);
   if (!agent) return report(agent.error());
   if (Result<void> ended = (*agent)->run(); !ended) return report(ended.error());

@@ -8,14 +8,16 @@
 
 namespace heddle::agent {
 
-Result<std::unique_ptr<Policy>> Policy::load(loader::Node& node, const bundle::Opened& opened) {
+Result<std::unique_ptr<Policy>> Policy::load(loader::Node& node, const bundle::Opened& opened,
+                                             loader::CgroupTree::Changed changed) {
   Result<loader::Generation> generation = node.load(opened);
   if (!generation) return generation.error();
   std::unique_ptr<Policy> policy(new Policy(std::move(*generation)));
   std::vector<std::string> patterns;
   for (const auto& workload : opened.manifest.workloads) patterns.push_back(workload.cgroup);
   Result<std::unique_ptr<loader::CgroupTree>> tree = loader::CgroupTree::make(
-      node.cgroup_root(), patterns, *policy, [](const std::string& text) { spdlog::info("{}", text); });
+      node.cgroup_root(), patterns, *policy, [](const std::string& text) { spdlog::info("{}", text); },
+      std::move(changed));
   if (!tree) return tree.error();
   policy->tree_ = std::move(*tree);
 

@@ -17,7 +17,9 @@ namespace heddle::agent {
 class Policy final : private loader::CgroupTable {
  public:
   /// Loads and fills; decides nothing yet. Says which workloads have no cgroup now.
-  static Result<std::unique_ptr<Policy>> load(loader::Node& node, const bundle::Opened& opened);
+  /// `changed` is called from another thread when workloads may have got processes or lost them.
+  static Result<std::unique_ptr<Policy>> load(loader::Node& node, const bundle::Opened& opened,
+                                              loader::CgroupTree::Changed changed);
   ~Policy() override;
 
   [[nodiscard]] const loader::Generation& generation() const { return generation_; }

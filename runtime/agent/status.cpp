@@ -51,6 +51,7 @@ nlohmann::json Agent::status() const {
         {"compiler", manifest.compiler},
         {"source_digest", manifest.source_digest}}},
       {"listeners", {{"ipv4", workers_->listeners().port4}, {"ipv6", workers_->listeners().port6}}},
+      {"namespaces", status_of_namespaces()},
       {"workers", workers},
       {"workloads", status_of_workloads()},
       {"fast_path", status_of_fast_path()},
@@ -102,6 +103,20 @@ nlohmann::json Agent::status_of_workloads() const {
     workloads[found.index]["cgroups"].push_back(node_.cgroup_root() + "/" + found.path);
   }
   return workloads;
+}
+
+/// Network namespaces of workloads, beside the own.
+nlohmann::json Agent::status_of_namespaces() const {
+  Json namespaces = Json::array();
+  for (const Namespaces::Status& found : namespaces_->status()) {
+    namespaces.push_back({{"inode", found.inode},
+                          {"netns_cookie", found.cookie},
+                          {"pid", found.process},
+                          {"ipv4", found.ports.port4},
+                          {"ipv6", found.ports.port6},
+                          {"problem", found.problem}});
+  }
+  return namespaces;
 }
 
 nlohmann::json Agent::status_of_fast_path() const {

@@ -97,6 +97,9 @@ Result<WorkerProcess> WorkerProcess::spawn(const WorkerUser& user) {
     return system_error("cannot make a socket for a worker", errno);
   }
   UniqueFd ours(pair[0]);
+  // A worker that starts is given everything at once: up to a message for each network namespace.
+  const int room = 4 << 20;
+  ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
   const UniqueFd theirs(pair[1]);
   const UniqueFd program(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
   if (!program) return system_error("cannot find the own program in /proc", errno);

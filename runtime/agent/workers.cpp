@@ -118,7 +118,35 @@ Result<void> Workers::introduce(std::size_t number) {
   for (const Given& given : given_) {
     if (Result<void> sent = give(number, given); !sent) return sent;
   }
+  for (const auto& [cookie, listeners] : elsewhere_) {
+    if (Result<void> sent = give_listeners(number, listeners); !sent) return sent;
+  }
   return {};
+}
+
+Result<void> Workers::give_listeners(std::size_t number, const Listeners& listeners) {
+  Message message = message_of(MessageKind::listen, 0);
+  message.netns_cookie = listeners.netns_cookie;
+  const Listeners::Pair& pair = listeners.pairs[number];
+  return workers_[number].process->send(message,
+                                        {pair.four.get(), pair.six ? pair.six.get() : pair.four.get()});
+}
+
+void Workers::listen(Listeners listeners) {
+  const std::uint64_t cookie = listeners.netns_cookie;
+  const Listeners& kept = elsewhere_.insert_or_assign(cookie, std::move(listeners)).first->second;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i].process && !give_listeners(i, kept)) lost(i);
+  }
+}
+
+void Workers::unlisten(std::uint64_t netns_cookie) {
+  if (elsewhere_.erase(netns_cookie) == 0) return;
+  Message message = message_of(MessageKind::unlisten, 0);
+  message.netns_cookie = netns_cookie;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i].process && !workers_[i].process->send(message, {})) lost(i);
+  }
 }
 
 Result<void> Workers::give(std::size_t number, const Given& given) {

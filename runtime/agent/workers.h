@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -37,11 +38,17 @@ class Workers {
   /// Takes a generation back; `gone` is called when no worker uses it any more.
   void drop(std::uint64_t generation, std::function<void()> gone);
 
+  /// Gives all workers the listeners of one more network namespace; one that starts later gets them too.
+  void listen(Listeners listeners);
+  /// Nobody listens in that namespace any more.
+  void unlisten(std::uint64_t netns_cookie);
+
   /// Lets all finish what they do, at most so long, and ends them.
   void end(std::chrono::milliseconds patience);
 
   [[nodiscard]] std::vector<Status> status() const;
   [[nodiscard]] const Listeners& listeners() const { return listeners_; }
+  [[nodiscard]] std::size_t count() const { return workers_.size(); }
 
  private:
   struct Given {
@@ -68,6 +75,7 @@ class Workers {
   Result<void> share();
   Result<void> share_fast_path();
   Result<void> give(std::size_t number, const Given& given);
+  Result<void> give_listeners(std::size_t number, const Listeners& listeners);
   void read(std::size_t number);
   void take(Worker& worker, const handler::Message& message);
   void lost(std::size_t number);
@@ -81,8 +89,9 @@ class Workers {
   loader::State& state_;
   WorkerUser user_;
   Listeners listeners_;
-  std::vector<UniqueFd> shared_;     // in the order of handler::StartFd, from the word on
-  std::vector<UniqueFd> fast_path_;  // and from the flows on; without the bell; empty: it is off
+  std::map<std::uint64_t, Listeners> elsewhere_;  // by cookie of their namespace
+  std::vector<UniqueFd> shared_;                  // in the order of handler::StartFd, from the word on
+  std::vector<UniqueFd> fast_path_;               // and from the flows on; without the bell; empty: it is off
   std::vector<Worker> workers_;
   std::vector<Given> given_;
   std::vector<Drop> drops_;

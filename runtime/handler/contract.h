@@ -13,6 +13,8 @@ enum class MessageKind : std::uint32_t {
   generation = 2,  // fds in the order of GenerationFd; answered by `generation_ready`; before the flip
   drop = 3,        // the generation will not be asked for any more; answered by `generation_dropped`
   drain = 4,       // accept nothing, finish what runs, then end
+  listen = 5,      // fds in the order of ListenFd: serve this network namespace too
+  unlisten = 6,    // accept no more from it
   // worker -> supervisor
   ready = 101,
   generation_ready = 102,
@@ -25,6 +27,7 @@ struct Message {
   std::uint64_t generation = 0;
   std::uint32_t user = 0;
   std::uint32_t group = 0;
+  std::uint64_t netns_cookie = 0;  // listen, unlisten
 };
 
 enum StartFd {
@@ -46,6 +49,8 @@ enum StartFd {
   start_bell,  // of this worker
   start_fds
 };
+
+enum ListenFd { listen_four, listen_six, listen_fds };
 
 enum GenerationFd {
   generation_decide,

@@ -62,11 +62,15 @@ Engine::~Engine() {
   free_buried();
 }
 
-Result<void> Engine::listen(UniqueFd listener) {
+Result<void> Engine::listen(UniqueFd listener, std::uint64_t netns_cookie) {
   Result<std::unique_ptr<Listener>> made = Listener::make(*this, std::move(listener));
   if (!made) return made.error();
-  listeners_.push_back(std::move(made).value());
+  listeners_.emplace(netns_cookie, std::move(made).value());
   return {};
+}
+
+void Engine::unlisten(std::uint64_t netns_cookie) {
+  listeners_.erase(netns_cookie);
 }
 
 void Engine::run_round(int wait_ms) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -69,8 +70,10 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
-  /// Serves what connects to a listening socket.
-  [[nodiscard]] Result<void> listen(UniqueFd listener);
+  /// Serves what connects to a listening socket in a network namespace (0: the own).
+  [[nodiscard]] Result<void> listen(UniqueFd listener, std::uint64_t netns_cookie = 0);
+  /// Accepts no more in that namespace.
+  void unlisten(std::uint64_t netns_cookie);
   /// One round: waits at most `wait_ms` (-1: as long as nothing happens) and works off everything that is
   /// ready.
   void run_round(int wait_ms = -1);
@@ -112,7 +115,7 @@ class Engine {
   void resume_unfinished();
   void free_buried();
 
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::multimap<std::uint64_t, std::unique_ptr<Listener>> listeners_;
   std::vector<Connection*> unfinished_;
   std::vector<Connection*> resuming_;
   std::vector<Connection*> buried_;

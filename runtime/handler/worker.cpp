@@ -81,6 +81,7 @@ class Worker {
   void work_off_control();
   void obey(Received& received);
   void take_generation(Received& received);
+  void take_listeners(Received& received);
   void drain(const char* why);
   [[nodiscard]] Message own(MessageKind kind, std::uint64_t generation = 0) const;
 
@@ -209,6 +210,10 @@ void Worker::obey(Received& received) {
       return;
     case MessageKind::drain:
       return drain("the supervisor says so");
+    case MessageKind::listen:
+      return take_listeners(received);
+    case MessageKind::unlisten:
+      return engine_->unlisten(received.message.netns_cookie);
     case MessageKind::start:
     case MessageKind::ready:
     case MessageKind::generation_ready:
@@ -227,6 +232,15 @@ void Worker::take_generation(Received& received) {
   // Without an answer the supervisor does not flip, and the old generation goes on deciding.
   if (!added) return log_line("error", added.error().what);
   (void)control_.send(own(MessageKind::generation_ready, generation));
+}
+
+void Worker::take_listeners(Received& received) {
+  if (engine_->draining()) return;
+  if (received.fds.size() != listen_fds) return log_line("error", "a namespace without its listeners");
+  for (UniqueFd& listener : received.fds) {
+    const Result<void> done = engine_->listen(std::move(listener), received.message.netns_cookie);
+    if (!done) log_line("error", done.error().what);
+  }
 }
 
 void Worker::drain(const char* why) {

@@ -89,13 +89,18 @@ bool CgroupPatterns::leads_on(const std::vector<std::string>& parts) const {
 }
 
 CgroupTree::CgroupTree(std::string root, const std::vector<std::string>& patterns, CgroupTable& table,
-                       Report report)
-    : root_(std::move(root)), patterns_(patterns), table_(table), report_(std::move(report)) {}
+                       Report report, Changed changed)
+    : root_(std::move(root)),
+      patterns_(patterns),
+      table_(table),
+      report_(std::move(report)),
+      changed_(changed ? std::move(changed) : [] {}) {}
 
 Result<std::unique_ptr<CgroupTree>> CgroupTree::make(const std::string& root,
                                                      const std::vector<std::string>& patterns,
-                                                     CgroupTable& table, Report report) {
-  std::unique_ptr<CgroupTree> tree(new CgroupTree(root, patterns, table, std::move(report)));
+                                                     CgroupTable& table, Report report, Changed changed) {
+  std::unique_ptr<CgroupTree> tree(
+      new CgroupTree(root, patterns, table, std::move(report), std::move(changed)));
   if (Result<void> started = tree->start(); !started) return started.error();
   return tree;
 }
@@ -140,6 +145,7 @@ void CgroupTree::read_events() {
       const auto* event = reinterpret_cast<const inotify_event*>(at);
       at += sizeof(inotify_event) + event->len;
       if ((event->mask & IN_Q_OVERFLOW) != 0) rescan();
+      if ((event->mask & (IN_MODIFY | IN_Q_OVERFLOW)) != 0) changed_();
       const auto watch = watches_.find(event->wd);
       if (watch == watches_.end()) continue;
       if ((event->mask & IN_IGNORED) != 0) {
@@ -182,11 +188,26 @@ void CgroupTree::appear(const std::string& path) {
     report_("cgroup `" + path + "` stays without network: " + set.error().what);
     return;
   }
-  const auto [known, fresh] = known_.insert_or_assign(path, Known{id, entry});
-  if (fresh && entry.kind == HD_CGROUP_WORKLOAD && thread_.joinable())
+  const bool is_workload = entry.kind == HD_CGROUP_WORKLOAD;
+  const auto [known, fresh] =
+      known_.insert_or_assign(path, Known{id, entry, is_workload ? watch_events(path) : -1});
+  if (fresh && is_workload && thread_.joinable()) {
     report_("cgroup `" + path + "` is a workload's");
-  if (entry.kind == HD_CGROUP_WORKLOAD) warn_if_too_deep(path, parts.size());
+    changed_();
+  }
+  if (is_workload) warn_if_too_deep(path, parts.size());
   if (leads_on) list_children(path);
+}
+
+/// The kernel changes this file when the first process comes and when the last goes, here or below. Without the
+/// watch a connect tells that a process is there.
+int CgroupTree::watch_events(const std::string& path) {
+  return ::inotify_add_watch(inotify_.get(), (absolute(path) + "/cgroup.events").c_str(), IN_MODIFY);
+}
+
+void CgroupTree::forget(const Known& known) {
+  table_.erase(known.id);
+  if (known.events >= 0) ::inotify_rm_watch(inotify_.get(), known.events);
 }
 
 /// The hooks look at the first levels of the tree only: what lies deeper is never found, and so refused.
@@ -213,7 +234,7 @@ void CgroupTree::vanish(const std::string& path) {
   for (auto at = known_.lower_bound(path); at != known_.end();) {
     const bool inside = at->first == path || at->first.compare(0, below.size(), below) == 0;
     if (!inside && at->first.compare(0, path.size(), path) != 0) break;
-    if (inside) table_.erase(at->second.id);
+    if (inside) forget(at->second);
     at = inside ? known_.erase(at) : std::next(at);
   }
 }
@@ -224,7 +245,7 @@ void CgroupTree::rescan() {
   appear("");
   for (const auto& [path, old] : before) {
     const auto now = known_.find(path);
-    if (now == known_.end() || now->second.id != old.id) table_.erase(old.id);
+    if (now == known_.end() || now->second.id != old.id) forget(old);
   }
 }
 

@@ -52,11 +52,14 @@ class CgroupTree {
     std::uint64_t id = 0;
   };
   using Report = std::function<void(const std::string&)>;
+  /// A workload got a cgroup, or its first process, or lost the last.
+  using Changed = std::function<void()>;
 
-  /// Enters everything that is there now. `table` outlives the tree; `report` is called from its thread.
+  /// Enters everything that is there now. `table` outlives the tree; `report` and `changed` are called from its
+  /// thread.
   static Result<std::unique_ptr<CgroupTree>> make(const std::string& root,
                                                   const std::vector<std::string>& patterns,
-                                                  CgroupTable& table, Report report);
+                                                  CgroupTable& table, Report report, Changed changed = {});
   ~CgroupTree();
 
   [[nodiscard]] std::vector<Workload> workloads() const;
@@ -68,9 +71,11 @@ class CgroupTree {
   struct Known {
     std::uint64_t id = 0;
     hd_cgroup entry{};
+    int events = -1;  // watch of its cgroup.events
   };
 
-  CgroupTree(std::string root, const std::vector<std::string>& patterns, CgroupTable& table, Report report);
+  CgroupTree(std::string root, const std::vector<std::string>& patterns, CgroupTable& table, Report report,
+             Changed changed);
   Result<void> start();
   void run();
   void read_events();
@@ -79,6 +84,8 @@ class CgroupTree {
   void vanish(const std::string& path);
   void list_children(const std::string& path);
   void rescan();
+  void forget(const Known& known);
+  [[nodiscard]] int watch_events(const std::string& path);
   [[nodiscard]] std::string absolute(const std::string& path) const;
   void warn_if_too_deep(const std::string& path, std::size_t levels) const;
 
@@ -87,6 +94,7 @@ class CgroupTree {
   CgroupPatterns patterns_;
   CgroupTable& table_;
   Report report_;
+  Changed changed_;
   UniqueFd inotify_;
   UniqueFd stop_;
   mutable std::mutex mutex_;

@@ -72,13 +72,25 @@ Result<std::string> resolve_cgroup_root(const std::string& folder) {
   return std::string(resolved);
 }
 
-std::string own_cgroup() {
-  const std::string text = "\n" + read_text("/proc/self/cgroup");
+namespace {
+
+std::string cgroup_in(const std::string& file) {
+  const std::string text = "\n" + read_text(file);
   const std::size_t start = text.find("\n0::");
   Result<std::string> mount = find_cgroup2();
   if (start == std::string::npos || !mount) return {};
   const std::string path = text.substr(start + 4, text.find('\n', start + 4) - start - 4);
   return path == "/" ? *mount : *mount + path;
+}
+
+}  // namespace
+
+std::string own_cgroup() {
+  return cgroup_in("/proc/self/cgroup");
+}
+
+std::string cgroup_of(std::uint32_t process) {
+  return cgroup_in("/proc/" + std::to_string(process) + "/cgroup");
 }
 
 Result<std::string> ensure_bpffs() {

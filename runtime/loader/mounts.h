@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "runtime/base/result.h"
@@ -15,6 +16,8 @@ Result<std::string> resolve_cgroup_root(const std::string& folder);
 
 /// The folder of the process' own cgroup; empty if it cannot be told.
 std::string own_cgroup();
+/// That of a process.
+std::string cgroup_of(std::uint32_t process);
 
 /// Makes sure that bpffs is mounted at /sys/fs/bpf, mounts it if it is not, and returns the folder.
 Result<std::string> ensure_bpffs();

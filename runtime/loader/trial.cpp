@@ -23,7 +23,7 @@ constexpr std::string_view request = "GET /self-test HTTP/1.1\r\nHost: self-test
 constexpr std::string_view response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 constexpr int landings = 400;
 constexpr std::uint32_t own_references_max = 4;
-constexpr int patience_ms = 500;
+constexpr int patience_ms = 5000;
 
 Error failed(const std::string& what) {
   return Error{ErrorKind::unsupported, what, ""};
@@ -125,11 +125,15 @@ Result<void> Trial::prepare(const std::string& cgroup, hd_fast_path landing) {
   if (Result<void> put = write_entry(state_.fd("hd_to_sk_msg"), &place, &entry); !put) return put;
   if (Result<void> flipped = state_.set_generation(1); !flipped) return flipped;
   config_.abi_version = HD_ABI_VERSION;
-  config_.listener4_port = port_of(handler_address_);
-  config_.listener6_port = port_of(handler_address_);
   config_.fast_path = landing;
   const std::uint32_t zero = 0;
   if (Result<void> put = write_entry(state_.fd("hd_config"), &zero, &config_); !put) return put;
+  const hd_listener listener{port_of(handler_address_), port_of(handler_address_)};
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  if (::getsockopt(handler_listener_.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
+    return system_error("cannot tell the network namespace", errno);
+  if (Result<void> put = write_entry(state_.fd("hd_listeners"), &cookie, &listener); !put) return put;
   Result<MapView> flows = MapView::make(state_.fd("hd_flows"), sizeof(hd_flow) * HD_FLOWS_MAX, true);
   if (!flows) return flows.error();
   flows_ = std::move(*flows);

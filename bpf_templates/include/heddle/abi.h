@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 2
+#define HD_ABI_VERSION 3
 
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
@@ -48,6 +48,7 @@ enum hd_limit {
   HD_FAST_QUEUED_NODE = 134217728,    /* redirected bytes of one node that are not known to be read */
   HD_FAST_UNCOUNTED = 4096,           /* of each client that are not counted in these two */
   HD_FAST_QUEUED_WORKLOAD = 67108864, /* and of one workload's clients */
+  HD_LISTENERS_MAX = 1024,    /* network namespaces in which the handler listens */
   HD_LATENCY_BUCKETS = 32,    /* bucket b: below 2^b microseconds; the last: everything else */
 };
 
@@ -68,11 +69,22 @@ struct hd_word {
 /* hd_config[0]: what the hooks need to know of the agent. */
 struct hd_config {
   hd_u32 abi_version;
-  hd_u16 listener4_port; /* on 127.0.0.1; 0: there is no handler, http services are refused */
-  hd_u16 listener6_port; /* on ::1 */
-  hd_u64 netns_cookie;   /* namespace of the listeners */
   hd_u32 fast_path;      /* enum hd_fast_path */
   hd_u32 own_references; /* by references: how many an enrolled socket has of its own, timers aside */
+};
+
+/* hd_listeners, hash, cookie of a network namespace (u64) -> where the handler listens in it. In a namespace that is not
+ * there http services are refused. */
+struct hd_listener {
+  hd_u16 port4; /* on 127.0.0.1; 0: nowhere */
+  hd_u16 port6; /* on ::1 */
+};
+
+/* hd_unserved: ring buffer: a client was refused because the handler does not listen in its namespace. */
+struct hd_unserved {
+  hd_u64 netns_cookie;
+  hd_u32 process;
+  hd_u32 thread;
 };
 
 /* Whether sockets are enrolled, and how it is known that redirected bytes lie in their receiver's queue. */

@@ -69,6 +69,22 @@ void print_workloads(const Json& status) {
   }
 }
 
+void print_namespaces(const Json& status) {
+  if (status["namespaces"].empty()) return;
+  std::cout << "\nnetwork namespaces of workloads\n";
+  for (const Json& space : status["namespaces"]) {
+    const std::string problem = text(space, "problem");
+    const std::string pid = text(space, "pid");
+    std::cout << fmt::format("  net:[{}] {}: {}\n", text(space, "inode"),
+                             pid == "0" ? "no process any more" : "pid " + pid,
+                             !problem.empty() ? "not served: " + problem
+                                              : fmt::format("handler at 127.0.0.1:{}{}", text(space, "ipv4"),
+                                                            text(space, "ipv6") == "0"
+                                                                ? ", no IPv6"
+                                                                : " and [::1]:" + text(space, "ipv6")));
+  }
+}
+
 void print_rules(const Json& status) {
   std::size_t width = 20;
   for (const Json& rule : status["rules"]) width = std::max(width, text(rule, "id").size());
@@ -99,6 +115,7 @@ int run(const Options& options) {
   print_agent(*status);
   print_workers(*status);
   print_workloads(*status);
+  print_namespaces(*status);
   print_rules(*status);
   print_connections(*status);
   return exit_ok;
