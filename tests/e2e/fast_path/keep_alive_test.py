@@ -1,5 +1,6 @@
 """A client that keeps its connection: every kind of request and response, and almost all of it decided in the kernel."""
 import random
+import sys
 import unittest
 
 from pattern import digest, pattern
@@ -227,11 +228,13 @@ class Denied(Case):
         self.assertEqual(self.world.servers.statistics()["requests"], before)
 
 
+PARTS = {"two_workers": [KeepAlive, Denied], "one_worker": [OneWorker], "ipv6": [IPv6], "mapped": [Mapped]}
+# A part is the last argument, before unittest takes what it knows of them.
+CHOSEN = [sys.argv.pop()] if sys.argv[-1] in PARTS else list(PARTS)
+
+
 def load_tests(loader, _, __):
-    names = {"two_workers": [KeepAlive, Denied], "one_worker": [OneWorker], "ipv6": [IPv6], "mapped": [Mapped]}
-    import sys
-    wanted = [sys.argv.pop()] if len(sys.argv) > 1 and sys.argv[-1] in names else list(names)
-    return unittest.TestSuite(loader.loadTestsFromTestCase(each) for name in wanted for each in names[name])
+    return unittest.TestSuite(loader.loadTestsFromTestCase(each) for part in CHOSEN for each in PARTS[part])
 
 
 if __name__ == "__main__":
