@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <thread>
 
@@ -50,6 +51,17 @@ bool has_input(int fd) {
 
 bool send_all(int fd, std::string_view bytes) {
   return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+/// Where a policy is in force already, a new cgroup is refused until the policy knows what it is.
+bool connect_patiently(int fd, const sockaddr_storage& address, socklen_t size) {
+  for (int tries = 0; tries < 200; ++tries) {
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0) return true;
+    if (errno != ECONNREFUSED) return false;
+    ::usleep(1000);
+  }
+  errno = ECONNREFUSED;
+  return false;
 }
 
 UniqueFd stream(int family) {
@@ -165,8 +177,7 @@ Result<void> Trial::connect_client() {
   connection.flags = HD_CONNECTION_TO_HANDLER | HD_CONNECTION_FAST;
   const int fd = client_.get();
   if (Result<void> put = write_entry(state_.fd("hd_connections"), &fd, &connection); !put) return put;
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&handler_address_), address_size_) != 0)
-    return system_error("cannot connect on loopback", errno);
+  if (!connect_patiently(fd, handler_address_, address_size_)) return system_error("cannot connect on loopback", errno);
   handler_.reset(::accept4(handler_listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   const int accepted = handler_.get();
   hd_connection origin{};
@@ -203,12 +214,14 @@ std::uint32_t Trial::flow_state() const {
 }
 
 bool Trial::wait_for_state(std::uint32_t state) const {
-  for (int i = 0; i < 2'000'000; ++i) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
+  for (int i = 0;; ++i) {
     const std::uint32_t now = flow_state();
     if (now == state || (state == HD_FLOW_DONE && now == HD_FLOW_ARMED)) return true;
-    if (i % 64 == 63) std::this_thread::yield();
+    if (i % 64 != 63) continue;
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
   }
-  return false;
 }
 
 void Trial::arm() {
