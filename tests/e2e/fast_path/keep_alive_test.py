@@ -121,7 +121,7 @@ class KeepAlive(Case):
     def test_answers_of_the_mesh_between(self):
         """`respond` and 403 come from the handler, in order; what follows them is fast again."""
         answered = [Excuse("answered", "respond and 403"),
-                    Excuse("not_armed", "two requests of each ten follow an answer of the mesh", 120)]
+                    Excuse("not_armed", "two requests of each ten follow an answer of the mesh", 12)]
         with self.world.on_fast_path(self, *answered, *first_requests(1)), Client(self.family) as client:
             for number in range(600):
                 if number % 10 == 3:
@@ -165,8 +165,8 @@ class KeepAlive(Case):
     def test_bodies_in_pieces(self):
         """A body that comes in a second write is the handler's; the requests around it are not."""
         pieces = Excuse("not_whole", "a body in a second write", 100)
-        rest = Excuse("unread", "the further writes of such a body", 200)
-        with self.world.on_fast_path(self, pieces, rest, *first_requests(1)), Client(self.family) as client:
+        rest = [Excuse(reason, "the further writes of such a body", 150) for reason in ("unread", "not_armed")]
+        with self.world.on_fast_path(self, pieces, *rest, *first_requests(1)), Client(self.family) as client:
             for number in range(100):
                 body = pattern(10 + 997 * (number % 40))
                 target = f"/v1/echo/p{number}"

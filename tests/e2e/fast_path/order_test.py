@@ -20,7 +20,7 @@ class Order(Case):
 
     def test_a_request_while_an_answer_is_unread(self):
         """What came over TCP and was not read must be read before what is redirected."""
-        unread = [Excuse("unread", "the answer before it is not read yet"),
+        unread = [Excuse("answered", "respond"), Excuse("unread", "the answer before it is not read yet"),
                   Excuse("not_armed", "the handler answers what was unread", 400)]
         with self.world.on_fast_path(self, *unread, *first_requests(1, 2)), Client() as client:
             for number in range(200):

@@ -95,6 +95,8 @@ bool Wire::send(std::string_view bytes, int flags) {
 
 Wire::Outcome Wire::fill() {
   thread_local std::array<char, 1 << 18> space;
+  // A socket of the fast path returns EAGAIN from a blocking recv when another thread's write wakes it up.
+  const double end = now_seconds() + patience_seconds - 1;
   while (true) {
     const ssize_t count = ::recv(fd_, space.data(), space.size(), 0);
     if (count > 0) {
@@ -102,8 +104,9 @@ Wire::Outcome Wire::fill() {
       return Outcome::reply;
     }
     if (count == 0) return Outcome::ended;
-    if (errno == EINTR) continue;
-    return errno == EAGAIN ? Outcome::silence : Outcome::reset;
+    const bool again = errno == EINTR || errno == EAGAIN;
+    if (again && now_seconds() < end) continue;
+    return again ? Outcome::silence : Outcome::reset;
   }
 }
 
