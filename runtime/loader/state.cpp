@@ -128,6 +128,7 @@ Result<State> State::make(const std::string& folder, Programs programs) {
 Result<void> State::take_over(const std::string& folder) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object_.get()) {
+    if (bpf_map__is_internal(map)) continue;  // made anew by each agent: what the programs are to know of the kernel
     const UniqueFd fd(bpf_obj_get((folder + "/" + bpf_map__name(map)).c_str()));
     if (!fd && errno == ENOENT) continue;
     if (!fd)
