@@ -4,6 +4,7 @@
 #define HEDDLE_HOOKS_BIRTH_H
 
 #include "bpf_templates/hooks/bells.h"
+#include "bpf_templates/hooks/multipath.h"
 #include "bpf_templates/hooks/server.h"
 #include "bpf_templates/lib/message.h"
 
@@ -187,6 +188,7 @@ static __always_inline void hd_birth_of_server(struct bpf_sock_ops* ops) {
   if (!found || !sk) return;
   hd_u64 id = *found;
   bpf_map_delete_elem(&hd_births, &key);
+  if (!hd_is_plain_tcp(sk)) return;
   struct hd_link* link = hd_link_of(id);
   if (!link || HD_READ(link->state) != hd_state_word(id, HD_LINK_OPENING)) return;
   struct hd_link_end end = {.link = id, .endpoint_state = link->endpoint_state, .worker = link->worker, .is_server = 1};

@@ -59,6 +59,7 @@ struct tcp_sock {
   struct inet_connection_sock inet_conn;
   __u32 write_seq;
   __u32 copied_seq;
+  _Bool is_mptcp;
 };
 
 struct sk_msg_sg {

@@ -162,7 +162,7 @@ static __always_inline void announce(struct bpf_sock_ops* ops) {
   }
   if (!(connection->flags & HD_CONNECTION_TO_HANDLER)) return;
   connection->flow = 0;
-  if (connection->flags & HD_CONNECTION_FAST) {
+  if (connection->flags & HD_CONNECTION_FAST && !hd_is_multipath(sk)) {
     struct hd_flow_end_of end = {.flow = hd_new_flow(connection)};
     if (end.flow && bpf_sk_storage_get(&hd_flow_ends, sk, &end, BPF_SK_STORAGE_GET_F_CREATE)) connection->flow = end.flow;
     bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
@@ -234,6 +234,9 @@ int hd_sockops(struct bpf_sock_ops* ops) {
   switch (HD_CONTEXT(ops->op)) {
     case BPF_SOCK_OPS_TCP_CONNECT_CB:
       announce(ops);
+      break;
+    case BPF_SOCK_OPS_TCP_LISTEN_CB:
+      hd_mark_listener(ops);
       break;
     case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
       hd_birth_of_active(ops);

@@ -78,11 +78,16 @@ Result<void> Agent::prepare() {
   Result<std::unique_ptr<Namespaces>> namespaces = Namespaces::make(loop_, node_.state());
   if (!namespaces) return namespaces.error();
   namespaces_ = std::move(*namespaces);
+  if (!adopted_) test_fast_path();
+  return {};
+}
+
+/// In a cgroup of its own, which the policy of an earlier agent would refuse for ever: nobody tells it what that is.
+void Agent::test_fast_path() {
   fast_path_ = loader::test_fast_path(node_.cgroup_root());
   if (fast_path_.landing == HD_FAST_OFF) {
     spdlog::warn("the fast path is off, all requests go through the handler: {}", fast_path_.reason);
   }
-  return {};
 }
 
 Result<std::unique_ptr<Policy>> Agent::load(const bundle::Opened& opened) {
@@ -106,6 +111,7 @@ Result<void> Agent::begin(const bundle::Opened& opened) {
   namespaces_->look_at(policy_->tree());
   if (!node_.attached()) before_attach_ = list_connections(policy_->tree(), policy_->manifest());
   if (Result<void> attached = node_.attach(); !attached) return attached;
+  if (adopted_) test_fast_path();
   if (fast_path_.landing == HD_FAST_BY_TRACE && !node_.traced())
     fast_path_ = {HD_FAST_OFF, 0, "the program that watches the kernel's redirects cannot be attached"};
   if (Result<void> published = publish_config(); !published) return published;

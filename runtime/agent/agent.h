@@ -52,6 +52,7 @@ class Agent {
   Result<void> prepare();
   Result<void> begin(const bundle::Opened& opened);
   Result<void> publish_config();
+  void test_fast_path();
   [[nodiscard]] Result<std::unique_ptr<Policy>> load(const bundle::Opened& opened);
   Result<void> watch_signals();
   void on_signal();

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "runtime/base/file.h"
+#include "runtime/handler/upstream/ledger.h"
 #include "runtime/loader/map_io.h"
 
 namespace heddle::agent {
@@ -45,6 +47,7 @@ Result<std::unique_ptr<Workers>> Workers::start(Loop& loop, loader::State& state
   if (!listeners) return listeners.error();
   workers->listeners_ = std::move(*listeners);
   if (Result<void> shared = workers->share(); !shared) return shared.error();
+  if (Result<void> shared = workers->share_ledger(); !shared) return shared.error();
   if (Result<void> shared = workers->share_fast_path(); !shared) return shared.error();
   workers->workers_.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -65,6 +68,31 @@ Result<void> Workers::share() {
     shared_.push_back(std::move(*copy));
   }
   return {};
+}
+
+Result<void> Workers::share_ledger() {
+  Result<loader::MapLayout> layout = loader::map_layout(state_.fd("hd_endpoint_state"));
+  if (!layout) return layout.error();
+  endpoint_count_ = layout->max_entries;
+  const std::size_t bytes = HD_WORKERS_MAX * endpoint_count_ * sizeof(upstream::LedgerEntry);
+  UniqueFd memory(::memfd_create("heddle-ledger", MFD_CLOEXEC));
+  if (!memory || ::ftruncate(memory.get(), static_cast<off_t>(bytes)) != 0)
+    return system_error("cannot make memory for the workers", errno);
+  Result<loader::MapView> ledger = loader::MapView::make(memory.get(), bytes, true);
+  if (!ledger) return ledger.error();
+  Result<loader::MapView> endpoints = loader::MapView::make(
+      state_.fd("hd_endpoint_state"), endpoint_count_ * sizeof(hd_endpoint_state), true);
+  if (!endpoints) return endpoints.error();
+  ledger_ = std::move(*ledger);
+  endpoints_ = std::move(*endpoints);
+  shared_.push_back(std::move(memory));
+  return {};
+}
+
+/// A worker that has gone leaves nothing in the counts.
+void Workers::settle_ledger(std::size_t number) {
+  upstream::settle_ledger({ledger_.as<upstream::LedgerEntry>() + number * endpoint_count_, endpoint_count_},
+                          {endpoints_.as<hd_endpoint_state>(), endpoint_count_});
 }
 
 Result<void> Workers::share_fast_path() {
@@ -189,6 +217,7 @@ void Workers::lost(std::size_t number) {
   worker.process->kill();
   const pid_t pid = worker.process->pid();
   const std::string how = worker.process->reap();
+  settle_ledger(number);
   worker.process.reset();
   worker.ready = false;
   worker.has.clear();

@@ -74,6 +74,8 @@ class Workers {
   Result<void> introduce(std::size_t number);
   Result<void> share();
   Result<void> share_fast_path();
+  Result<void> share_ledger();
+  void settle_ledger(std::size_t number);
   Result<void> give(std::size_t number, const Given& given);
   Result<void> give_listeners(std::size_t number, const Listeners& listeners);
   void read(std::size_t number);
@@ -92,6 +94,9 @@ class Workers {
   std::map<std::uint64_t, Listeners> elsewhere_;  // by cookie of their namespace
   std::vector<UniqueFd> shared_;                  // in the order of handler::StartFd, from the word on
   std::vector<UniqueFd> fast_path_;               // and from the flows on; without the bell; empty: it is off
+  loader::MapView endpoints_;
+  loader::MapView ledger_;  // of each worker: what it has added to the counts of the endpoints
+  std::size_t endpoint_count_ = 0;
   std::vector<Worker> workers_;
   std::vector<Given> given_;
   std::vector<Drop> drops_;
