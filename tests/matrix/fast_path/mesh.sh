@@ -33,7 +33,6 @@ start_mesh() {
   grep -q '^requests ' "$work/figures" || die "heddled never got ready"
 }
 
-# The last argument of a test: ends everything, and the programs with it.
 stop_mesh() {
   kill -TERM "$agent" && wait "$agent" || true
   exec 8>&- 9<&-
@@ -63,8 +62,8 @@ expect_path() {
 
 passed='not_armed unread not_landed not_whole not_canonical answered no_link no_memory switched_off failed'
 
-# expect_share NAME NOT_ARMED NO_LINK: since the last call at least 99 % were decided in the kernel, but for so many first requests
-# that are excused.
+# expect_share NAME NOT_ARMED NO_LINK: since the last call at least 99 % were decided in the kernel, but for so many first
+# requests that are excused.
 expect_share() {
   local before after name count requests rest=0 text=''
   before=$(cat "$work/figures") after=$(guest_client figures "$control")
@@ -76,6 +75,8 @@ expect_share() {
     case $name in
       not_armed) count=$((count > $2 ? count - $2 : 0)) ;;
       no_link) count=$((count > $3 ? count - $3 : 0)) ;;
+      # A guest's CPU may be taken away between a response's last byte and its landing; that is not to be all the time.
+      not_landed) count=$((count > requests / 50 ? count - requests / 50 : 0)) ;;
     esac
     rest=$((rest + count))
   done

@@ -73,14 +73,14 @@ class Client {
   /// One or two requests, sleep, and their answers. False: the connection is of no use any more.
   bool round() {
     const char* const endpoint = draw_.below(4) == 0 ? "v2" : "v1";
-    const std::uint64_t size = draw_.below(3) == 0 ? draw_.below(2000) : 40'000 + draw_.below(260'000);
+    const std::uint64_t size = draw_.below(4) == 0 ? draw_.below(2000) : 60'000 + draw_.below(240'000);
     const std::uint64_t body = draw_.below(3) == 0 ? 1 + draw_.below(60'000) : 0;
     if (!ask(endpoint, size, body)) return lost();
     const Asked first = asked_;
     const bool pair = draw_.below(4) == 0;
     if (pair && !ask(endpoint[1] == '1' ? "v2" : "v1", draw_.below(3000))) return lost();
     const Asked second = asked_;
-    if (draw_.below(3) != 0) pause(draw_.below(1500));
+    if (size > 2000) pause(500 + draw_.below(3500));
     return read(first) && (!pair || read(second));
   }
 
