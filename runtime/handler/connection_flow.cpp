@@ -114,6 +114,7 @@ bool Connection::adopt_request(hd_flow_state was) {
   engine_.fast_path->no_wait(fast_);
   adopted_ = submitted_ = true;
   decision_ = flow.decision;
+  engine_.ledger.add_request(decision_.endpoint_state);
   tables_ = engine_.decider.tables(decision_.generation);
   started_ns_ = flow.begin_ns;
   bytes_in_ = flow.bytes_in;

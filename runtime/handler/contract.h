@@ -38,6 +38,7 @@ enum StartFd {
   start_arena,
   start_connections,
   start_endpoint_state,
+  start_ledger,    // upstream::LedgerEntry of every endpoint, for each worker
   start_slow_fds,  // without the fast path there are no more
 
   start_flows = start_slow_fds,

@@ -44,12 +44,13 @@ Result<std::unique_ptr<Engine>> Engine::make(Decider& decider, std::uint32_t con
 Engine::Engine(io::EventLoop made, Decider& edge, std::uint32_t connections_max, const Patience& patience,
                const Shared& shared)
     : loop(std::move(made)),
+      ledger(shared.ledger),
       timeouts(patience),
       decider(edge),
-      pool(loop, buffers, shared.endpoints),
+      pool(loop, buffers, shared.endpoints, &ledger),
       fast_path(shared.fast_kernel != nullptr ? std::make_unique<FastPath>(*shared.fast_kernel, pool)
                                               : nullptr),
-      round(edge),
+      round(edge, &ledger),
       now_ns_(io::monotonic_ns()),
       connections_max_(connections_max) {
   unfinished_.reserve(256);

@@ -57,6 +57,7 @@ struct Timeouts {
 struct Shared {
   std::span<hd_endpoint_state> endpoints;
   FastKernel* fast_kernel = nullptr;  // none: the fast path is off
+  std::span<upstream::LedgerEntry> ledger = {};
 };
 
 /// The data path of one worker: listeners, clients, upstream connections and rounds of decisions on one event
@@ -98,6 +99,7 @@ class Engine {
 
   io::EventLoop loop;
   io::BufferPool buffers;
+  upstream::Ledger ledger;
   Timeouts timeouts;
   Decider& decider;
   upstream::Pool pool;

@@ -21,7 +21,7 @@ bool is_scanned(hd_form form) {
 
 }  // namespace
 
-Round::Round(Decider& decider) : decider_(decider) {
+Round::Round(Decider& decider, upstream::Ledger* ledger) : decider_(decider), ledger_(ledger) {
   heads_.reserve(1024);
   current_.reserve(1024);
   events_.reserve(events_max);
@@ -49,9 +49,11 @@ void Round::run(std::uint64_t now_ms) {
   std::size_t next_event = 0;
   do {
     const std::size_t first_head = next_head;
+    const std::size_t first_event = next_event;
     const std::uint32_t count = fill(next_head, next_event);
     ++calls_;
     const bool ran = decider_.run(count);
+    if (ran && ledger_ != nullptr) note_ended(first_event, next_event);
     give_out(first_head, static_cast<std::uint32_t>(next_head - first_head), ran);
   } while (next_head < current_.size() || events_.size() - next_event >= HD_ROUND_MAX);
   events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(next_event));
@@ -102,6 +104,10 @@ bool Round::fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& ne
   return true;
 }
 
+void Round::note_ended(std::size_t first_event, std::size_t end) {
+  for (std::size_t i = first_event; i < end; ++i) ledger_->take_request(events_[i].decision.endpoint_state);
+}
+
 void Round::give_out(std::size_t first_head, std::uint32_t count, bool ran) {
   // Copied before anything else happens: the slots are shared memory.
   std::array<hd_decision, HD_ROUND_MAX> decisions;
@@ -110,6 +116,7 @@ void Round::give_out(std::size_t first_head, std::uint32_t count, bool ran) {
   for (std::uint32_t i = 0; i < count; ++i) {
     Undecided& request = *current_[first_head + i];
     if (ran && decisions[i].verdict != HD_VERDICT_NONE) {
+      if (ledger_ != nullptr) ledger_->add_request(decisions[i].endpoint_state);
       request.decided(decisions[i]);
     } else {
       request.undecided();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/handler/decider.h"
+#include "runtime/handler/upstream/ledger.h"
 
 namespace heddle::handler {
 
@@ -28,7 +29,8 @@ class Undecided {
 /// ended since the last call is reported in the same one.
 class Round {
  public:
-  explicit Round(Decider& decider);
+  /// `ledger`: notes which requests have been decided for whom.
+  explicit Round(Decider& decider, upstream::Ledger* ledger = nullptr);
 
   void submit(Undecided& request) { heads_.push_back(&request); }
   void finish(const hd_event& event, std::uint64_t now_ms);
@@ -49,10 +51,12 @@ class Round {
 
   [[nodiscard]] std::uint32_t fill(std::size_t& next_head, std::size_t& next_event);
   [[nodiscard]] bool fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& next_page);
+  void note_ended(std::size_t first_event, std::size_t end);
   void give_out(std::size_t first_head, std::uint32_t count, bool ran);
   [[nodiscard]] bool events_due(std::uint64_t now_ms) const;
 
   Decider& decider_;
+  upstream::Ledger* ledger_;
   std::vector<Undecided*> heads_;
   std::vector<Undecided*> current_;
   std::vector<hd_event> events_;

@@ -83,6 +83,7 @@ class Worker {
   void take_generation(Received& received);
   void take_listeners(Received& received);
   void drain(const char* why);
+  [[nodiscard]] std::size_t endpoint_count() const { return endpoints_.bytes() / sizeof(hd_endpoint_state); }
   [[nodiscard]] Message own(MessageKind kind, std::uint64_t generation = 0) const;
 
   Control control_;
@@ -95,6 +96,7 @@ class Worker {
   std::unique_ptr<BpfDecider> decider_;
   std::unique_ptr<BpfFastKernel> fast_kernel_;
   io::Mapping endpoints_;
+  io::Mapping ledger_;
   std::unique_ptr<Engine> engine_;
 };
 
@@ -134,6 +136,10 @@ Result<void> Worker::set_up_fast_kernel(Received& start) {
                                                 sizeof(hd_endpoint_state), io::Mapping::Access::write);
   if (!endpoints) return endpoints.error();
   endpoints_ = std::move(endpoints).value();
+  const std::size_t ledger_bytes = endpoint_count() * sizeof(upstream::LedgerEntry);
+  ledger_ = io::Mapping::of(start.fds[start_ledger].get(), ledger_bytes, io::Mapping::Access::write,
+                            number_ * ledger_bytes);
+  if (!ledger_) return Error{ErrorKind::io, "cannot map the ledger", ""};
   if (start.fds.size() != start_fds) return {};
   BpfFastKernel::Fds fds{std::move(start.fds[start_flows]),      std::move(start.fds[start_links]),
                          std::move(start.fds[start_idle_links]), std::move(start.fds[start_link_ends]),
@@ -148,9 +154,9 @@ Result<void> Worker::set_up_fast_kernel(Received& start) {
 Result<void> Worker::set_up_engine(Received& start) {
   if (Result<void> done = set_up_decider(start); !done) return done;
   if (Result<void> done = set_up_fast_kernel(start); !done) return done;
-  const Shared shared{{reinterpret_cast<hd_endpoint_state*>(endpoints_.data()),
-                       endpoints_.bytes() / sizeof(hd_endpoint_state)},
-                      fast_kernel_.get()};
+  const Shared shared{{reinterpret_cast<hd_endpoint_state*>(endpoints_.data()), endpoint_count()},
+                      fast_kernel_.get(),
+                      {reinterpret_cast<upstream::LedgerEntry*>(ledger_.data()), endpoint_count()}};
   Result<std::unique_ptr<Engine>> engine = Engine::make(*decider_, raise_descriptor_limit(), {}, shared);
   if (!engine) return engine.error();
   engine_ = std::move(engine).value();

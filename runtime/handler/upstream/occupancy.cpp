@@ -8,15 +8,19 @@ bool Occupancy::enter(std::uint32_t slot) {
   const std::uint32_t most = __atomic_load_n(&state.connections_max, __ATOMIC_RELAXED);
   std::uint32_t now = __atomic_load_n(&state.connections, __ATOMIC_RELAXED);
   while (most == 0 || now < most) {
-    if (__atomic_compare_exchange_n(&state.connections, &now, now + 1, true, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED))
-      return true;
+    if (!__atomic_compare_exchange_n(&state.connections, &now, now + 1, true, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED))
+      continue;
+    if (ledger_ != nullptr) ledger_->add_connection(slot);
+    return true;
   }
   return false;
 }
 
 void Occupancy::leave(std::uint32_t slot) {
-  if (slot < states_.size()) __atomic_fetch_sub(&states_[slot].connections, 1U, __ATOMIC_RELAXED);
+  if (slot >= states_.size()) return;
+  __atomic_fetch_sub(&states_[slot].connections, 1U, __ATOMIC_RELAXED);
+  if (ledger_ != nullptr) ledger_->take_connection(slot);
 }
 
 std::uint32_t Occupancy::most(std::uint32_t slot) const {

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "bpf_templates/include/heddle/abi.h"
+#include "runtime/handler/upstream/ledger.h"
 
 namespace heddle::upstream {
 
@@ -11,7 +12,8 @@ namespace heddle::upstream {
 class Occupancy {
  public:
   Occupancy() = default;
-  explicit Occupancy(std::span<hd_endpoint_state> states) : states_(states) {}
+  explicit Occupancy(std::span<hd_endpoint_state> states, Ledger* ledger = nullptr)
+      : states_(states), ledger_(ledger) {}
 
   /// One more, unless the policy's bound is reached.
   [[nodiscard]] bool enter(std::uint32_t slot);
@@ -23,6 +25,7 @@ class Occupancy {
 
  private:
   std::span<hd_endpoint_state> states_;
+  Ledger* ledger_ = nullptr;
 };
 
 }  // namespace heddle::upstream

@@ -77,8 +77,9 @@ class Pool {
   static constexpr std::uint32_t idle_in_all = 2048;
   static constexpr std::uint64_t idle_ms = 30'000;
 
-  Pool(io::EventLoop& loop, io::BufferPool& buffers, std::span<hd_endpoint_state> states = {})
-      : loop_(loop), buffers_(buffers), deadlines_(idle_ms), occupancy_(states) {}
+  Pool(io::EventLoop& loop, io::BufferPool& buffers, std::span<hd_endpoint_state> states = {},
+       Ledger* ledger = nullptr)
+      : loop_(loop), buffers_(buffers), deadlines_(idle_ms), occupancy_(states, ledger) {}
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool();

@@ -21,7 +21,7 @@ constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class BoundsTest : public testing::Test {
  protected:
   BoundsTest() {
-    engine = Engine::make(decider, 100, Patience(), {endpoints, nullptr}).value();
+    engine = Engine::make(decider, 100, Patience(), {endpoints, nullptr, ledger}).value();
     EXPECT_TRUE(engine->listen(testing_world::listen_on_loopback(port)));
   }
   bool until(const std::function<bool()>& done) {
@@ -48,6 +48,7 @@ class BoundsTest : public testing::Test {
   Server server;
   FakeDecider decider{server.endpoint.port};
   std::array<hd_endpoint_state, 2> endpoints{};
+  std::array<upstream::LedgerEntry, 2> ledger{};
   std::unique_ptr<Engine> engine;
   std::uint16_t port = 0;
 };
@@ -134,6 +135,32 @@ TEST_F(BoundsTest, EveryConnectionIsCountedOff) {
   EXPECT_EQ(endpoints[0].connections, 0U);
   EXPECT_TRUE(until([this] { return decider.events.size() == 2; }));
   EXPECT_EQ(decider.events[1].flags, HD_EVENT_CONNECT_FAILED);
+}
+
+TEST_F(BoundsTest, WhatADeadWorkerLeavesIsTakenBack) {
+  endpoints[0].connections = 5;  // of others
+  endpoints[0].in_flight = 8;    // with what the decision function counts: two of them
+  Peer first = connect(request);
+  Peer second = connect(request);
+  Peer served = accept();
+  Peer other = accept();
+  EXPECT_EQ(endpoints[0].connections, 7U);
+  EXPECT_EQ(ledger[0].connections, 2U);
+  EXPECT_EQ(ledger[0].requests, 2U);
+  EXPECT_TRUE(until([&] { return !served.received().empty() && !other.received().empty(); }));
+  served.send(ok);
+  EXPECT_TRUE(until([this] { return ledger[0].requests == 1; }));
+  other.close();
+  EXPECT_TRUE(until([this] { return ledger[0].connections == 1 && ledger[0].requests == 0; }));
+  ledger[0].requests = 2;
+  upstream::settle_ledger(ledger, endpoints);
+  EXPECT_EQ(endpoints[0].connections, 5U);
+  EXPECT_EQ(endpoints[0].in_flight, 6U);
+  EXPECT_EQ(ledger[0].connections + ledger[0].requests, 0U);
+  ledger[1].requests = 3;
+  upstream::settle_ledger(ledger, endpoints);
+  EXPECT_EQ(endpoints[1].in_flight, 0U);  // begun anew by a loader
+  endpoints[0].connections += 1;          // this one goes on living
 }
 
 TEST_F(BoundsTest, LateBeforeTheFirstByte) {
