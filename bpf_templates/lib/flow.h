@@ -24,7 +24,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 65536);
+  __uint(max_entries, 16384);
   __type(key, struct hd_idle_key);
   __type(value, hd_u64);
 } hd_idle_links SEC(".maps");

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "runtime/base/file.h"
+#include "runtime/loader/fast_figures.h"
 
 namespace heddle::agent {
 namespace {
@@ -22,12 +23,13 @@ using std::chrono::milliseconds;
 /// How long a hook may need from reading the word to its jump: far less.
 constexpr milliseconds grace{100};
 constexpr milliseconds drain_within{3000};
+constexpr milliseconds quiet_within{1000};
 constexpr milliseconds event_batch{10};
 
-std::size_t worker_count(const Options& options) {
+std::size_t worker_count(const Options& options, std::size_t capacity) {
   const std::size_t wanted =
       options.workers != 0 ? options.workers : std::max(2U, std::thread::hardware_concurrency());
-  return std::min<std::size_t>(wanted, HD_WORKERS_MAX);
+  return std::min<std::size_t>(wanted, capacity);
 }
 
 Result<void> make_control_folder(const std::string& path) {
@@ -97,7 +99,7 @@ Result<std::unique_ptr<Policy>> Agent::load(const bundle::Opened& opened) {
 Result<void> Agent::begin(const bundle::Opened& opened) {
   Result<std::unique_ptr<Policy>> policy = load(opened);
   if (!policy) return policy.error();
-  Result<std::unique_ptr<Workers>> workers = Workers::start(loop_, node_.state(), worker_count(options_));
+  Result<std::unique_ptr<Workers>> workers = Workers::start(loop_, node_.state(), worker_count(options_, node_.state().worker_capacity()));
   if (!workers) return workers.error();
   workers_ = std::move(*workers);
   if (Result<void> offered = workers_->offer((*policy)->generation()); !offered) return offered;
@@ -176,6 +178,7 @@ void Agent::read_events() {
 void Agent::on_event(const hd_event& event) {
   ++events_.received;
   ++events_.by_verdict[event.decision.verdict];
+  if (event.tier <= HD_TIER_HANDLER) ++events_.by_cgroup[event.cgroup][event.tier];
   if (!spdlog::should_log(spdlog::level::debug)) return;
   const bool known = policy_ && event.decision.generation == policy_->generation().number() &&
                      event.decision.rule < policy_->manifest().rules.size();
@@ -201,9 +204,19 @@ Result<void> Agent::run() {
   return detached;
 }
 
+/// From here on requests go to the handler; those that are on their way past it come to their end, or to that of our
+/// patience.
+void Agent::quiet_fast_path() {
+  fast_path_ = {HD_FAST_OFF, 0, "the policy is being removed"};
+  static_cast<void>(publish_config());
+  const auto end = Clock::now() + quiet_within;
+  while (loader::has_busy_flows(node_.state()) && Clock::now() < end) std::this_thread::sleep_for(milliseconds(5));
+}
+
 /// Programs and pins go; requests that are on their way in the handler are still answered.
 Result<void> Agent::detach() {
   if (detached_) return {};
+  quiet_fast_path();
   Result<void> done = node_.detach();
   detached_ = done.ok();
   if (done) spdlog::info("detached cgroup_root={}", node_.cgroup_root());

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "runtime/agent/connections.h"
@@ -45,6 +47,7 @@ class Agent {
   struct Events {
     std::uint64_t received = 0;
     std::map<std::uint16_t, std::uint64_t> by_verdict;
+    std::unordered_map<std::uint64_t, std::array<std::uint64_t, 3>> by_cgroup;  // of the client, by hd_tier
   };
 
   Agent(Options options, Loop loop, loader::Node node)
@@ -66,12 +69,14 @@ class Agent {
   Result<void> replace(const bundle::Opened& opened);
   void retire_replaced();
   Result<void> detach();
+  void quiet_fast_path();
   Json status() const;
   Json status_of_rules() const;
   [[nodiscard]] Json latency_of(std::uint32_t counter) const;
   Json status_of_workloads() const;
   Json status_of_namespaces() const;
   Json status_of_fast_path() const;
+  std::string why_not_fast(std::uint32_t workload) const;
   Json status_of_connections() const;
 
   Options options_;

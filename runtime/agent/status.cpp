@@ -96,13 +96,43 @@ nlohmann::json Agent::status_of_rules() const {
 
 nlohmann::json Agent::status_of_workloads() const {
   Json workloads = Json::array();
+  const Result<loader::FastFigures> figures = loader::read_fast_figures(node_.state());
   for (const bundle::Manifest::Workload& workload : policy_->manifest().workloads) {
-    workloads.push_back({{"name", workload.name}, {"pattern", workload.cgroup}, {"cgroups", Json::array()}});
+    const std::string off = why_not_fast(static_cast<std::uint32_t>(workloads.size()));
+    workloads.push_back({{"name", workload.name},
+                         {"pattern", workload.cgroup},
+                         {"cgroups", Json::array()},
+                         {"fast_path", {{"on", off.empty()}, {"reason", off}}},
+                         {"requests", {{"kernel", 0}, {"handler", 0}}},
+                         {"clients", 0},
+                         {"queued_bytes", 0}});
   }
+  const auto add = [](Json& number, std::uint64_t more) { number = number.get<std::uint64_t>() + more; };
   for (const loader::CgroupTree::Workload& found : policy_->tree().workloads()) {
-    workloads[found.index]["cgroups"].push_back(node_.cgroup_root() + "/" + found.path);
+    Json& entry = workloads[found.index];
+    entry["cgroups"].push_back(node_.cgroup_root() + "/" + found.path);
+    if (const auto events = events_.by_cgroup.find(found.id); events != events_.by_cgroup.end()) {
+      add(entry["requests"]["kernel"], events->second[HD_TIER_KERNEL]);
+      add(entry["requests"]["handler"], events->second[HD_TIER_HANDLER]);
+    }
+    if (!figures) continue;
+    const auto held = figures->by_cgroup.find(found.id);
+    if (held == figures->by_cgroup.end()) continue;
+    add(entry["clients"], held->second.clients);
+    add(entry["queued_bytes"], held->second.queued);
   }
   return workloads;
+}
+
+/// Empty: its requests may go fast.
+std::string Agent::why_not_fast(std::uint32_t workload) const {
+  if (fast_path_.landing == HD_FAST_OFF) return fast_path_.reason;
+  hd_workload entry{};
+  if (loader::read_entry(policy_->generation().table("hd_workloads"), &workload, &entry) &&
+      (entry.flags & HD_WORKLOAD_NOT_FAST) != 0) {
+    return "the policy says `fast_path off`";
+  }
+  return "";
 }
 
 /// Network namespaces of workloads, beside the own.

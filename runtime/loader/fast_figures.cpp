@@ -22,6 +22,16 @@ std::uint64_t sum_of(int map, std::uint32_t index) {
 
 }  // namespace
 
+bool has_busy_flows(const State& state) {
+  const Result<MapView> flows = MapView::make(state.fd("hd_flows"), sizeof(hd_flow) * HD_FLOWS_MAX, false);
+  if (!flows) return false;
+  const hd_flow* const first = flows->as<hd_flow>();
+  return std::any_of(first, first + HD_FLOWS_MAX, [](const hd_flow& flow) {
+    const std::uint32_t now = HD_FLOW_STATE(flow.state);
+    return now == HD_FLOW_SENT || now == HD_FLOW_ANSWERING || now == HD_FLOW_SPILL || now == HD_FLOW_FRAMED;
+  });
+}
+
 Result<FastFigures> read_fast_figures(const State& state) {
   FastFigures figures;
   for (std::uint32_t i = 0; i < HD_FAST_COUNTERS; ++i) figures.counts[i] = sum_of(state.fd("hd_fast"), i);

@@ -26,4 +26,7 @@ struct FastFigures {
 
 Result<FastFigures> read_fast_figures(const State& state);
 
+/// Whether a request is on its way past the handler.
+bool has_busy_flows(const State& state);
+
 }  // namespace heddle::loader

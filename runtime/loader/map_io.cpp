@@ -38,6 +38,10 @@ Result<void> write_entry(int fd, const void* key, const void* value) {
   return system_error("cannot write a BPF map", errno);
 }
 
+bool read_entry(int fd, const void* key, void* value) {
+  return bpf_map_lookup_elem(fd, key, value) == 0;
+}
+
 Result<UniqueFd> read_only(int fd) {
   Result<MapLayout> layout = map_layout(fd);
   if (!layout) return layout.error();

@@ -27,6 +27,8 @@ Result<void> fill_map(int fd, const std::string& name, std::span<const std::byte
                       std::span<const std::byte> values, std::uint32_t count);
 
 Result<void> write_entry(int fd, const void* key, const void* value);
+/// False: there is none.
+bool read_entry(int fd, const void* key, void* value);
 
 /// The same map through a descriptor that cannot write.
 Result<UniqueFd> read_only(int fd);

@@ -74,6 +74,12 @@ State::Place place_of(const bpf_program& program) {
 /// Programs of one CPU can interrupt each other; each has a place to work at.
 constexpr std::uint32_t places_per_cpu = 4;
 
+/// As many as anybody would start on so many CPUs; their pages are most of what an idle node holds.
+std::uint32_t workers_of_this_machine() {
+  constexpr int least = 4;
+  return static_cast<std::uint32_t>(std::clamp<int>(libbpf_num_possible_cpus(), least, HD_WORKERS_MAX));
+}
+
 }  // namespace
 
 std::uint32_t working_places() {
@@ -111,7 +117,12 @@ Result<State> State::make(const std::string& folder, Programs programs) {
   Result<Object> object = open_object(embedded::trampolines(), "heddle");
   if (!object) return object.error();
   state.object_ = std::move(*object);
-  bpf_map__set_max_entries(bpf_object__find_map_by_name(state.object_.get(), "hd_responses"), working_places());
+  const auto size = [&state](const char* map, std::uint32_t entries) {
+    bpf_map__set_max_entries(bpf_object__find_map_by_name(state.object_.get(), map), entries);
+  };
+  size("hd_responses", working_places());
+  size("hd_slots", HD_ROUND_MAX * workers_of_this_machine());
+  size("hd_arena", HD_PAGES_PER_WORKER * workers_of_this_machine());
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, state.object_.get()) {
     const bool traces = place_of(*program) == Place::trace;
@@ -193,6 +204,11 @@ int State::program(std::string_view name) const {
     if (trampoline.name == name) return trampoline.fd;
   }
   return -1;
+}
+
+std::uint32_t State::worker_capacity() const {
+  const Result<MapLayout> slots = map_layout(fd("hd_slots"));
+  return slots ? slots->max_entries / HD_ROUND_MAX : 0;
 }
 
 int State::bell(std::uint32_t worker) {

@@ -46,6 +46,8 @@ class State {
   [[nodiscard]] const std::vector<Trampoline>& trampolines() const { return trampolines_; }
   /// A program that user space runs by itself; -1: none.
   [[nodiscard]] int program(std::string_view name) const;
+  /// For how many workers there is room.
+  [[nodiscard]] std::uint32_t worker_capacity() const;
   /// The ring buffer by which the programs tell a worker that it is needed; -1: it cannot be made.
   int bell(std::uint32_t worker);
   /// Whether maps of an earlier agent were found.

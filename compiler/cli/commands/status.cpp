@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "compiler/cli/agent_client.h"
 #include "compiler/cli/commands/commands.h"
@@ -69,6 +71,34 @@ void print_workloads(const Json& status) {
   }
 }
 
+void print_fast_path(const Json& status) {
+  const Json& fast = status["fast_path"];
+  if (fast["on"] == false) {
+    std::cout << "\nfast path off, all requests go through the handler: " << text(fast, "reason") << "\n";
+    return;
+  }
+  static constexpr std::array<std::pair<const char*, const char*>, 11> reasons = {{
+      {"not_armed", "first of a client, or behind another"},
+      {"unread", "the client has not read, or sent, everything"},
+      {"not_landed", "the last response was on its way"},
+      {"not_whole", "not in one write"},
+      {"not_canonical", "the handler has to look at its form"},
+      {"answered", "answered by the mesh"},
+      {"no_link", "no idle connection to the endpoint"},
+      {"no_memory", "the bound on queued bytes"},
+      {"switched_off", "switched off by the policy"},
+      {"failed", "the kernel could not"},
+      {"not_enrolled", "connections for which a map was full"},
+  }};
+  std::cout << fmt::format("\nfast path on, landing known by {}\n  {:>10} requests decided in the kernel\n",
+                           text(fast, "landing"), text(fast, "requests"));
+  for (const auto& [name, meaning] : reasons) {
+    if (text(fast, name) != "0") std::cout << fmt::format("  {:>10} {}: {}\n", text(fast, name), name, meaning);
+  }
+  std::cout << fmt::format("  {} clients, {} connections to servers ({} idle), {} bytes queued\n", text(fast, "flows"),
+                           text(fast, "links"), text(fast, "idle_links"), text(fast, "queued_bytes"));
+}
+
 void print_namespaces(const Json& status) {
   if (status["namespaces"].empty()) return;
   std::cout << "\nnetwork namespaces of workloads\n";
@@ -116,6 +146,7 @@ int run(const Options& options) {
   print_workers(*status);
   print_workloads(*status);
   print_namespaces(*status);
+  print_fast_path(*status);
   print_rules(*status);
   print_connections(*status);
   return exit_ok;
