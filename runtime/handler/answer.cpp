@@ -39,6 +39,7 @@ void Connection::unhealthy() {
 void Connection::full() {
   const std::uint32_t rule = tables_->full_rule(decision_.service);
   if (rule != HD_NONE) decision_.rule = rule;
+  decision_.verdict = HD_VERDICT_FULL;  // the endpoint has seen nothing of the request: it has not failed
   const std::string_view name = tables_->rule_name(decision_.rule);
   answer({503, name, "the endpoint has no connection left for the request\n", {}, false});
 }
