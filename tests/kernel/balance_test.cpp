@@ -134,11 +134,11 @@ TEST(Balance, LeastRequestTakesWhoHasTheFewest) {
 
 /// Requests that never end: what is decided is what is on its way.
 TEST(Balance, LeastRequestKeepsTheLoadEven) {
-  Balanced s(with_weights(model::Balance::least_request, {1, 1, 2}));
+  Balanced s(with_weights(model::Balance::least_request, {1, 2, 1}));
   for (int i = 0; i < 400; ++i) s.decide();
   EXPECT_NEAR(s->endpoint_state(0).in_flight, 100, 1);
-  EXPECT_NEAR(s->endpoint_state(1).in_flight, 100, 1);
-  EXPECT_NEAR(s->endpoint_state(2).in_flight, 200, 1);
+  EXPECT_NEAR(s->endpoint_state(1).in_flight, 200, 1);
+  EXPECT_NEAR(s->endpoint_state(2).in_flight, 100, 1);
 }
 
 TEST(Balance, EquallyLoadedEndpointsShareByWeight) {
@@ -244,6 +244,7 @@ TEST(Eject, AClientThatGoesAwayIsNeitherFailureNorSuccess) {
   Balanced s(ejecting(4, 500000));
   s.fail(0, 2);
   s.finish(0, 0, HD_EVENT_CLIENT_ABORTED);
+  s.finish(0, 503, 0, HD_VERDICT_FULL);  // and so is a request that never came to it
   EXPECT_EQ(s->endpoint_state(0).failures, 2u);
   s.fail(0, 1);
   EXPECT_TRUE(s.is_ejected(0));

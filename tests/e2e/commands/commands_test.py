@@ -70,7 +70,12 @@ def part_status():
             expect(line in text, f"`{line}` in:\n{text}")
         counted = [line.split() for line in text.splitlines() if "access s/1" in line]
         expect(counted == [["access", "s/1", "1"]], f"the counter in:\n{text}")
-        rule = next(rule for rule in node.status()["rules"] if rule["id"] == "access s/1")
+        rules = lambda: {rule["id"]: rule for rule in node.status()["rules"]}
+        wait_until(lambda: sum(rules()["route s/otherwise"]["latency_us"]) == 1, "the request's time is counted")
+        buckets = rules()["route s/otherwise"]["latency_us"]
+        expect(buckets[-1] == 1, f"nothing follows the last request: {buckets}")
+        rule = rules()["access s/1"]
+        expect(rule["latency_us"] == [], f"it ended no request: {rule}")
         expect(rule["file"] == "a.mesh" and rule["line"] == 16, f"where the rule stands: {rule}")
 
         broken = node.folder / "broken.bundle"
