@@ -12,7 +12,7 @@ from pattern import pattern
 from wire import Client, expect_answer, get, request
 from world import LONG, PROGRAMS, TIMEOUT, Case, attack
 
-RELOADS = 1000 if LONG else 300
+RELOADS = 1000 if LONG else 40
 SHORT_CONNECTIONS = 1_000_000 if LONG else 50_000
 IDLE_SECONDS = 30  # after which the mesh closes a connection to a server
 
