@@ -18,7 +18,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 16384);
+  __uint(max_entries, 8192);
   __type(key, struct hd_pending_key);
   __type(value, struct hd_connection);
 } hd_pending SEC(".maps");
@@ -27,7 +27,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 65536);
+  __uint(max_entries, 32768);
   __type(key, struct hd_interned_key);
   __type(value, hd_u32);
 } hd_interned SEC(".maps");

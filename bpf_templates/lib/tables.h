@@ -32,7 +32,16 @@ HD_TABLE(hd_endpoints, struct hd_endpoint);
 HD_TABLE(hd_fields, struct hd_field);
 HD_TABLE(hd_steps, struct hd_step);
 HD_TABLE(hd_sets, hd_u64);
-HD_INDEX(hd_cgroups, hd_u64, struct hd_cgroup);
+
+/* Room for every cgroup of a large machine, memory for those that are there. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 1);
+  __type(key, hd_u64);
+  __type(value, struct hd_cgroup);
+} hd_cgroups SEC(".maps");
+
 HD_INDEX(hd_addresses, struct hd_address_key, struct hd_address);
 HD_INDEX(hd_names, struct hd_name_key, hd_u32);
 
