@@ -147,8 +147,8 @@ std::string make_manifest(const model::Policy& policy, const plan::Plan& plan,
       {"endpoints", endpoints(policy)},
       {"maps", maps(images)},
       {"programs", {"connect4", "connect6", "sk_msg", "decide"}},
-      // bpf_set_retval came last of what the programs call (5.18).
-      {"requires", {{"kernel", "5.18"}, {"btf", true}, {"cgroup2", true}}},
+      // Sleepable programs may use maps that take memory as they need it (6.1).
+      {"requires", {{"kernel", "6.1"}, {"btf", true}, {"cgroup2", true}}},
   };
   return manifest.dump(1);
 }

@@ -46,7 +46,7 @@ std::string missing_capabilities() {
   return missing;
 }
 
-/// `5.18` as a pair; zero if it is not one.
+/// `6.1` as a pair; zero if it is not one.
 std::pair<int, int> version_of(const char* text) {
   int major = 0;
   int minor = 0;
