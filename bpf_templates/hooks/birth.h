@@ -98,7 +98,9 @@ static __always_inline void hd_free_flow(struct hd_flow* flow, hd_u64 id) {
   hd_u32 which = HD_FREE_FLOWS, state = HD_FLOW_STATE(HD_READ(flow->state));
   hd_u64 link = flow->link;
   flow->state = hd_state_word(id, HD_FLOW_FREE);
-  if (state == HD_FLOW_SENT || state == HD_FLOW_ANSWERING) hd_finish_flow(flow, HD_EVENT_CLIENT_ABORTED);
+  /* The handler takes what it ends itself; what it has not taken when it dies ends here. */
+  int open = state == HD_FLOW_SENT || state == HD_FLOW_ANSWERING || state == HD_FLOW_SPILL || state == HD_FLOW_FRAMED;
+  if (open) hd_finish_flow(flow, HD_EVENT_CLIENT_ABORTED);
   hd_uncharge(flow);
   if (link) {
     /* A link goes back only if nothing of this client can be on it any more. */

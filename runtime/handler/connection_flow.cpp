@@ -114,7 +114,7 @@ bool Connection::adopt_request(hd_flow_state was) {
   engine_.fast_path->no_wait(fast_);
   adopted_ = submitted_ = true;
   decision_ = flow.decision;
-  engine_.ledger.add_request(decision_.endpoint_state);
+  if (fast_.flow.state() == HD_FLOW_TAKEN) engine_.ledger.add_request(decision_.endpoint_state);
   tables_ = engine_.decider.tables(decision_.generation);
   started_ns_ = flow.begin_ns;
   bytes_in_ = flow.bytes_in;
@@ -191,7 +191,9 @@ void Connection::end_relay() {
 }
 
 void Connection::seize_relayed() {
-  if (!fast_.flow.seize(HD_FLOW_SPILL)) (void)fast_.flow.seize(HD_FLOW_FRAMED);
+  if (!fast_.flow.seize(HD_FLOW_SPILL) && !fast_.flow.seize(HD_FLOW_FRAMED)) return;
+  // Until then the programs would have ended the request, had this worker died.
+  engine_.ledger.add_request(decision_.endpoint_state);
 }
 
 }  // namespace heddle::handler

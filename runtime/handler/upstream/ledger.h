@@ -29,6 +29,7 @@ class Ledger {
   void change(std::uint32_t slot, std::uint32_t LedgerEntry::* count, int by) {
     if (slot >= entries_.size()) return;
     std::uint32_t& value = entries_[slot].*count;
+    if (by < 0 && value == 0) return;
     // Nobody else writes it while the worker lives.
     __atomic_store_n(&value, value + static_cast<std::uint32_t>(by), __ATOMIC_RELAXED);
   }
