@@ -34,6 +34,8 @@ struct DecideSession::Parts {
 
   /// Puts an input into slot `index`; its head begins at page `page`, and the page behind it is returned.
   std::uint32_t write(std::size_t index, const DecideInput& input, std::uint32_t page);
+  /// How many of the inputs one call takes: as many as there are slots, and pages for their heads.
+  [[nodiscard]] std::size_t fitting(std::span<const DecideInput> inputs) const;
   Result<void> round(std::span<const DecideInput> inputs, std::vector<hd_decision>& decisions);
   /// The first `count` slots.
   Result<void> run(std::size_t count);
@@ -60,7 +62,9 @@ Result<DecideSession> DecideSession::make(const bundle::Opened& opened) {
   }
   Result<MapView> slots = MapView::make(state->fd("hd_slots"), HD_ROUND_MAX * sizeof(hd_slot), true);
   if (!slots) return slots.error();
-  const std::size_t pages = std::size_t{HD_PAGES_PER_WORKER} * HD_WORKERS_MAX;
+  const Result<MapLayout> layout = map_layout(state->fd("hd_arena"));
+  if (!layout) return layout.error();
+  const std::size_t pages = layout->max_entries;
   Result<MapView> arena = MapView::make(state->fd("hd_arena"), pages * HD_PAGE_SIZE, true);
   if (!arena) return arena.error();
   Result<EndpointStates> states = EndpointStates::make(*state);
@@ -94,6 +98,16 @@ std::uint32_t DecideSession::Parts::write(std::size_t index, const DecideInput& 
   return page + static_cast<std::uint32_t>((length + HD_PAGE_SIZE - 1) / HD_PAGE_SIZE);
 }
 
+std::size_t DecideSession::Parts::fitting(std::span<const DecideInput> inputs) const {
+  std::size_t count = 0;
+  for (std::size_t used = 0; count < inputs.size() && count < HD_ROUND_MAX; ++count) {
+    const std::size_t length = std::min<std::size_t>(inputs[count].head.size(), HD_HEAD_MAX);
+    used += (length + HD_PAGE_SIZE - 1) / HD_PAGE_SIZE;
+    if (used > pages) break;
+  }
+  return count;
+}
+
 Result<void> DecideSession::Parts::round(std::span<const DecideInput> inputs,
                                          std::vector<hd_decision>& decisions) {
   std::uint32_t page = 0;
@@ -123,7 +137,7 @@ Result<std::vector<hd_decision>> DecideSession::decide(std::span<const DecideInp
   std::vector<hd_decision> decisions;
   decisions.reserve(inputs.size());
   while (!inputs.empty()) {
-    const std::size_t count = std::min<std::size_t>(inputs.size(), HD_ROUND_MAX);
+    const std::size_t count = parts_->fitting(inputs);
     if (Result<void> done = parts_->round(inputs.first(count), decisions); !done) return done.error();
     inputs = inputs.subspan(count);
   }
