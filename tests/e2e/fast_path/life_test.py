@@ -10,7 +10,7 @@ import unittest
 
 from pattern import pattern
 from wire import Client, expect_answer, get, request
-from world import LONG, PROGRAMS, TIMEOUT, Case, attack
+from world import LONG, PROGRAMS, TIMEOUT, Case, attack, first_requests
 
 RELOADS = 1000 if LONG else 40
 SHORT_CONNECTIONS = 1_000_000 if LONG else 50_000
@@ -167,8 +167,8 @@ class Life(Case):
               f"{found['seen']}", flush=True)
         self.assertEqual((found["wrong"], found["first"] if found["wrong"] else ""), (0, ""))
         self.assertLessEqual({key.split()[0] for key in found["seen"]}, {"200", "204"})
-        with self.world.on_fast_path(self, least=0.5), Client() as client:
-            for i in range(50):
+        with self.world.on_fast_path(self, *first_requests(1)), Client() as client:
+            for i in range(200):
                 self.good(client, i)
         self.expect_no_flows()
 

@@ -223,7 +223,10 @@ class Racer {
       const Wire::Outcome outcome = wire_.read(reply);
       const bool may_end = outcome == Wire::Outcome::ended || outcome == Wire::Outcome::reset;
       if (!kind_->whole && may_end) return {};
-      if (outcome != Wire::Outcome::reply) return name_of(outcome);
+      if (outcome != Wire::Outcome::reply) {
+        return std::string(name_of(outcome)) + " after " + std::to_string(count) + " of " +
+               std::to_string(wanted) + ", unread memory " + std::to_string(wire_.unread_memory());
+      }
       const std::lock_guard lock(result_.mutex);
       ++result_.answers;
       if (reply.target.empty() && reply.status >= 400) continue;
