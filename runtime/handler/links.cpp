@@ -53,7 +53,7 @@ bool Links::want(const upstream::Endpoint& endpoint, std::uint64_t kept) {
   }
   Group& group = groups_[endpoint.state];
   if (now_ms_ < group.not_before_ms || kernel_.has_idle_link(endpoint.state)) return true;
-  if (open_ >= HD_LINKS_MAX) return true;
+  if (open_ >= HD_LINKS_MAX || group.opening >= (group.reached ? opening_max : 1)) return true;
   if (!pool_.reserve(endpoint)) return false;
   auto* link = new Link(*this, endpoint.state, now_ms_);
   link->connection_ = pool_.connect(endpoint, *link, link);
@@ -65,6 +65,7 @@ bool Links::want(const upstream::Endpoint& endpoint, std::uint64_t kept) {
   link->place_ = static_cast<std::uint32_t>(group.links.size());
   group.links.push_back(link);
   opening_.push_back(link);
+  ++group.opening;
   ++open_;
   return true;
 }
@@ -97,7 +98,8 @@ void Links::kill(Link& link) {
     }
   }
   if (find(link.id_) == &link) by_index_[HD_ID_INDEX(link.id_)] = nullptr;
-  std::erase(opening_, &link);
+  if (const auto found = std::find(opening_.begin(), opening_.end(), &link); found != opening_.end())
+    end_opening(static_cast<std::size_t>(found - opening_.begin()));
   std::vector<Link*>& group = groups_[link.endpoint_state_].links;
   group[link.place_] = group.back();
   group[link.place_]->place_ = link.place_;
@@ -158,8 +160,15 @@ bool Links::learn_all(std::uint64_t id) {
 }
 
 void Links::give_up(Link& link, std::uint64_t for_ms) {
-  groups_[link.endpoint_state_].not_before_ms = now_ms_ + for_ms;
+  Group& group = groups_[link.endpoint_state_];
+  group.not_before_ms = now_ms_ + for_ms;
+  group.reached = false;
   kill(link);
+}
+
+void Links::end_opening(std::size_t place) {
+  --groups_[opening_[place]->endpoint_state_].opening;
+  opening_.erase(opening_.begin() + static_cast<std::ptrdiff_t>(place));
 }
 
 void Links::look_at_opening() {
@@ -167,9 +176,10 @@ void Links::look_at_opening() {
     Link& link = *opening_[i];
     if (link.connected_ && link.id_ == 0) learn(link);
     const hd_link* const entry = record(link.id_);
-    if (entry != nullptr &&
-        __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) != word_of(link.id_, HD_LINK_OPENING)) {
-      opening_.erase(opening_.begin() + static_cast<std::ptrdiff_t>(i));
+    const std::uint64_t state = entry == nullptr ? 0 : __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
+    if (entry != nullptr && state != word_of(link.id_, HD_LINK_OPENING)) {
+      if (state != word_of(link.id_, HD_LINK_DEAD)) groups_[link.endpoint_state_].reached = true;
+      end_opening(i);
     } else if (now_ms_ >= link.since_ms_ + (link.connected_ ? opening_ms : 5 * opening_ms)) {
       give_up(link, link.connected_ ? unreachable_ms : refused_ms);
     }

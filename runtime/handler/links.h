@@ -70,6 +70,10 @@ class Links {
   Links& operator=(const Links&) = delete;
   ~Links();
 
+  /// Links that are being opened to one endpoint at a time. Before the programs are known to see its sockets
+  /// it is one: where they never will, each request would open one more.
+  static constexpr std::uint32_t opening_max = 64;
+
   /// Opens a link to an endpoint unless one waits already, or `kept` is one. False: there is no room for it
   /// now.
   bool want(const upstream::Endpoint& endpoint, std::uint64_t kept);
@@ -98,6 +102,8 @@ class Links {
   struct Group {
     std::vector<Link*> links;
     std::uint64_t not_before_ms = 0;
+    std::uint32_t opening = 0;
+    bool reached = false;  // the programs have seen its sockets
   };
 
   [[nodiscard]] bool mark(std::uint64_t id, hd_link_state from);
@@ -105,6 +111,7 @@ class Links {
   void learn(Link& link);
   void look_at_opening();
   void give_up(Link& link, std::uint64_t for_ms);
+  void end_opening(std::size_t place);
   void close_idle(std::uint64_t now_ns);
 
   FastKernel& kernel_;

@@ -8,7 +8,7 @@ namespace heddle::handler {
 
 namespace {
 
-constexpr std::uint32_t records = 64;
+constexpr std::uint32_t records = 256;
 
 std::uint64_t word_of(std::uint64_t id, std::uint32_t state) {
   return std::uint64_t{HD_ID_GENERATION(id)} << 32 | state;

@@ -58,6 +58,7 @@ TEST_F(LinksTest, OneIsOpenedWhereNoneWaits) {
   kernel.set_link_state(id, HD_LINK_HELD);
   EXPECT_TRUE(links.want(server.endpoint, id));  // the client's own
   EXPECT_EQ(links.open(), 1U);
+  pass(1);  // the endpoint is known to be reached
   EXPECT_TRUE(links.want(server.endpoint, 0));
   EXPECT_EQ(links.open(), 2U);
 }
@@ -109,6 +110,18 @@ TEST_F(LinksTest, AnEndpointThatTheProgramsDoNotSeeIsLeftAlone) {
   pass(Links::unreachable_ms);
   EXPECT_TRUE(links.want(server.endpoint, 0));
   EXPECT_EQ(links.open(), 1U);
+}
+
+/// Otherwise each request to a server outside of the mesh would open one more.
+TEST_F(LinksTest, OneAtATimeUntilTheProgramsHaveSeenTheEndpoint) {
+  kernel.enrols_servers = false;
+  const std::uint64_t first = open();
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_EQ(links.open(), 1U);
+  kernel.set_link_state(first, HD_LINK_HELD);
+  pass(1);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_EQ(links.open(), 1 + Links::opening_max);
 }
 
 TEST_F(LinksTest, ALinkThatTheProgramsDoNotKnowIsClosed) {
