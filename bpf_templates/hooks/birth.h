@@ -93,10 +93,15 @@ static __always_inline hd_u64 hd_new_flow(struct hd_connection* connection) {
   return id;
 }
 
+/* The handler's end is there too. 0: the client has gone meanwhile, and the flow with it. */
+static __always_inline int hd_join_flow(struct hd_flow* flow, hd_u64 id) {
+  return hd_is_of(HD_READ(flow->state), id) && HD_SWAP(&flow->ends, HD_FLOW_CLIENT, HD_FLOW_CLIENT | HD_FLOW_HANDLER) == HD_FLOW_CLIENT;
+}
+
 /* Both ends have gone. */
 static __always_inline void hd_free_flow(struct hd_flow* flow, hd_u64 id) {
   hd_u32 which = HD_FREE_FLOWS, state = HD_FLOW_STATE(HD_READ(flow->state));
-  hd_u64 link = flow->link;
+  hd_u64 link = __sync_lock_test_and_set(&flow->link, 0); /* or the handler has given it back */
   flow->state = hd_state_word(id, HD_FLOW_FREE);
   /* The handler takes what it ends itself; what it has not taken when it dies ends here. */
   int open = state == HD_FLOW_SENT || state == HD_FLOW_ANSWERING || state == HD_FLOW_SPILL || state == HD_FLOW_FRAMED;
@@ -104,7 +109,6 @@ static __always_inline void hd_free_flow(struct hd_flow* flow, hd_u64 id) {
   hd_uncharge(flow);
   if (link) {
     /* A link goes back only if nothing of this client can be on it any more. */
-    flow->link = 0;
     if (state != HD_FLOW_ARMED && hd_kill_link(link)) hd_ring_link(link);
     hd_give_back(link, HD_LINK_HELD);
   }

@@ -194,10 +194,12 @@ static __always_inline void adopt(struct bpf_sock_ops* ops) {
   if (pending->flow) {
     struct hd_flow_end_of end = {.flow = pending->flow, .is_handler = 1};
     struct hd_flow* flow = hd_flow_of(end.flow);
-    if (flow && hd_is_of(HD_READ(flow->state), end.flow) &&
-        bpf_sk_storage_get(&hd_flow_ends, sk, &end, BPF_SK_STORAGE_GET_F_CREATE)) {
-      __sync_fetch_and_or(&flow->ends, HD_FLOW_HANDLER);
-      bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+    if (flow && bpf_sk_storage_get(&hd_flow_ends, sk, &end, BPF_SK_STORAGE_GET_F_CREATE)) {
+      if (hd_join_flow(flow, end.flow)) {
+        bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
+      } else {
+        bpf_sk_storage_delete(&hd_flow_ends, sk);
+      }
     }
   }
   bpf_map_delete_elem(&hd_pending, &key);

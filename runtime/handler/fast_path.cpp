@@ -68,7 +68,9 @@ hd_flow_state FastPath::leave(FastClient& client) {
   remove(all_, client, &FastClient::place);
   const bool complete = client.flow.state() != HD_FLOW_DONE || landed(client.flow);
   const hd_flow_state was = client.flow.seize_any();
-  by_index_[HD_ID_INDEX(client.flow.id())] = nullptr;
+  // The record may be another client's by now, who was accepted before this one's end was seen.
+  FastClient*& entry = by_index_[HD_ID_INDEX(client.flow.id())];
+  if (entry == &client) entry = nullptr;
   if (was == HD_FLOW_FREE) return was;
   const bool idle = was == HD_FLOW_TAKEN || was == HD_FLOW_ARMED || (was == HD_FLOW_DONE && complete);
   if (idle) {
@@ -87,8 +89,7 @@ void FastPath::give_back(FastClient& client) {
   // A dead one stays with the flow, and goes with it.
   if (link == nullptr || read(link->state) != (std::uint64_t{HD_ID_GENERATION(id)} << 32 | HD_LINK_HELD))
     return;
-  client.flow.forget_link();
-  if (kernel_.give_link(id)) return;
+  if (!client.flow.forget_link(id) || kernel_.give_link(id)) return;
   if (Link* own = links.find(id)) links.kill(*own);
 }
 

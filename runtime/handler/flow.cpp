@@ -84,7 +84,8 @@ bool Flow::seize(hd_flow_state from) {
 hd_flow_state Flow::seize_any() {
   while (true) {
     const std::uint64_t seen = word();
-    if (!ours(seen)) return HD_FLOW_FREE;
+    // The programs free it as soon as both ends are closed, before somebody has the record with another generation.
+    if (!ours(seen) || HD_FLOW_STATE(seen) == HD_FLOW_FREE) return HD_FLOW_FREE;
     if (swap(seen, next_word(seen, HD_FLOW_TAKEN))) return static_cast<hd_flow_state>(HD_FLOW_STATE(seen));
   }
 }
@@ -106,8 +107,9 @@ void Flow::set_worker(std::uint32_t worker) {
   __atomic_store_n(&record_->worker, worker, __ATOMIC_RELEASE);
 }
 
-void Flow::forget_link() {
-  __atomic_store_n(&record_->link, std::uint64_t{0}, __ATOMIC_RELEASE);
+bool Flow::forget_link(std::uint64_t id) {
+  return __atomic_compare_exchange_n(&record_->link, &id, std::uint64_t{0}, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST);
 }
 
 }  // namespace heddle::handler

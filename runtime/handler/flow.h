@@ -55,7 +55,8 @@ class Flow {
 
   /// While it is taken.
   void set_worker(std::uint32_t worker);
-  void forget_link();
+  /// False: the programs have already put it away, with the flow.
+  [[nodiscard]] bool forget_link(std::uint64_t id);
 
  private:
   [[nodiscard]] bool ours(std::uint64_t seen) const {
