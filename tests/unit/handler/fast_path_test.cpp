@@ -106,6 +106,28 @@ TEST_F(FastPathTest, AClientIsArmedWhenItComes) {
   EXPECT_EQ(kernel.flow(flow).worker, FakeFastKernel::own_worker);
 }
 
+// Both sockets are closed, the record is given to the next client, and only then the handler sees the first one's end.
+TEST_F(FastPathTest, AnEndThatIsSeenLateIsNotTheNextClients) {
+  Peer first = connect();
+  hd_flow& record = kernel.flow(flow);
+  const std::uint64_t next = flow + (std::uint64_t{1} << 32);
+  record.state = HD_FLOW_BASE(next & 0xffffffff00000000U) | HD_FLOW_TAKEN;
+  decider.flow = next;
+  Peer second = Peer::connect_to(port);
+  ASSERT_TRUE(until([&] { return kernel.state(next) == HD_FLOW_ARMED; }));
+  first.close();
+  rounds(10);
+  EXPECT_EQ(kernel.state(next), HD_FLOW_ARMED);
+
+  kernel.set_state(next, HD_FLOW_SENT);
+  second.send(request);
+  ASSERT_TRUE(until([&] { return kernel.waited_for(next); }));
+  kernel.set_state(next, HD_FLOW_DONE);
+  kernel.ring(next, HD_BELL_FLOW);
+  Peer slow = accept();
+  EXPECT_TRUE(until([&] { return slow.received() == request; }));
+}
+
 TEST_F(FastPathTest, ARecordThatIsNotTheClientsIsLeftAlone) {
   flow = decider.flow = kernel.new_flow();
   kernel.flow(flow).state += std::uint64_t{1} << 32;
