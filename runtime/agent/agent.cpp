@@ -89,6 +89,8 @@ void Agent::test_fast_path() {
   fast_path_ = loader::test_fast_path(node_.cgroup_root());
   if (fast_path_.landing == HD_FAST_OFF) {
     spdlog::warn("the fast path is off, all requests go through the handler: {}", fast_path_.reason);
+  } else if (!fast_path_.reason.empty()) {
+    spdlog::info("the fast path goes without tracing: {}", fast_path_.reason);
   }
 }
 
