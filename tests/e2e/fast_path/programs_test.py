@@ -279,7 +279,9 @@ class FileServer(ServersOfPrograms):
                 size = self.SIZES[i % (7 if i % 49 == 6 else 6)]
                 method = "HEAD" if i % 11 == 3 else "GET"
                 response = client.ask(method, f"/v1/{size}")
-                self.assertEqual((response.status, response.content_length), (200, str(size)))
+                # A response to HEAD need not say a length; Apache does not for an empty file.
+                silent = method == "HEAD" and size == 0 and response.content_length is None
+                self.assertEqual((response.status, "0" if silent else response.content_length), (200, str(size)))
                 if method == "GET":
                     self.assertEqual(digest(response.body), digest(pattern(size)))
                 if i % 7 == 0:
@@ -321,9 +323,9 @@ class Apache(FileServer):
             root = self.files(world)
             config = world.folder / "apache.conf"
             load = "".join(f"LoadModule {name}_module {modules}/mod_{name}.so\n" for name in ("mpm_event", "authz_core"))
-            config.write_text(f"{load}ServerName echo\nServerRoot {world.folder}\nPidFile {world.folder}/apache.pid\nListen 127.0.0.1:{port}\n"
+            config.write_text(f"{load}AcceptFilter http none\nServerName echo\nServerRoot {world.folder}\nPidFile {world.folder}/apache.pid\nListen 127.0.0.1:{port}\n"
                               f"DefaultRuntimeDir {world.folder}\nErrorLog {world.folder}/apache.log\nDocumentRoot {root}\nEnableSendfile on\n"
-                              "KeepAlive on\nMaxKeepAliveRequests 0\n"
+                              "KeepAlive on\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60\nThreadLimit 128\nThreadsPerChild 128\nMaxRequestWorkers 128\n"
                               f"<Directory {root}>\n  Require all granted\n</Directory>\n")
             return world.popen("server", [program, "-X", "-f", str(config)])
 
