@@ -48,6 +48,7 @@ class Trial {
   [[nodiscard]] std::uint32_t flow_state() const;
   [[nodiscard]] bool wait_for_state(std::uint32_t state) const;
   [[nodiscard]] bool has_landed() const;
+  [[nodiscard]] bool lands() const;
   Result<void> answer(std::string_view response);
 
   State state_;
