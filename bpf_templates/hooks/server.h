@@ -9,12 +9,11 @@
 #include "bpf_templates/lib/ended.h"
 #include "bpf_templates/lib/message.h"
 
-#define HD_RESPONSES_PER_CPU 4
 #define HD_SHORT_RESPONSE 1024
 
 static __always_inline struct hd_response* hd_take_response(void) {
-  hd_u32 place = bpf_get_smp_processor_id() * HD_RESPONSES_PER_CPU;
-  for (int i = 0; i < HD_RESPONSES_PER_CPU; i++, place++) {
+  hd_u32 place = bpf_get_smp_processor_id() * HD_PLACES_PER_CPU;
+  for (int i = 0; i < HD_PLACES_PER_CPU; i++, place++) {
     struct hd_response* response = bpf_map_lookup_elem(&hd_responses, &place);
     if (response && HD_SWAP(&response->busy, 0, 1) == 0) return response;
   }

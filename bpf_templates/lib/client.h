@@ -148,8 +148,6 @@ static __always_inline hd_u32 hd_try_request(struct sk_msg_md* msg, struct hd_wo
   return sent;
 }
 
-#define HD_PLACES_PER_CPU 4
-
 static __always_inline struct hd_fast_work* hd_take_place(hd_u32* place) {
   hd_u32 first = bpf_get_smp_processor_id() * HD_PLACES_PER_CPU;
   for (hd_u32 i = 0; i < HD_PLACES_PER_CPU; i++) {

@@ -123,7 +123,7 @@ class Connection final : public io::EventSink,
   void disarm();
   void leave_flow();
   [[nodiscard]] bool idle_for_long();
-  bool adopt_request(hd_flow_state was);
+  void adopt_request(hd_flow_state was);
   void kill_link();
   void end_relay();
   void seize_relayed();

@@ -92,7 +92,7 @@ void Connection::leave_flow() {
   if (!fast_) return;
   const hd_flow_state was = engine_.fast_path->leave(fast_);
   if (is_unfinished(was, fast_.flow.record()) && !submitted_) {
-    (void)adopt_request(was);
+    adopt_request(was);
     event_flags_ = was == HD_FLOW_BROKEN ? HD_EVENT_SERVER_ABORTED : HD_EVENT_CLIENT_ABORTED;
     record();
   }
@@ -106,9 +106,11 @@ void Connection::on_flow() {
 // ---- requests that the handler has to end
 // ------------------------------------------------------------------------
 
-/// A request that was decided in the kernel is the handler's from here on; `was`: how far it came there.
-/// False: the texts of its decision are gone.
-bool Connection::adopt_request(hd_flow_state was) {
+/// A request that was decided in the kernel is the handler's from here on; `was`: how far it came there. The generation that
+/// decided may be gone by now, with its texts; a response does not depend on them.
+void Connection::adopt_request(hd_flow_state was) {
+  static const auto no_texts = std::make_shared<const Tables>(
+      std::span<const hd_rule>(), std::span<const hd_service>(), std::string_view());
   const hd_flow& flow = fast_.flow.record();
   next_request();
   engine_.fast_path->no_wait(fast_);
@@ -116,6 +118,7 @@ bool Connection::adopt_request(hd_flow_state was) {
   decision_ = flow.decision;
   if (fast_.flow.state() == HD_FLOW_TAKEN) engine_.ledger.add_request(decision_.endpoint_state);
   tables_ = engine_.decider.tables(decision_.generation);
+  if (tables_ == nullptr) tables_ = no_texts;
   started_ns_ = flow.begin_ns;
   bytes_in_ = flow.bytes_in;
   request_.keep_alive = true;
@@ -126,13 +129,12 @@ bool Connection::adopt_request(hd_flow_state was) {
     status_ = flow.status;
     bytes_out_ = flow.bytes_out - flow.left;
   }
-  return tables_ != nullptr;
 }
 
 void Connection::on_server_end() {
   if (fast_.flow.seize(HD_FLOW_ANSWERING)) return cut_off();
   if (!fast_.flow.seize(HD_FLOW_SENT)) return;
-  if (!adopt_request(HD_FLOW_SENT)) return abort(HD_EVENT_SERVER_ABORTED);
+  adopt_request(HD_FLOW_SENT);
   bad_gateway("the endpoint closed the connection without a response\n");
   advance();
 }
@@ -140,7 +142,7 @@ void Connection::on_server_end() {
 /// The response ends in its middle: the client reads what came of it, and then an end where there should be
 /// none.
 void Connection::cut_off() {
-  (void)adopt_request(HD_FLOW_ANSWERING);
+  adopt_request(HD_FLOW_ANSWERING);
   event_flags_ |= HD_EVENT_SERVER_ABORTED;
   record();
   begin_linger();
@@ -152,7 +154,8 @@ void Connection::on_flow_late() {
   const hd_flow_state was = fast_.flow.state();
   if (!fast_.flow.busy() || !fast_.flow.seize(was)) return;
   kill_link();
-  if (!adopt_request(was) || response_begun_) return abort(HD_EVENT_TIMEOUT);
+  adopt_request(was);
+  if (response_begun_) return abort(HD_EVENT_TIMEOUT);
   gateway_timeout();
   advance();
 }
@@ -171,7 +174,7 @@ void Connection::kill_link() {
 
 void Connection::on_response(Link& link) {
   if (phase_ != Phase::reading && phase_ != Phase::queueing) return on_flow_broken();
-  if (!adopt_request(fast_.flow.state())) return abort(HD_EVENT_SERVER_ABORTED);
+  adopt_request(fast_.flow.state());
   link_ = &link;
   link.lend(*this);
   upstream_ = &link.connection();

@@ -71,9 +71,6 @@ State::Place place_of(const bpf_program& program) {
   return bpf_program__type(&program) == BPF_PROG_TYPE_SYSCALL ? State::Place::none : State::Place::cgroup;
 }
 
-/// Programs of one CPU can interrupt each other; each has a place to work at.
-constexpr std::uint32_t places_per_cpu = 4;
-
 /// As many as anybody would start on so many CPUs; their pages are most of what an idle node holds.
 std::uint32_t workers_of_this_machine() {
   constexpr int least = 4;
@@ -83,7 +80,7 @@ std::uint32_t workers_of_this_machine() {
 }  // namespace
 
 std::uint32_t working_places() {
-  return places_per_cpu * static_cast<std::uint32_t>(std::max(1, libbpf_num_possible_cpus()));
+  return HD_PLACES_PER_CPU * static_cast<std::uint32_t>(std::max(1, libbpf_num_possible_cpus()));
 }
 
 bool State::can_trace() {

@@ -49,6 +49,7 @@ enum hd_limit {
   HD_FAST_UNCOUNTED = 4096,           /* of each client that are not counted in these two */
   HD_FAST_QUEUED_WORKLOAD = 67108864, /* and of one workload's clients */
   HD_LISTENERS_MAX = 1024,    /* network namespaces in which the handler listens */
+  HD_PLACES_PER_CPU = 4,      /* programs of one CPU that can interrupt each other, each with memory of its own */
   HD_LATENCY_BUCKETS = 32,    /* bucket b: below 2^b microseconds; the last: everything else */
 };
 

@@ -268,6 +268,19 @@ TEST_F(FastPathTest, AWholeResponseWithARequestBehindIt) {
   EXPECT_EQ(kernel.link_state(link), HD_LINK_HELD);
 }
 
+// Several reloads can lie between a request and its response.
+TEST_F(FastPathTest, AResponseOutlivesTheGenerationThatDecided) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  hd_decision old = decision();
+  old.generation = 7;  // not known here any more
+  kernel.send(flow, link, old);
+  kernel.set_state(flow, HD_FLOW_FRAMED);
+  fast.send(ok);
+  EXPECT_TRUE(until([&] { return client.received() == ok; }));
+  EXPECT_FALSE(client.ended());
+}
+
 TEST_F(FastPathTest, AResponseThatEndsWithTheConnection) {
   Peer client;
   Peer fast = connect_with_link(client);
