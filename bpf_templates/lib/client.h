@@ -101,6 +101,13 @@ static __always_inline void hd_request_of(struct hd_work* work, struct hd_connec
   work->open_end = 1;
 }
 
+/* Its servers read what they get, as far as the watchdog knows. */
+static __always_inline int hd_endpoint_reads(hd_u32 endpoint_state) {
+  struct hd_endpoint_state* state = bpf_map_lookup_elem(&hd_endpoint_state, &endpoint_state);
+  hd_u64 slow_until = state ? HD_READ(state->slow_until) : 0;
+  return !slow_until || bpf_ktime_get_ns() >= slow_until;
+}
+
 /* The request leaves with what was decided: `length` bytes of the message, wholly or not at all. */
 static __always_inline hd_u32 hd_send(struct sk_msg_md* msg, struct hd_work* work, struct hd_flow* flow, hd_u64 id,
                                       hd_u32 length) {
@@ -109,6 +116,7 @@ static __always_inline hd_u32 hd_send(struct sk_msg_md* msg, struct hd_work* wor
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   if (!rule) return HD_FAST_FAILED;
   if (!hd_armed(word, id)) return HD_FAST_NOT_ARMED;
+  if (!hd_endpoint_reads(work->decision.endpoint_state)) return HD_FAST_STALLED;
   flow->decision = work->decision; /* armed, all this is ours to write: we hold the client's lock */
   flow->flags = hd_is_head_request(work) ? HD_FLOW_HEAD : 0;
   hd_u32 sent = hd_depart(msg, flow, id, word, length, rule->timeout_ms);

@@ -151,10 +151,10 @@ nlohmann::json Agent::status_of_namespaces() const {
 
 nlohmann::json Agent::status_of_fast_path() const {
   // In the order of hd_fast_counter.
-  static constexpr std::array<const char*, HD_FAST_BROKEN + 1> names = {
+  static constexpr std::array<const char*, HD_FAST_STALLED + 1> names = {
       "requests",    "responses",     "spilled",  "framed",    "not_armed", "unread",
       "not_landed",  "not_whole",     "not_canonical", "answered", "no_link", "no_memory",
-      "switched_off", "failed",       "unasked",  "not_enrolled", "broken"};
+      "switched_off", "failed",       "unasked",  "not_enrolled", "broken", "stalled"};
   const bool on = fast_path_.landing != HD_FAST_OFF;
   Json entry = {{"on", on}, {"reason", on ? "" : fast_path_.reason}};
   if (on) entry["landing"] = fast_path_.landing == HD_FAST_BY_TRACE ? "trace" : "references";
@@ -164,7 +164,8 @@ nlohmann::json Agent::status_of_fast_path() const {
   entry.update({{"queued_bytes", figures->queued},
                 {"flows", figures->flows},
                 {"links", figures->links},
-                {"idle_links", figures->idle_links}});
+                {"idle_links", figures->idle_links},
+                {"slow_endpoints", figures->slow_endpoints}});
   return entry;
 }
 

@@ -3,7 +3,6 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -283,10 +282,22 @@ void FastPath::scan(std::uint64_t now_ns) {
     next_give_ms_ = now_ms + resting_ns / 1'000'000;
     give_back_scarce(now_ns);
   }
-  (void)settle_all(unsettled_);
-  const std::uint32_t stalled = settle_all(suspects_);
-  if (stalled > stalled_) log_.line("warning", "requests on the fast path lie unread in a server's queue");
-  stalled_ = stalled;
+  settle_all(unsettled_);
+  settle_all(suspects_, &unread_);
+  call_all(unread_, [this, now_ns](const FastClient& client) { go_slow(client.flow, now_ns); });
+}
+
+/// A server that leaves a request unread for so long may not see it, because of how it reads. Others to the same endpoint,
+/// whichever worker has their clients, go through the handler, over connections of its own.
+void FastPath::go_slow(const Flow& flow, std::uint64_t now_ns) {
+  const hd_link* const link = links.record(flow.link());
+  if (link == nullptr || flow.state() != HD_FLOW_SENT) return;
+  const upstream::Occupancy& endpoints = pool_.occupancy();
+  if (!endpoints.slow(link->endpoint_state, now_ns)) {
+    log_.line("warning", "a server has left a request unread for a second: for a minute those to the same endpoint do not take "
+                         "the fast path");
+  }
+  endpoints.go_slow(link->endpoint_state, now_ns + slow_ns);
 }
 
 /// A request on a link that is not known here. It may have been opened a moment ago, or be one that was
@@ -297,18 +308,19 @@ void FastPath::look_at_orphan(FastClient& client) {
   if (std::exchange(client.orphaned, word) == word) client.owner->on_server_end();
 }
 
-/// How many of them have bytes that their server has not read.
-std::uint32_t FastPath::settle_all(std::vector<std::uint64_t>& ids) {
-  std::uint32_t unread = 0;
+/// `unread`: those whose request their server has not read.
+void FastPath::settle_all(std::vector<std::uint64_t>& ids, std::vector<std::uint64_t>* unread) {
   for (std::size_t i = 0; i < ids.size(); i += HD_SETTLE_MAX) {
     const auto some = std::span(ids).subspan(i, std::min<std::size_t>(HD_SETTLE_MAX, ids.size() - i));
     hd_settle_round round{};
     std::copy(some.begin(), some.end(), std::begin(round.flows));
     round.count = static_cast<hd_u32>(some.size());
-    if (kernel_.settle(round)) unread += static_cast<std::uint32_t>(std::popcount(round.waiting));
+    if (!kernel_.settle(round) || unread == nullptr) continue;
+    for (std::size_t at = 0; at < some.size(); ++at) {
+      if ((round.waiting >> at & 1U) != 0) unread->push_back(some[at]);
+    }
   }
   ids.clear();
-  return unread;
 }
 
 }  // namespace heddle::handler

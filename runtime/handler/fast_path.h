@@ -52,6 +52,8 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   /// A client that has sent nothing for so long gives its link to others, where there are not enough.
   static constexpr std::uint64_t resting_ns = 1'000'000'000;
   static constexpr std::uint64_t stalled_ns = 1'000'000'000;
+  /// How long an endpoint that left a request unread gets its requests through the handler.
+  static constexpr std::uint64_t slow_ns = 60'000'000'000;
 
   FastPath(FastKernel& kernel, upstream::Pool& pool)
       : links(kernel, pool, *this), kernel_(kernel), pool_(pool) {}
@@ -79,10 +81,6 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   /// Milliseconds until there is some; -1: never.
   [[nodiscard]] std::int64_t next_in(std::uint64_t now_ms) const;
 
-  /// Requests that lie unread in a server's queue for more than a second, at the last look: it may be that
-  /// the server does not see them.
-  [[nodiscard]] std::uint32_t stalled() const { return stalled_; }
-
   void on_events(std::uint32_t events) override;
   void on_link(Link& link) override;
   void on_link_end(Link& link) override;
@@ -100,7 +98,8 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   void scan(std::uint64_t now_ns);
   void look_at_busy(const Flow& flow, hd_flow_state state, std::uint64_t now_ns);
   void look_at_orphan(FastClient& client);
-  [[nodiscard]] std::uint32_t settle_all(std::vector<std::uint64_t>& ids);
+  void go_slow(const Flow& flow, std::uint64_t now_ns);
+  void settle_all(std::vector<std::uint64_t>& ids, std::vector<std::uint64_t>* unread = nullptr);
   template <typename Call>
   void call_all(std::vector<std::uint64_t>& ids, Call call);
 
@@ -116,13 +115,13 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   std::vector<std::uint64_t> orphaned_;
   std::vector<std::uint64_t> unsettled_;
   std::vector<std::uint64_t> suspects_;
+  std::vector<std::uint64_t> unread_;
   std::vector<std::uint64_t> woken_;
   std::uint64_t next_scan_ms_ = 0;
   std::uint64_t next_settle_ms_ = 0;
   std::uint64_t next_give_ms_ = 0;
   std::uint32_t landing_ = 0;  // waiting clients whose last piece is on its way
   std::uint32_t landing_rounds_ = 0;
-  std::uint32_t stalled_ = 0;
   LimitedLog log_;
 };
 

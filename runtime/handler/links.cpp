@@ -52,6 +52,7 @@ bool Links::want(const upstream::Endpoint& endpoint, std::uint64_t kept) {
     return true;
   }
   Group& group = groups_[endpoint.state];
+  if (pool_.occupancy().slow(endpoint.state, now_ms_ * 1'000'000)) return true;
   if (now_ms_ < group.not_before_ms || kernel_.has_idle_link(endpoint.state)) return true;
   if (open_ >= HD_LINKS_MAX || group.opening >= (group.reached ? opening_max : 1)) return true;
   if (!pool_.reserve(endpoint)) return false;

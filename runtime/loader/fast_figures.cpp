@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <vector>
 
 #include "runtime/base/file.h"
+#include "runtime/loader/endpoints.h"
 
 namespace heddle::loader {
 namespace {
@@ -52,6 +54,12 @@ Result<FastFigures> read_fast_figures(const State& state) {
     figures.links += link == HD_LINK_FREE ? 0 : 1;
     figures.idle_links += link == HD_LINK_IDLE ? 1 : 0;
   }
+  const Result<EndpointStates> endpoints = EndpointStates::make(state);
+  if (!endpoints) return endpoints.error();
+  const auto now = static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
+  for (std::uint32_t i = 0; i < endpoints->count(); ++i)
+    figures.slow_endpoints += endpoints->at(i).slow_until > now ? 1 : 0;
   for (auto& [cgroup, workload] : figures.by_cgroup)
     bpf_map_lookup_elem(state.fd("hd_queued_by"), &cgroup, &workload.queued);
   return figures;

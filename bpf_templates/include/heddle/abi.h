@@ -184,7 +184,7 @@ struct hd_endpoint_state {
   hd_u32 connections_max; /* 0: no bound */
   hd_u32 eject_next;     /* slot of the next endpoint of the group: a ring through all of them */
   hd_u32 eject_count;    /* endpoints in the ring */
-  hd_u64 reserved;
+  hd_u64 slow_until;     /* CLOCK_MONOTONIC; until then no request goes to it past the handler: it left one unread */
 };
 HD_STATIC_ASSERT(sizeof(struct hd_endpoint_state) == 56, "hd_endpoint_state");
 
@@ -451,11 +451,12 @@ enum hd_fast_counter {
   HD_FAST_ANSWERED,          /* : respond, 403, 503 */
   HD_FAST_NO_LINK,           /* : no idle link to the chosen endpoint */
   HD_FAST_NO_MEMORY,         /* : the bound on queued bytes, or memory pressure */
-  HD_FAST_SWITCHED_OFF,      /* : policy, option or watchdog */
+  HD_FAST_SWITCHED_OFF,      /* : policy or option */
   HD_FAST_FAILED,            /* : a helper failed */
   HD_FAST_UNASKED,           /* messages of servers that nobody asked for */
   HD_FAST_NOT_ENROLLED,      /* clients or servers for which a map was full */
   HD_FAST_BROKEN,
+  HD_FAST_STALLED,           /* requests passed to the handler: hd_endpoint_state.slow_until */
   HD_FAST_COUNTERS = 32,
 };
 

@@ -8,7 +8,8 @@
 
 namespace heddle::upstream {
 
-/// How many connections each endpoint has, of all workers together: counted in memory that they share.
+/// How many connections each endpoint has, of all workers together, and whether requests may reach it past the handler: in
+/// memory that they share.
 class Occupancy {
  public:
   Occupancy() = default;
@@ -22,6 +23,10 @@ class Occupancy {
   [[nodiscard]] bool full(std::uint32_t slot) const;
   /// How many there may be; 0: as many as anybody opens.
   [[nodiscard]] std::uint32_t most(std::uint32_t slot) const;
+
+  /// The watchdog of the fast path has seen that it leaves requests unread. Times are CLOCK_MONOTONIC.
+  void go_slow(std::uint32_t slot, std::uint64_t until_ns) const;
+  [[nodiscard]] bool slow(std::uint32_t slot, std::uint64_t now_ns) const;
 
  private:
   std::span<hd_endpoint_state> states_;

@@ -38,7 +38,7 @@ ROUTE = """route echo {
 
 # Requests that the program at the client passed to the handler, by reason; the names are those of `heddle status`.
 PASSED = ("not_armed", "unread", "not_landed", "not_whole", "not_canonical", "answered", "no_link", "no_memory",
-          "switched_off", "failed")
+          "switched_off", "failed", "stalled")
 LEAST_SHARE = 0.99
 
 

@@ -552,18 +552,38 @@ TEST_F(FastPathTest, MemoryIsGivenBackForWhoHasRead) {
   EXPECT_TRUE(until([this] { return kernel.flow(flow).queued == 0; }));
 }
 
-TEST_F(FastPathTest, RequestsThatLieUnreadAreCounted) {
+TEST_F(FastPathTest, AnEndpointThatLeavesARequestUnreadIsLeftToTheHandler) {
   Peer client;
   Peer fast = connect_with_link(client);
   send_fast();
   kernel.unread = true;
   kernel.flow(flow).begin_ns = io::monotonic_ns();
   rounds(40);
-  EXPECT_EQ(engine->fast_path->stalled(), 0U);
+  EXPECT_EQ(endpoints[0].slow_until, 0U);
   kernel.flow(flow).begin_ns = io::monotonic_ns() - FastPath::stalled_ns;
-  EXPECT_TRUE(until([this] { return engine->fast_path->stalled() == 1; }));
-  kernel.unread = false;
-  EXPECT_TRUE(until([this] { return engine->fast_path->stalled() == 0; }));
+  const std::uint64_t before = io::monotonic_ns();
+  EXPECT_TRUE(until([&] { return endpoints[0].slow_until >= before + FastPath::slow_ns; }));
+  EXPECT_EQ(kernel.state(flow), HD_FLOW_SENT) << "the request waits for its answer";
+
+  // Who comes now is served, and no link is opened for him.
+  const std::size_t opened = kernel.opened.size();
+  Peer second = connect();
+  second.send(request);
+  slow_.forget();
+  ASSERT_TRUE(until([&] { return slow_.received() == request; }));
+  slow_.send(ok);
+  EXPECT_TRUE(until([&] { return second.received() == ok; }));
+  rounds(20);
+  EXPECT_EQ(kernel.opened.size(), opened);
+}
+
+TEST_F(FastPathTest, AServerThatTakesLongIsNotOneThatLeavesARequestUnread) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  send_fast();
+  kernel.flow(flow).begin_ns = io::monotonic_ns() - 10 * FastPath::stalled_ns;
+  rounds(60);
+  EXPECT_EQ(endpoints[0].slow_until, 0U);
 }
 
 }  // namespace
