@@ -69,7 +69,8 @@ def program_runs(pid):
 
 
 def pins():
-    return {str(path) for path in pathlib.Path("/sys/fs/bpf").rglob("*")}
+    # Unlike rglob, walk does not mind a folder that is being removed meanwhile.
+    return {f"{folder}/{name}" for folder, below, files in os.walk("/sys/fs/bpf") for name in below + files}
 
 
 def cgroups():
