@@ -17,7 +17,20 @@ typedef struct refcount_struct {
   atomic_t refs;
 } refcount_t;
 
+struct qspinlock {
+  atomic_t val;
+};
+
+struct raw_spinlock {
+  struct qspinlock raw_lock;
+};
+
+typedef struct spinlock {
+  struct raw_spinlock rlock;
+} spinlock_t;
+
 typedef struct {
+  spinlock_t slock;
   int owned;
 } socket_lock_t;
 

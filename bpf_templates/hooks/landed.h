@@ -45,10 +45,16 @@ static __always_inline void hd_read_timers(hd_u64 client, struct hd_timers* time
   timers->due[2] = BPF_CORE_READ(own, icsk_inet.sk.sk_timer.expires);
 }
 
+/* The kernel sets a timer first and takes its reference next, both under the socket's lock. */
+static __always_inline int hd_is_locked(hd_u64 socket) {
+  return hd_is_owned(socket) || BPF_CORE_READ((struct sock*)socket, sk_lock.slock.rlock.raw_lock.val.counter);
+}
+
 static __always_inline int hd_has_landed_elsewhere(hd_u64 server, hd_u64 client, hd_u32 own_references) {
   struct hd_timers before = {}, after = {};
   if (hd_is_owned(server)) return 0;
   hd_read_timers(client, &before);
+  if (hd_is_locked(client)) return 0;
   int references = BPF_CORE_READ((struct sock*)client, __sk_common.skc_refcnt.refs.counter);
   int explained = (int)own_references;
   hd_read_timers(client, &after);

@@ -27,10 +27,18 @@ HD_TABLE(hd_fast_pages, struct hd_page);
 /* In the number of a page: it lies in hd_fast_pages. */
 #define HD_FAST_PAGE 0x80000000u
 
+/* Two calls, each with its own map: the verifier turns such a lookup into a few instructions. One call with either map, which
+ * the compiler would make of them, stays a call. */
 static __always_inline struct hd_page* hd_page_at(hd_u32 number) {
-  if (!(number & HD_FAST_PAGE)) return bpf_map_lookup_elem(&hd_arena, &number);
-  number &= ~HD_FAST_PAGE;
-  return bpf_map_lookup_elem(&hd_fast_pages, &number);
+  struct hd_page* page;
+  if (number & HD_FAST_PAGE) {
+    number &= ~HD_FAST_PAGE;
+    page = bpf_map_lookup_elem(&hd_fast_pages, &number);
+    HD_OPAQUE(page);
+  } else {
+    page = bpf_map_lookup_elem(&hd_arena, &number);
+  }
+  return page;
 }
 
 #define HD_SKIPS 16

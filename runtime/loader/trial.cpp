@@ -25,6 +25,7 @@ constexpr std::string_view response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\
 constexpr int landings = 400;
 constexpr std::uint32_t own_references_max = 4;
 constexpr int patience_ms = 5000;
+constexpr int passed_on_max = 40;
 
 Error failed(const std::string& what) {
   return Error{ErrorKind::unsupported, what, ""};
@@ -277,8 +278,25 @@ Result<void> Trial::pass_before_armed() {
   return {};
 }
 
+/// Anybody's request may meet a reference that passes by, a timer's or a packet's, and is passed on then: the handler answers it,
+/// and the next one is tried. That this happens now and then is no fault; that nothing else happens is one.
+Result<void> Trial::send_fast(std::string_view text) {
+  for (;;) {
+    const std::uint64_t before = HD_FLOW_BASE(flow().state);
+    if (!send_all(client_.get(), text)) return system_error("an armed client cannot send", errno);
+    if (HD_FLOW_BASE(flow().state) != before) return {};
+    if (++passed_on_ > passed_on_max) return failed("an armed client's requests are passed on");
+    if (receive(handler_.get(), text.size()) != text) return failed("what is passed on does not reach the handler");
+    received_ += static_cast<std::uint32_t>(text.size());
+    if (!send_all(handler_.get(), response)) return system_error("the handler cannot answer", errno);
+    sent_ += static_cast<std::uint32_t>(response.size());
+    if (receive(client_.get(), response.size()) != response) return failed("the handler's answer is lost");
+    arm();
+  }
+}
+
 Result<void> Trial::exchange() {
-  if (!send_all(client_.get(), request)) return system_error("an armed client cannot send", errno);
+  if (Result<void> sent = send_fast(request); !sent) return sent;
   if (receive(server_.get(), request.size()) != request) return failed("a request does not reach the server");
   if (has_input(handler_.get())) return failed("a request goes two ways");
   return answer(response);
@@ -288,7 +306,8 @@ Result<void> Trial::exchange_fast() {
   return exchange();
 }
 
-/// Nothing is under way now: what refers to the client's socket does so always.
+/// Nothing is under way now: what refers to the client's socket does so always, but for timers and packets that pass by. The
+/// least of several looks is without them.
 Result<void> Trial::count_references() {
   struct {
     std::uint64_t flow;
@@ -299,11 +318,13 @@ Result<void> Trial::count_references() {
   options.sz = sizeof(options);
   options.ctx_in = &counted;
   options.ctx_size_in = sizeof(counted);
-  if (bpf_prog_test_run_opts(state_.program("hd_count_references"), &options) != 0 || counted.references == 0 ||
-      counted.references > own_references_max) {
-    return failed("cannot count the references of a socket");
+  std::uint32_t least = own_references_max + 1;
+  for (int look = 0; look < 20; ++look, ::usleep(1000)) {
+    if (bpf_prog_test_run_opts(state_.program("hd_count_references"), &options) == 0 && counted.references != 0)
+      least = std::min(least, counted.references);
   }
-  config_.own_references = counted.references;
+  if (least > own_references_max) return failed("cannot count the references of a socket");
+  config_.own_references = least;
   const std::uint32_t zero = 0;
   return write_entry(state_.fd("hd_config"), &zero, &config_);
 }
@@ -319,15 +340,15 @@ Result<void> Trial::exchange_often() {
 Result<void> Trial::move_large_request() {
   std::string large(50'000, 'x');
   for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>('a' + i % 23);
-  if (!send_all(client_.get(), large)) return system_error("an armed client cannot send much", errno);
+  if (Result<void> sent = send_fast(large); !sent) return sent;
   if (receive(server_.get(), large.size()) != large) return failed("a large request does not arrive whole");
   return answer(response);
 }
 
 /// A second request before the first is answered is the handler's.
 Result<void> Trial::keep_order() {
-  if (!send_all(client_.get(), request) || !send_all(client_.get(), request))
-    return system_error("a client cannot send twice", errno);
+  if (Result<void> sent = send_fast(request); !sent) return sent;
+  if (!send_all(client_.get(), request)) return system_error("a client cannot send twice", errno);
   if (receive(server_.get(), request.size()) != request || receive(handler_.get(), request.size()) != request)
     return failed("two requests at once are not told apart");
   received_ += static_cast<std::uint32_t>(request.size());
@@ -351,7 +372,7 @@ Result<void> Trial::prove_landing() {
   });
   std::string wrong;
   for (int i = 0; i < landings && wrong.empty(); ++i) {
-    if (!send_all(client_.get(), request)) wrong = "an armed client cannot send";
+    if (Result<void> sent = send_fast(request); !sent) wrong = sent.error().what;
     if (!wait_for_state(HD_FLOW_DONE)) wrong = "a response does not come to its end";
     if (wrong.empty() && !lands()) wrong = "a response never counts as landed";
     char bytes[256];
@@ -370,7 +391,7 @@ Result<void> Trial::bound_memory() {
   server_.reset();
   upstream_.reset();
   if (Result<void> again = connect_server(); !again && (links_.as<hd_link>()[1].state & 15) != HD_LINK_IDLE) return again;
-  if (!send_all(client_.get(), request)) return system_error("an armed client cannot send", errno);
+  if (Result<void> sent = send_fast(request); !sent) return sent;
   if (receive(server_.get(), request.size()) != request)
     return failed("a second link to a server is not used");
   std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n";

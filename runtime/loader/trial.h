@@ -42,6 +42,7 @@ class Trial {
   Result<void> bound_memory();
   Result<void> end_link();
 
+  Result<void> send_fast(std::string_view text);
   Result<void> exchange();
   void arm();
   [[nodiscard]] hd_flow& flow() const;
@@ -70,6 +71,7 @@ class Trial {
   std::uint64_t flow_id_ = 0;
   std::uint32_t received_ = 0;  // by H
   std::uint32_t sent_ = 0;      // by H
+  int passed_on_ = 0;
 };
 
 }  // namespace heddle::loader
