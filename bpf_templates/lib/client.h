@@ -78,7 +78,7 @@ __attribute__((noinline)) int hd_fast_decide(struct hd_work* work) {
   if (!service || service->protocol != HD_PROTOCOL_HTTP) return HD_FAST_SWITCHED_OFF;
   if (!(service->flags & HD_SERVICE_FAST)) return HD_FAST_SWITCHED_OFF;
   if (!workload || workload->flags & HD_WORKLOAD_NOT_FAST) return HD_FAST_SWITCHED_OFF;
-  hd_scan_head(work, service->scan);
+  hd_scan_head(work);
   if (work->scan_status) return work->incomplete ? HD_FAST_NOT_WHOLE : HD_FAST_NOT_CANONICAL;
   if (work->framing != HD_FRAMING_PLAIN) return HD_FAST_NOT_CANONICAL;
   hd_match_fields(work);

@@ -95,13 +95,13 @@ int connect6(struct bpf_sock_addr* ctx) {
 }
 
 /* Step 2: the facts of a head, or its refusal. */
-static __always_inline int hd_refuses_form(struct hd_work* work, hd_u32 scan) {
+static __always_inline int hd_refuses_form(struct hd_work* work) {
   hd_u32 form = work->request.form;
   if (form > HD_FORM_MALFORMED) {
     hd_end(work, HD_VERDICT_REFUSE, (hd_u16)form, HD_RULE_MALFORMED);
     return 1;
   }
-  hd_scan_head(work, scan);
+  hd_scan_head(work);
   if (work->scan_status == HD_SCAN_TO_HANDLER && !form) {
     hd_end(work, HD_VERDICT_HANDLER, 0, HD_RULE_MALFORMED);
     return 1;
@@ -124,7 +124,7 @@ static __always_inline int decide_head(struct hd_work* work) {
   hd_u32 number = work->facts.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
   if (!service) return hd_decide_outside(work);
-  if (service->protocol == HD_PROTOCOL_HTTP && hd_refuses_form(work, service->scan)) return 0;
+  if (service->protocol == HD_PROTOCOL_HTTP && hd_refuses_form(work)) return 0;
   return hd_decide_facts(work);
 }
 

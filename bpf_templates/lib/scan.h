@@ -88,8 +88,8 @@ __attribute__((noinline)) int hd_walk_chunk(struct hd_cursor* cursor) {
 struct hd_walk {
   struct hd_work* work;
   hd_u32 done; /* the event that ended the scan */
-  hd_u32 pad;
   struct hd_cursor cursor;
+  struct hd_scan states;
 };
 
 static __always_inline void hd_refuse(struct hd_work* work, hd_u32 status, hd_u32 rule) {
@@ -200,15 +200,59 @@ __attribute__((noinline)) int hd_skip_value(struct hd_cursor* cursor) {
   return k == HD_SKIPS;
 }
 
+/* The text as it lies in memory. */
+#define HD_FOUR(a, b, c, d) ((hd_u64)(a) | (hd_u64)(b) << 8 | (hd_u64)(c) << 16 | (hd_u64)(d) << 24)
+#define HD_EIGHT(a, b, c, d, e, f, g, h) (HD_FOUR(a, b, c, d) | HD_FOUR(e, f, g, h) << 32)
+
+/* How much of `HTTP/1.1`, CR LF, `Host: ` lies at the cursor, and behind it within the page: 0, 10 or 16 bytes. */
+__attribute__((noinline)) int hd_known_lines(struct hd_cursor* cursor) {
+  if (!cursor) return 0;
+  hd_u64 offset = cursor->at & (HD_PAGE_SIZE - 1);
+  HD_OPAQUE(offset);
+  if (cursor->at + 16 > cursor->until || offset > HD_PAGE_SIZE - 16) return 0;
+  struct hd_page* page = hd_page_at(cursor->page + cursor->at / HD_PAGE_SIZE);
+  if (!page) return 0;
+  hd_u64 first = *(hd_u64*)&page->bytes[offset], second = *(hd_u64*)&page->bytes[offset + 8];
+  hd_u64 either_case = HD_EIGHT(0, 0, 0x20, 0, 0, 0, 0, 0);
+  if (first != HD_EIGHT('H', 'T', 'T', 'P', '/', '1', '.', '1')) return 0;
+  if ((second | either_case) == HD_EIGHT('\r', '\n', 'h', 'o', 's', 't', ':', ' ')) return 16;
+  return (second & 0xffff) == HD_FOUR('\r', '\n', 0, 0) ? 10 : 0;
+}
+
+/* Behind the target nearly every head goes on in the same way. */
+static __always_inline void hd_pass_known_lines(struct hd_walk* walk) {
+  int known = hd_known_lines(&walk->cursor);
+  if (!known) return;
+  walk->cursor.at += (hd_u32)known;
+  walk->cursor.state = known == 16 ? walk->states.host : walk->states.line;
+  if (known != 16) return;
+  walk->work->field = HD_FIELD_HOST;
+  walk->work->value_begin = walk->cursor.at - 2;
+  walk->work->value_end = walk->cursor.at - 2;
+}
+
+/* And most begin with `GET `. */
+static __always_inline void hd_pass_known_method(struct hd_walk* walk) {
+  struct hd_page* page = hd_page_at(walk->cursor.page);
+  if (!page || walk->cursor.until < 4 || *(hd_u32*)page->bytes != HD_FOUR('G', 'E', 'T', ' ')) return;
+  hd_field_span(walk->work, HD_FIELD_METHOD, 0, 3);
+  walk->work->target_begin = 4;
+  walk->cursor.at = 4;
+  walk->cursor.state = walk->states.target;
+}
+
 static long hd_scan_step(hd_u32 index, struct hd_walk* walk) {
   if (walk->cursor.at >= walk->cursor.until) return 1;
   if (walk->cursor.event == HD_SCAN_SKIP && hd_skip_value(&walk->cursor)) return 0;
   hd_walk_chunk(&walk->cursor);
   hd_u32 event = walk->cursor.event;
   if (event == HD_SCAN_NONE || event == HD_SCAN_SKIP) return 0;
-  if (!hd_scan_event_at(walk->work, event, walk->cursor.at - 1, walk->cursor.before)) return 0;
-  walk->done = event;
-  return 1;
+  if (hd_scan_event_at(walk->work, event, walk->cursor.at - 1, walk->cursor.before)) {
+    walk->done = event;
+    return 1;
+  }
+  if (walk->cursor.state == walk->states.version) hd_pass_known_lines(walk);
+  return 0;
 }
 
 static long hd_value_step(hd_u32 index, struct hd_walk* walk) {
@@ -218,7 +262,7 @@ static long hd_value_step(hd_u32 index, struct hd_walk* walk) {
 }
 
 /* A head that the tables do not lead to its end is malformed; it must end where the bytes end. */
-__attribute__((noinline)) int hd_scan_head(struct hd_work* work, hd_u32 start_state) {
+__attribute__((noinline)) int hd_scan_head(struct hd_work* work) {
   if (!work) return 0;
   hd_refuse(work, 400, HD_RULE_MALFORMED);
   work->field = HD_NONE;
@@ -233,8 +277,13 @@ __attribute__((noinline)) int hd_scan_head(struct hd_work* work, hd_u32 start_st
     hd_refuse(work, HD_FORM_HEAD_TOO_LARGE, HD_RULE_MALFORMED);
     return 0;
   }
+  hd_u32 number = work->facts.service;
+  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
+  if (!service) return 0;
   struct hd_walk walk = {.work = work,
-                         .cursor = {.page = work->request.page, .until = length, .state = start_state}};
+                         .cursor = {.page = work->request.page, .until = length, .state = service->scan.start},
+                         .states = service->scan};
+  hd_pass_known_method(&walk);
   bpf_loop(2 * HD_HEAD_MAX, hd_scan_step, &walk, 0);
   work->incomplete = walk.done == 0;
   if (walk.done == HD_SCAN_END && walk.cursor.at != length && !work->open_end) hd_refuse(work, 400, HD_RULE_MALFORMED);

@@ -42,7 +42,7 @@ void Comb::occupy(std::uint32_t base, const Automaton::State& state) {
   for (const Automaton::Edge& edge : state.edges) used_[base + edge.byte] = true;
 }
 
-std::uint32_t Comb::add(const Automaton& automaton) {
+std::vector<std::uint32_t> Comb::add_all(const Automaton& automaton) {
   std::vector<std::uint32_t> place;
   place.reserve(automaton.states.size());
   for (const Automaton::State& state : automaton.states) {
@@ -58,7 +58,7 @@ std::uint32_t Comb::add(const Automaton& automaton) {
       steps_[place[s] + edge.byte] = {place[s], packed(place[edge.next], edge.event)};
     }
   }
-  return place[automaton.start];
+  return place;
 }
 
 }  // namespace heddle::plan

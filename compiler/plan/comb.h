@@ -12,8 +12,10 @@ namespace heddle::plan {
 /// others.
 class Comb {
  public:
-  /// The place of the automaton's start state; `place[s]` is that of state s.
-  std::uint32_t add(const Automaton& automaton);
+  /// The place of the automaton's start state.
+  std::uint32_t add(const Automaton& automaton) { return add_all(automaton)[automaton.start]; }
+  /// The place of each state.
+  std::vector<std::uint32_t> add_all(const Automaton& automaton);
 
   [[nodiscard]] const std::vector<hd_step>& steps() const { return steps_; }
 

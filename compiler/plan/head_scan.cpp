@@ -157,9 +157,9 @@ struct Trie {
   }
 };
 
-class HeadScan {
+class Writer {
  public:
-  explicit HeadScan(const std::vector<std::string>& names) {
+  explicit Writer(const std::vector<std::string>& names) {
     names_.add(length_name, number_of_length);
     for (const std::string_view name : framing_names) names_.add(name, number_of_framing);
     names_.add("connection", number_of_connection);
@@ -172,14 +172,17 @@ class HeadScan {
     line_ = b_.state();
     line_feed_ = b_.state();
     b_.on(line_feed_, '\n', line_);
-    const StateId version = version_states();
-    const StateId query = query_states(version);
-    const StateId target = path_states(query, version);
-    method_states(target);
+    version_ = version_states();
+    const StateId query = query_states(version_);
+    target_ = path_states(query, version_);
+    method_states(target_);
     line_states();
   }
 
-  [[nodiscard]] Automaton finish() const { return b_.finish(start_); }
+  [[nodiscard]] HeadScan finish() const {
+    return {.automaton = b_.finish(start_),
+            .states = {.start = start_, .target = target_, .version = version_, .line = line_, .host = host_}};
+  }
 
  private:
   void method_states(StateId target) {
@@ -294,7 +297,7 @@ class HeadScan {
 
   void name_states(StateId any_name, StateId any_value) {
     const StateId value = value_states();
-    const StateId host = host_states();
+    host_ = host_states();
     const StateId connection = connection_states();
     std::vector<StateId> of(names_.nodes.size(), line_);
     for (std::size_t n = 1; n < names_.nodes.size(); ++n) {
@@ -310,7 +313,7 @@ class HeadScan {
       } else if (node.number == number_of_framing) {
         b_.on(of[n], ':', any_value, HD_SCAN_NOT_FAST);
       } else {
-        b_.on(of[n], ':', node.number == HD_NAME_HOST ? host : value, HD_SCAN_NAME);
+        b_.on(of[n], ':', node.number == HD_NAME_HOST ? host_ : value, HD_SCAN_NAME);
       }
     }
     connect(names_, of);
@@ -412,6 +415,9 @@ class HeadScan {
   StateId start_ = 0;
   StateId line_ = 0;
   StateId line_feed_ = 0;
+  StateId target_ = 0;
+  StateId version_ = 0;
+  StateId host_ = 0;
 };
 
 }  // namespace
@@ -420,8 +426,8 @@ std::uint32_t name_number(std::string_view name, std::size_t index) {
   return (HD_NAME_FIRST + static_cast<std::uint32_t>(index)) | (is_framing(name) ? HD_NAME_FRAMING : 0U);
 }
 
-Automaton head_scan(const std::vector<std::string>& names) {
-  return HeadScan(names).finish();
+HeadScan head_scan(const std::vector<std::string>& names) {
+  return Writer(names).finish();
 }
 
 }  // namespace heddle::plan

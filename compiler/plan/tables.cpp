@@ -124,7 +124,13 @@ void TableWriter::write() {
   names_.assign(names.begin(), names.end());
   write_builtin_rules();
   write_workloads();
-  const std::uint32_t scan = comb_.add(head_scan(names_));
+  const HeadScan head = head_scan(names_);
+  const std::vector<std::uint32_t> places = comb_.add_all(head.automaton);
+  const hd_scan scan{.start = places[head.states.start],
+                     .target = places[head.states.target],
+                     .version = places[head.states.version],
+                     .line = places[head.states.line],
+                     .host = places[head.states.host]};
   for (model::ServiceId id = 0; id < policy_.services.size(); ++id) {
     write_service(id);
     tables().services.back().scan = scan;

@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 3
+#define HD_ABI_VERSION 4
 
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
@@ -514,12 +514,21 @@ enum hd_protocol {
   HD_PROTOCOL_HTTP = 1,
 };
 
+/* States of the scan of a head: where it starts, and where it is after what nearly every head has. Who finds these bytes
+ * there need not walk over them. */
+struct hd_scan {
+  hd_u32 start;
+  hd_u32 target;  /* after `GET ` */
+  hd_u32 version; /* before `HTTP/1.1` */
+  hd_u32 line;    /* after that and CR LF */
+  hd_u32 host;    /* after that and `Host: ` */
+};
+
 struct hd_service {
   hd_u32 protocol;       /* enum hd_protocol */
   hd_u32 pool;           /* all endpoints; index into hd_pools */
   hd_u32 first_field;    /* into hd_fields */
   hd_u32 field_count;
-  hd_u32 scan;           /* start state of the scan of a head */
   hd_u32 unhealthy_rule; /* `service s/unhealthy` */
   hd_u32 name_offset;    /* into hd_blob */
   hd_u32 name_length;
@@ -527,8 +536,9 @@ struct hd_service {
   hd_u32 timeout_rule;   /* `service s/timeout` */
   hd_u32 flags;          /* enum hd_service_flag */
   hd_u32 pending_max;    /* requests that wait for a connection of a full endpoint; 0: none waits */
+  struct hd_scan scan;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 48, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 64, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
