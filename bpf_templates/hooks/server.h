@@ -64,7 +64,7 @@ static __always_inline void hd_finish_flow(struct hd_flow* flow, hd_u8 flags) {
                            .status = flow->status,
                            .decision = flow->decision};
   hd_copy_address(event.source, flow->source);
-  hd_ended(flow->decision.endpoint_state, flow->status, flags, now);
+  hd_ended(&flow->decision, flow->status, flags, now);
   hd_latency_of(flow->decision.counter, event.latency_ns);
   hd_emit(&event);
 }

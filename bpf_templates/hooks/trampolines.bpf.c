@@ -156,7 +156,7 @@ static __always_inline void announce(struct bpf_sock_ops* ops) {
   hd_copy_address(connection->source, local);
   connection->source_port = (hd_u16)HD_CONTEXT(ops->local_port);
   if (connection->flags & HD_CONNECTION_TCP) {
-    hd_began(connection->decision.endpoint_state);
+    hd_began(&connection->decision);
     bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
     return;
   }
@@ -226,7 +226,7 @@ static __always_inline void finish(struct bpf_sock_ops* ops) {
                            .decision = connection->decision};
   hd_copy_address(event.source, connection->source);
   if (HD_CONTEXT(ops->args[0]) == BPF_TCP_SYN_SENT) event.flags = HD_EVENT_CONNECT_FAILED;
-  hd_ended(connection->decision.endpoint_state, 0, event.flags, now);
+  hd_ended(&connection->decision, 0, event.flags, now);
   connection->flags &= ~(hd_u32)HD_CONNECTION_TCP;
   hd_emit(&event);
 }

@@ -24,7 +24,7 @@ static __always_inline void hd_count(hd_u32 slot) {
 /* The decision stands: whoever carries it out counts it, once. Until then nothing but `hd_undo` has to be said of it. */
 __attribute__((noinline)) int hd_commit(struct hd_work* work) {
   if (!work) return 0;
-  hd_u32 number = work->decision.access, slot = work->decision.endpoint_state;
+  hd_u32 number = work->decision.access;
   if (work->decision.rule != HD_NONE) hd_count(work->decision.counter);
   if (number != work->decision.rule) {
     struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
@@ -33,7 +33,7 @@ __attribute__((noinline)) int hd_commit(struct hd_work* work) {
   /* A tcp connection is on its way when its socket says so: until then nobody would tell of its end. */
   hd_u32 service_number = work->facts.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &service_number);
-  if (service && service->protocol != HD_PROTOCOL_TCP) hd_began(slot);
+  if (service && service->protocol != HD_PROTOCOL_TCP) hd_began(&work->decision);
   return 0;
 }
 
@@ -118,6 +118,7 @@ static __always_inline int hd_to_endpoint(struct hd_work* work, hd_u32 number, h
   work->decision.port = endpoint->port;
   work->decision.endpoint = number;
   work->decision.endpoint_state = endpoint->state;
+  work->decision.counted = endpoint->counted;
   hd_end(work, HD_VERDICT_FORWARD, 0, rule);
   return 0;
 }

@@ -70,18 +70,22 @@ static __always_inline void hd_eject(struct hd_endpoint_state* state, hd_u32 slo
   __sync_lock_test_and_set(&group->ejected, look.ejected);
 }
 
-/* One more is on its way to the endpoint of this slot. */
-static __always_inline void hd_began(hd_u32 slot) {
+/* One more is on its way to the endpoint that was decided for. Counted only where somebody asks: the processors of clients and
+ * servers would take the counter from each other with every request. */
+static __always_inline void hd_began(const struct hd_decision* decision) {
+  hd_u32 slot = decision->endpoint_state;
+  if (!decision->counted) return;
   struct hd_endpoint_state* state = bpf_map_lookup_elem(&hd_endpoint_state, &slot);
   if (state) __sync_fetch_and_add(&state->in_flight, 1);
 }
 
 /* `status` is what the client saw, 0 for a tcp connection. Once for each decision to forward that was counted. */
-static __always_inline void hd_ended(hd_u32 slot, hd_u32 status, hd_u32 event_flags, hd_u64 now) {
+static __always_inline void hd_ended(const struct hd_decision* decision, hd_u32 status, hd_u32 event_flags, hd_u64 now) {
+  hd_u32 slot = decision->endpoint_state;
   struct hd_endpoint_state* state = bpf_map_lookup_elem(&hd_endpoint_state, &slot);
   if (!state) return;
   /* Never below zero: a loader may have begun the slot anew meanwhile. */
-  if (__sync_fetch_and_add(&state->in_flight, -1) == 0) __sync_fetch_and_add(&state->in_flight, 1);
+  if (decision->counted && __sync_fetch_and_add(&state->in_flight, -1) == 0) __sync_fetch_and_add(&state->in_flight, 1);
   if (status == HD_STATUS_NOT_ASKED || !state->eject_after || state->ejected_until > now) return;
   hd_u32 failing = HD_EVENT_CONNECT_FAILED | HD_EVENT_SERVER_ABORTED | HD_EVENT_TIMEOUT;
   if ((event_flags & failing) || (status >= 500 && status < 600)) {

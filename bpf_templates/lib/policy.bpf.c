@@ -134,7 +134,7 @@ static __always_inline void hd_finished(struct hd_event* event) {
   hd_u32 status = event->status;
   if (event->decision.verdict != HD_VERDICT_FORWARD && !(event->flags & HD_EVENT_TIMEOUT))
     status = HD_STATUS_NOT_ASKED;
-  hd_ended(event->decision.endpoint_state, status, event->flags, event->time_ns);
+  hd_ended(&event->decision, status, event->flags, event->time_ns);
   hd_latency_of(event->decision.counter, event->latency_ns);
 }
 

@@ -193,6 +193,7 @@ void TableWriter::write_service(model::ServiceId id) {
     entry.port = endpoint.address.port;
     entry.service = id;
     entry.weight = endpoint.weight;
+    entry.counted = service.at_most || service.balance == model::Balance::least_request ? 1 : 0;
     tables().endpoints.push_back(entry);
   }
   write_addresses(id, first_endpoint);

@@ -165,6 +165,7 @@ nlohmann::json Agent::status_of_fast_path() const {
                 {"flows", figures->flows},
                 {"links", figures->links},
                 {"idle_links", figures->idle_links},
+                {"evictions", figures->evictions},
                 {"slow_endpoints", figures->slow_endpoints}});
   return entry;
 }

@@ -5,6 +5,13 @@
 
 namespace heddle::handler {
 
+namespace {
+
+// Of a body that nobody wants; a longer one costs more than a new connection.
+constexpr std::uint64_t skipped_max = 65536;
+
+}  // namespace
+
 void Connection::respond() {
   answer({decision_.status, tables_->rule_name(decision_.rule), tables_->body(decision_.rule), {}, false});
 }
@@ -71,13 +78,37 @@ void Connection::answer(const Reply& reply) {
   set_phase(Phase::answering);
 }
 
-/// Leaves the request behind if it has come completely; false if more of it is under way.
+/// Leaves behind what has come of the request; false if so much more of it is under way that the connection
+/// had better end.
 bool Connection::skip_request() {
   if (adopted_) return true;  // it never came this way
   if (request_.form != HD_FORM_OK || request_.length == 0) return false;
   in_.consume(upload_left_);
   upload_left_ = 0;
-  return body_.done();
+  if (body_.done()) return true;
+  return request_.framing == http::Framing::length && body_.left() <= skipped_max && !request_.expects;
+}
+
+/// The client has its answer; what is left of its request comes to nobody.
+bool Connection::skip_body() {
+  if (!client_.readable()) return false;
+  in_.acquire();
+  in_.reset();
+  const io::Transfer transfer = client_.receive(in_.space());
+  if (transfer.outcome == io::Transfer::again) return false;
+  if (transfer.outcome != io::Transfer::done) {
+    close();
+    return false;
+  }
+  in_.added(transfer.bytes);
+  in_.consume(body_.take({in_.data(), in_.size()}).consumed);
+  if (!body_.done()) return true;
+  if (close_after_) {
+    begin_linger();
+  } else {
+    next_request();
+  }
+  return true;
 }
 
 bool Connection::send_answer() {
@@ -85,7 +116,7 @@ bool Connection::send_answer() {
   const bool from_block = !out_.empty();
   const std::string_view bytes = from_block ? out_.view() : out_rest_;
   const bool last = !from_block || out_rest_.empty();
-  const bool ahead = last && arm_ahead(bytes.size());
+  const bool ahead = last && body_.done() && arm_ahead(bytes.size());
   const io::Transfer transfer = client_.send(bytes, !last);
   if (transfer.outcome == io::Transfer::failed) {
     abort(HD_EVENT_CLIENT_ABORTED);
@@ -108,11 +139,9 @@ bool Connection::send_answer() {
 
 void Connection::end_answer() {
   record();
-  if (close_after_) {
-    begin_linger();
-  } else {
-    next_request();
-  }
+  if (close_after_) return begin_linger();
+  if (!body_.done()) return set_phase(Phase::skipping);
+  next_request();
 }
 
 /// Says that nothing more comes, and waits for the client to end: closing now, with bytes of it unread, would

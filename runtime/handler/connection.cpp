@@ -59,10 +59,11 @@ void Connection::close() {
 
 Connection::Step Connection::step_of(Phase phase) {
   // In the order of Phase.
-  static constexpr std::array<Step, 9> steps = {
+  static constexpr std::array<Step, 10> steps = {
       &Connection::read_head,   &Connection::wait_for_flow, &Connection::wait,
       &Connection::wait,        &Connection::connect,       &Connection::exchange,
-      &Connection::send_answer, &Connection::linger,        &Connection::wait};
+      &Connection::send_answer, &Connection::skip_body,     &Connection::linger,
+      &Connection::wait};
   return steps[static_cast<std::size_t>(phase)];
 }
 
@@ -103,6 +104,7 @@ void Connection::update_deadline() {
       return client_reads || client_sends ? timeouts.stall.set(*this, now) : cancel();
     }
     case Phase::answering:
+    case Phase::skipping:
       return timeouts.stall.set(*this, now);
     case Phase::lingering:
       if (!waiting()) timeouts.linger.set(*this, now);

@@ -73,6 +73,7 @@ class Connection final : public io::EventSink,
     connecting,  // to the endpoint
     exchanging,  // request up, response down
     answering,   // with an answer of the mesh
+    skipping,    // the rest of a request that was answered already is thrown away
     lingering,   // what the client still sends is thrown away, so that it can read the answer
     closed,
   };
@@ -165,6 +166,7 @@ class Connection final : public io::EventSink,
   // answers of the mesh (answer.cpp)
   void answer(const Reply& reply);
   bool skip_request();
+  bool skip_body();
   bool send_answer();
   void end_answer();
   bool linger();

@@ -116,7 +116,7 @@ void Connection::adopt_request(hd_flow_state was) {
   engine_.fast_path->no_wait(fast_);
   adopted_ = submitted_ = true;
   decision_ = flow.decision;
-  if (fast_.flow.state() == HD_FLOW_TAKEN) engine_.ledger.add_request(decision_.endpoint_state);
+  if (fast_.flow.state() == HD_FLOW_TAKEN) engine_.ledger.add_request(decision_);
   tables_ = engine_.decider.tables(decision_.generation);
   if (tables_ == nullptr) tables_ = no_texts;
   started_ns_ = flow.begin_ns;
@@ -196,7 +196,7 @@ void Connection::end_relay() {
 void Connection::seize_relayed() {
   if (!fast_.flow.seize(HD_FLOW_SPILL) && !fast_.flow.seize(HD_FLOW_FRAMED)) return;
   // Until then the programs would have ended the request, had this worker died.
-  engine_.ledger.add_request(decision_.endpoint_state);
+  engine_.ledger.add_request(decision_);
 }
 
 }  // namespace heddle::handler

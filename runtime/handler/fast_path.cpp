@@ -107,6 +107,7 @@ bool FastPath::make_room(std::uint32_t endpoint_state) {
     since = begin;
   }
   if (longest == nullptr || !longest->flow.seize(HD_FLOW_ARMED)) return false;
+  pool_.occupancy().note_eviction(endpoint_state);
   if (Link* link = links.find(longest->flow.link())) links.kill(*link);
   (void)longest->flow.rearm();
   return true;

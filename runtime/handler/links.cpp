@@ -118,6 +118,7 @@ bool Links::make_room(std::uint32_t endpoint_state) {
   if (found == groups_.end()) return false;
   for (Link* link : found->second.links) {
     if (!mark(link->id_, HD_LINK_IDLE)) continue;
+    pool_.occupancy().note_eviction(endpoint_state);
     kill(*link);
     return true;
   }
@@ -198,7 +199,9 @@ void Links::close_idle(std::uint64_t now_ns) {
         continue;
       }
       const std::uint64_t since = __atomic_load_n(&entry->idle_since, __ATOMIC_RELAXED);
-      if (now_ns > since + idle_ms * 1'000'000 && mark(link.id_, HD_LINK_IDLE)) kill(link);
+      if (now_ns <= since + idle_ms * 1'000'000 || !mark(link.id_, HD_LINK_IDLE)) continue;
+      pool_.occupancy().note_eviction(slot);
+      kill(link);
     }
   }
 }

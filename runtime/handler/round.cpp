@@ -105,7 +105,7 @@ bool Round::fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& ne
 }
 
 void Round::note_ended(std::size_t first_event, std::size_t end) {
-  for (std::size_t i = first_event; i < end; ++i) ledger_->take_request(events_[i].decision.endpoint_state);
+  for (std::size_t i = first_event; i < end; ++i) ledger_->take_request(events_[i].decision);
 }
 
 void Round::give_out(std::size_t first_head, std::uint32_t count, bool ran) {
@@ -116,7 +116,7 @@ void Round::give_out(std::size_t first_head, std::uint32_t count, bool ran) {
   for (std::uint32_t i = 0; i < count; ++i) {
     Undecided& request = *current_[first_head + i];
     if (ran && decisions[i].verdict != HD_VERDICT_NONE) {
-      if (ledger_ != nullptr) ledger_->add_request(decisions[i].endpoint_state);
+      if (ledger_ != nullptr) ledger_->add_request(decisions[i]);
       request.decided(decisions[i]);
     } else {
       request.undecided();

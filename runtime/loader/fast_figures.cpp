@@ -58,8 +58,10 @@ Result<FastFigures> read_fast_figures(const State& state) {
   if (!endpoints) return endpoints.error();
   const auto now = static_cast<std::uint64_t>(
       std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count());
-  for (std::uint32_t i = 0; i < endpoints->count(); ++i)
+  for (std::uint32_t i = 0; i < endpoints->count(); ++i) {
     figures.slow_endpoints += endpoints->at(i).slow_until > now ? 1 : 0;
+    figures.evictions += endpoints->at(i).evictions;
+  }
   for (auto& [cgroup, workload] : figures.by_cgroup)
     bpf_map_lookup_elem(state.fd("hd_queued_by"), &cgroup, &workload.queued);
   return figures;

@@ -22,6 +22,7 @@ struct FastFigures {
   std::uint32_t links = 0;
   std::uint32_t idle_links = 0;
   std::uint32_t slow_endpoints = 0;  // that left requests unread: the watchdog keeps the fast path from them
+  std::uint64_t evictions = 0;       // of links that were idle, or in the way of others
   std::map<std::uint64_t, Workload> by_cgroup;
 };
 

@@ -66,6 +66,7 @@ class Balanced {
     event.decision.verdict = static_cast<hd_u16>(verdict);
     event.decision.endpoint_state = session_->endpoint_slot(endpoint);
     event.decision.counter = HD_NONE;
+    event.decision.counted = 1;
     event.status = status;
     event.flags = flags;
     ASSERT_TRUE(session_->finish(event).ok());
@@ -288,10 +289,17 @@ TEST(Eject, EndsByItself) {
 }
 
 TEST(Ended, GivesBackWhatWasOnItsWayAndNoMore) {
-  Balanced s(with_weights(model::Balance::round_robin, {1}));
-  for (int i = 0; i < 3; ++i) s.decide();
+  Balanced s(with_weights(model::Balance::least_request, {1}));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(s.decide().counted, 1u);
   EXPECT_EQ(s->endpoint_state(0).in_flight, 3u);
   for (int i = 0; i < 5; ++i) s.finish(0, 200);
+  EXPECT_EQ(s->endpoint_state(0).in_flight, 0u);
+}
+
+/// Nothing in this policy depends on it.
+TEST(Ended, WhatNobodyAsksForIsNotCounted) {
+  Balanced s(with_weights(model::Balance::round_robin, {1}));
+  EXPECT_EQ(s.decide().counted, 0u);
   EXPECT_EQ(s->endpoint_state(0).in_flight, 0u);
 }
 

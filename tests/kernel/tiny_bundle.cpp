@@ -80,6 +80,7 @@ std::vector<hd_endpoint> endpoints(const TinyPolicy& policy) {
     set_address(endpoint.address, address);
     endpoint.port = port;
     endpoint.weight = 1;
+    endpoint.counted = 1;
     list.push_back(endpoint);
   };
   add("127.0.0.1", policy.endpoint4);

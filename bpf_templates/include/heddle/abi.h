@@ -119,7 +119,7 @@ struct hd_decision {
   hd_u16 verdict;   /* enum hd_verdict */
   hd_u16 status;    /* HTTP status for all but FORWARD */
   hd_u16 port;
-  hd_u16 pad;
+  hd_u16 counted;   /* 1: it is one of its endpoint's in_flight, until its end is told */
   hd_u8 address[16];
   hd_u32 counter;        /* slot of `rule` in hd_counters and hd_latency: holds in every generation */
   hd_u32 endpoint_state; /* slot of `endpoint` in hd_endpoint_state: holds in every generation; HD_NONE: none */
@@ -173,7 +173,7 @@ struct hd_latency {
 /* hd_endpoint_state, memory-mapped, index is a slot that the loader keeps for an endpoint of a service. */
 struct hd_endpoint_state {
   hd_u32 unhealthy;
-  hd_u32 in_flight;      /* requests decided for it whose response has not ended */
+  hd_u32 in_flight;      /* requests decided for it whose response has not ended, where the policy asks for it */
   hd_u32 connections;    /* of the handler and of the fast path */
   hd_u32 failures;       /* in a row */
   hd_u64 ejected_until;  /* CLOCK_MONOTONIC; 0: not */
@@ -185,8 +185,9 @@ struct hd_endpoint_state {
   hd_u32 eject_next;     /* slot of the next endpoint of the group: a ring through all of them */
   hd_u32 eject_count;    /* endpoints in the ring */
   hd_u64 slow_until;     /* CLOCK_MONOTONIC; until then no request goes to it past the handler: it left one unread */
+  hd_u64 evictions;      /* of connections that the fast path closed: idle for long, or to make room for others */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_endpoint_state) == 56, "hd_endpoint_state");
+HD_STATIC_ASSERT(sizeof(struct hd_endpoint_state) == 64, "hd_endpoint_state");
 
 /* hd_eject_groups, index is a slot that the loader keeps for a service: the endpoints of which only a part may be
  * ejected at a time. */
@@ -611,7 +612,7 @@ HD_STATIC_ASSERT(sizeof(struct hd_pool) == 32, "hd_pool");
 struct hd_endpoint {
   hd_u8 address[16];
   hd_u16 port;
-  hd_u16 pad;
+  hd_u16 counted; /* 1: somebody asks how many requests are on their way to it */
   hd_u32 state;   /* written by the loader: into hd_endpoint_state */
   hd_u32 service;
   hd_u32 weight;  /* at least 1 */

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdint>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -60,6 +62,19 @@ void print_workers(const Json& status) {
   }
 }
 
+/// Whether its requests go fast, how many did, and what it holds.
+std::string fast_path_of(const Json& workload) {
+  const Json& fast = workload["fast_path"];
+  if (fast["on"] == false) return "fast path off: " + text(fast, "reason");
+  const auto kernel = workload["requests"]["kernel"].get<std::uint64_t>();
+  const std::uint64_t all = kernel + workload["requests"]["handler"].get<std::uint64_t>();
+  if (all == 0) return "fast path on, no request yet";
+  // Rounded down: 100 % is all of them.
+  const double share = std::floor(1000.0 * static_cast<double>(kernel) / static_cast<double>(all)) / 10;
+  return fmt::format("fast path on, {:.1f} % of {} requests decided in the kernel, {} clients, {} bytes queued", share, all,
+                     text(workload, "clients"), text(workload, "queued_bytes"));
+}
+
 void print_workloads(const Json& status) {
   std::cout << "\nworkloads\n";
   for (const Json& workload : status["workloads"]) {
@@ -68,6 +83,7 @@ void print_workloads(const Json& status) {
       where += (where.empty() ? "" : ", ") + cgroup.get<std::string>();
     if (where.empty()) where = "no cgroup yet matches " + text(workload, "pattern");
     std::cout << fmt::format("  {:<20} {}\n", text(workload, "name"), where);
+    if (!workload["cgroups"].empty()) std::cout << fmt::format("  {:<20} {}\n", "", fast_path_of(workload));
   }
 }
 
@@ -77,7 +93,7 @@ void print_fast_path(const Json& status) {
     std::cout << "\nfast path off, all requests go through the handler: " << text(fast, "reason") << "\n";
     return;
   }
-  static constexpr std::array<std::pair<const char*, const char*>, 11> reasons = {{
+  static constexpr std::array<std::pair<const char*, const char*>, 12> reasons = {{
       {"not_armed", "first of a client, or behind another"},
       {"unread", "the client has not read, or sent, everything"},
       {"not_landed", "the last response was on its way"},
@@ -88,6 +104,7 @@ void print_fast_path(const Json& status) {
       {"no_memory", "the bound on queued bytes"},
       {"switched_off", "switched off by the policy"},
       {"failed", "the kernel could not"},
+      {"stalled", "the endpoint left a request unread"},
       {"not_enrolled", "connections for which a map was full"},
   }};
   std::cout << fmt::format("\nfast path on, landing known by {}\n  {:>10} requests decided in the kernel\n",
@@ -97,6 +114,8 @@ void print_fast_path(const Json& status) {
   }
   std::cout << fmt::format("  {} clients, {} connections to servers ({} idle), {} bytes queued\n", text(fast, "flows"),
                            text(fast, "links"), text(fast, "idle_links"), text(fast, "queued_bytes"));
+  std::cout << fmt::format("  {} connections closed because they were idle or in the way, {} endpoints left alone by the watchdog\n",
+                           text(fast, "evictions"), text(fast, "slow_endpoints"));
 }
 
 void print_namespaces(const Json& status) {

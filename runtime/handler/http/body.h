@@ -26,6 +26,8 @@ class Body {
 
   /// The body has ended.
   [[nodiscard]] bool done() const;
+  /// Bytes that are still to come, where that is known beforehand.
+  [[nodiscard]] std::uint64_t left() const { return left_; }
   [[nodiscard]] bool ends_at_close() const { return framing_ == Framing::until_close; }
 
  private:

@@ -14,6 +14,7 @@ struct KnownField {
 constexpr KnownField known_fields[] = {
     {"te", FieldKind::te},
     {"host", FieldKind::host},
+    {"expect", FieldKind::expect},
     {"upgrade", FieldKind::upgrade},
     {"connection", FieldKind::connection},
     {"keep-alive", FieldKind::keep_alive},

@@ -20,8 +20,9 @@ enum class FieldKind : std::uint8_t {
   upgrade,
   http2_settings,
   rule,  // x-heddle-rule: ours alone
+  expect,
 };
-inline constexpr std::size_t field_kinds = 11;
+inline constexpr std::size_t field_kinds = 12;
 
 [[nodiscard]] FieldKind find_field_kind(std::string_view name);
 

@@ -22,6 +22,7 @@ struct Fields {
   bool close = false;
   bool keep_alive = false;
   bool hop_by_hop = false;
+  bool expects = false;
   bool malformed = false;
 };
 
@@ -100,11 +101,15 @@ void note_hop_by_hop(Fields& fields, std::string_view) {
   fields.hop_by_hop = true;
 }
 
+void note_expect(Fields& fields, std::string_view) {
+  fields.expects = true;
+}
+
 // In the order of FieldKind.
 using Note = void (*)(Fields&, std::string_view);
 constexpr std::array<Note, field_kinds> notes = {
     ignore,          note_host,       note_length,     note_encoding,   note_connection, note_hop_by_hop,
-    note_hop_by_hop, note_hop_by_hop, note_hop_by_hop, note_hop_by_hop, ignore};
+    note_hop_by_hop, note_hop_by_hop, note_hop_by_hop, note_hop_by_hop, ignore,          note_expect};
 
 Request refused(hd_form form, std::size_t length) {
   Request request;
@@ -188,6 +193,7 @@ Request parse_request(std::string_view head) {
   request.length = static_cast<std::uint32_t>(head.size());
   request.keep_alive = !fields.close && (!request.http10 || fields.keep_alive);
   request.hop_by_hop = fields.hop_by_hop;
+  request.expects = fields.expects;
   request.content_length = fields.content_length;
   if (fields.chunked) request.framing = Framing::chunked;
   if (fields.lengths != 0 && fields.content_length != 0) request.framing = Framing::length;

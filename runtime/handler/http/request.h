@@ -23,6 +23,7 @@ struct Request {
   bool head_method = false;
   bool keep_alive = false;  // the client wants to go on
   bool hop_by_hop = false;  // there are fields that end here
+  bool expects = false;     // Expect: whoever sent it may keep the body to himself
 };
 
 /// Of a complete head, empty line included, at most HD_HEAD_MAX bytes. A violation of the form is said in

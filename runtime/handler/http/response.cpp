@@ -54,7 +54,7 @@ void note_connection(Fields& fields, std::string_view value) {
 using Note = void (*)(Fields&, std::string_view);
 constexpr std::array<Note, field_kinds> notes = {ignore,          ignore,       note_length,  note_encoding,
                                                  note_connection, note_rewrite, note_rewrite, note_rewrite,
-                                                 note_rewrite,    note_rewrite, note_rewrite};
+                                                 note_rewrite,    note_rewrite, note_rewrite, ignore};
 
 /// `HTTP/1.x NNN[ reason]`; where the fields begin.
 std::optional<std::size_t> parse_status_line(std::string_view head, Response& response) {

@@ -22,10 +22,14 @@ class Ledger {
 
   void add_connection(std::uint32_t slot) { change(slot, &LedgerEntry::connections, 1); }
   void take_connection(std::uint32_t slot) { change(slot, &LedgerEntry::connections, -1); }
-  void add_request(std::uint32_t slot) { change(slot, &LedgerEntry::requests, 1); }
-  void take_request(std::uint32_t slot) { change(slot, &LedgerEntry::requests, -1); }
+  void add_request(const hd_decision& decision) { change_requests(decision, 1); }
+  void take_request(const hd_decision& decision) { change_requests(decision, -1); }
 
  private:
+  /// What nobody counts is in nobody's count.
+  void change_requests(const hd_decision& decision, int by) {
+    if (decision.counted != 0) change(decision.endpoint_state, &LedgerEntry::requests, by);
+  }
   void change(std::uint32_t slot, std::uint32_t LedgerEntry::* count, int by) {
     if (slot >= entries_.size()) return;
     std::uint32_t& value = entries_[slot].*count;

@@ -36,6 +36,10 @@ void Occupancy::go_slow(std::uint32_t slot, std::uint64_t until_ns) const {
   if (slot < states_.size()) __atomic_store_n(&states_[slot].slow_until, until_ns, __ATOMIC_RELAXED);
 }
 
+void Occupancy::note_eviction(std::uint32_t slot) const {
+  if (slot < states_.size()) __atomic_fetch_add(&states_[slot].evictions, 1U, __ATOMIC_RELAXED);
+}
+
 bool Occupancy::slow(std::uint32_t slot, std::uint64_t now_ns) const {
   return slot < states_.size() && __atomic_load_n(&states_[slot].slow_until, __ATOMIC_RELAXED) > now_ns;
 }

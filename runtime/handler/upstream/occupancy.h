@@ -26,6 +26,8 @@ class Occupancy {
 
   /// The watchdog of the fast path has seen that it leaves requests unread. Times are CLOCK_MONOTONIC.
   void go_slow(std::uint32_t slot, std::uint64_t until_ns) const;
+  /// A good connection was closed because it was idle, or to make room.
+  void note_eviction(std::uint32_t slot) const;
   [[nodiscard]] bool slow(std::uint32_t slot, std::uint64_t now_ns) const;
 
  private:

@@ -163,6 +163,7 @@ hd_decision FakeDecider::decide_path(std::string_view target) const {
       std::from_chars(digits.data(), digits.data() + digits.size(), port);
     }
     set_verdict(decision, HD_VERDICT_FORWARD, 0, target.starts_with("/hasty") ? hasty : route);
+    decision.counted = 1;
     set_address(decision, v6, port);
   }
   return decision;

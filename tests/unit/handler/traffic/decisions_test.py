@@ -89,6 +89,29 @@ class Decisions(Traffic):
         self.assertEqual(peer.read_response().status, 403)
         self.assertEqual(peer.read_response().status, 200)
 
+    def test_denied_before_its_body_has_come(self):
+        """A body is never whole by right: how many pieces come at once is the network's business. The connection goes on."""
+        peer = self.client()
+        for size in (1, 9000, 65536):
+            peer.send(request("POST", "/deny", f"Content-Length: {size}", body=b"x" * (size // 3)))
+            response = peer.read_response()
+            self.assertEqual((response.status, response.field("connection")), (403, None))
+            body = b"y" * (size - size // 3)
+            for begin in range(0, len(body), 30000):
+                peer.send(body[begin:begin + 30000])
+            peer.send(get("/respond") + get("/deny"))
+            self.assertEqual(peer.read_response().status, 200)
+            self.assertEqual(peer.read_response().status, 403)
+        peer.send(request("POST", "/deny", "Content-Length: 70000", body=b"x"))
+        self.assertEqual(peer.read_response().field("connection"), "close")
+
+    def test_denied_and_gone_in_its_body(self):
+        peer = self.client()
+        peer.send(request("POST", "/deny", "Content-Length: 100", body=b"x"))
+        self.assertEqual(peer.read_response().status, 403)
+        peer.socket.shutdown(socket.SHUT_WR)
+        self.assertTrue(peer.ended())
+
     def test_denied_while_a_body_is_under_way(self):
         peer = self.client()
         peer.send(request("POST", "/deny", f"Content-Length: {4 * MB}"))
