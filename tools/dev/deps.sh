@@ -8,7 +8,7 @@ build_packages=(
 )
 demo_packages=(curl iproute2 procps)
 test_packages=(
-  clang-format-19 clang-tidy-19 wrk nghttp2-client openssl
+  clang-format-19 clang-tidy-19 wrk nghttp2-client openssl strace
   qemu-system-x86 busybox-static cpio mmdebstrap
 )
 peers=(nginx redis-server apache2) # of demos and tests

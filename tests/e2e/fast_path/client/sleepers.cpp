@@ -25,26 +25,49 @@ void show_memory(const Wires& wires) {
   std::printf("{\"sum\": %lu, \"most\": %u}\n", sum, most);
 }
 
-void wake(const Wires& wires, const std::string& target) {
-  std::uint64_t right = 0;
-  std::string first;
-  for (std::size_t i = 0; i < wires.size(); ++i) {
+/// What became of one request of each.
+class Judge {
+ public:
+  void look(Wire& wire, bool asked, const std::string& wanted) {
     Reply reply;
-    const Wire::Outcome outcome = wires[i]->read(reply);
-    const std::string wanted = target + "/" + std::to_string(i);
+    const Wire::Outcome outcome = asked ? wire.read(reply) : Wire::Outcome::reset;
     if (outcome == Wire::Outcome::reply && reply.status == 200 && reply.pattern && reply.target == wanted) {
-      ++right;
-    } else if (first.empty()) {
-      first = std::string(name_of(outcome)) + " to " + wanted + ": " + reply.target;
+      ++right_;
+      return;
     }
+    ++wrong_;
+    if (first_.empty()) first_ = std::string(name_of(outcome)) + " to " + wanted + ": " + reply.target;
   }
-  std::printf("{\"right\": %lu, \"wrong\": %lu, \"first\": \"%s\"}\n", right, wires.size() - right,
-              first.c_str());
+  void show() const {
+    std::printf("{\"right\": %lu, \"wrong\": %lu, \"first\": \"%s\"}\n", right_, wrong_, first_.c_str());
+  }
+
+ private:
+  std::uint64_t right_ = 0;
+  std::uint64_t wrong_ = 0;
+  std::string first_;
+};
+
+void wake(const Wires& wires, const std::string& target) {
+  Judge judge;
+  for (std::size_t i = 0; i < wires.size(); ++i)
+    judge.look(*wires[i], true, target + "/" + std::to_string(i));
+  judge.show();
+}
+
+/// Each asks once more and reads at once, one after the other.
+void ask_again(const Wires& wires, const std::string& target) {
+  Judge judge;
+  for (std::size_t i = 0; i < wires.size(); ++i) {
+    const std::string wanted = target + "/again" + std::to_string(i);
+    judge.look(*wires[i], wires[i]->send(get(wanted)), wanted);
+  }
+  judge.show();
 }
 
 }  // namespace
 
-/// Says `asked` when all have, then obeys lines: memory, wake.
+/// Says `asked` when all have, then obeys lines: memory, wake, again.
 int sleepers(const Arguments& arguments) {
   Wires wires;
   const std::string& target = arguments[1];
@@ -68,6 +91,7 @@ int sleepers(const Arguments& arguments) {
     const std::string_view word(line.data());
     if (word == "memory\n") show_memory(wires);
     if (word == "wake\n") wake(wires, target);
+    if (word == "again\n") ask_again(wires, target);
     std::fflush(stdout);
   }
   return 0;

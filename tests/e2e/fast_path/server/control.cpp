@@ -126,10 +126,12 @@ std::string Server::answer_command(const std::string& line) {
 std::string Server::show_statistics(const std::vector<std::string>&) {
   const auto held = std::count_if(connections_.begin(), connections_.end(),
                                   [](const auto& entry) { return entry.second->held; });
+  std::uint64_t most_open = 0;
+  for (const auto& endpoint : endpoints_) most_open = std::max(most_open, endpoint->most_open);
   std::ostringstream out;
   out << "{\"requests\": " << statistics_.requests << ", \"body_bytes\": " << statistics_.body_bytes
       << ", \"accepted\": " << statistics_.accepted << ", \"open\": " << connections_.size()
-      << ", \"answered\": " << statistics_.answered << ", \"held\": " << held
+      << ", \"most_open\": " << most_open << ", \"answered\": " << statistics_.answered << ", \"held\": " << held
       << ", \"cut\": " << statistics_.cut << ", \"violations\": " << statistics_.violations
       << ", \"first_violation\": " << quote(statistics_.first_violation) << "}";
   return out.str();

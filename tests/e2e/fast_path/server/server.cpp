@@ -43,6 +43,7 @@ void Server::run() {
         handle(event.data.u64, event.events);
       }
     }
+    if (count >= 0 && static_cast<std::size_t>(count) < events.size()) note_open();
     run_timers();
     const std::vector<std::uint64_t> unfinished = std::move(unfinished_);
     unfinished_.clear();
@@ -51,6 +52,10 @@ void Server::run() {
     }
     if (told && !obey()) return;
   }
+}
+
+void Server::note_open() {
+  for (const auto& endpoint : endpoints_) endpoint->most_open = std::max(endpoint->most_open, endpoint->open);
 }
 
 int Server::patience() const {
@@ -93,6 +98,7 @@ void Server::accept(Endpoint& endpoint) {
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     const std::uint64_t number = ++last_number_;
     ++statistics_.accepted;
+    ++endpoint.open;
     auto connection = std::make_unique<Connection>(number, fd, endpoint);
     const bool deaf = endpoint.mode == Mode::deaf;
     epoll_event event{.events = deaf ? 0U : EPOLLIN, .data = {.u64 = number}};
@@ -205,6 +211,7 @@ void Server::close(Connection& connection, bool reset) {
     ::setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   }
   ::close(connection.fd);
+  --connection.at.open;
   connections_.erase(connection.number);
 }
 

@@ -26,6 +26,8 @@ struct Endpoint {
   int listener = -1;
   std::uint16_t port = 0;
   Mode mode = Mode::normal;
+  std::uint64_t open = 0;       // connections
+  std::uint64_t most_open = 0;  // at a time when the server had seen all ends that there were
 };
 
 struct Connection {
@@ -93,6 +95,7 @@ class Server {
   void violation(Connection& connection, const std::string& why);
   void close(Connection& connection, bool reset);
   void run_timers();
+  void note_open();
   [[nodiscard]] int patience() const;
 
   int epoll_ = -1;
