@@ -81,6 +81,7 @@ static __always_inline hd_u64 hd_new_flow(struct hd_connection* connection) {
   flow->counts = flow->link = flow->left = flow->room = flow->queued = 0;
   flow->client_socket = flow->server_socket = 0;
   flow->begin_ns = flow->deadline_ns = 0;
+  flow->spare[0] = flow->spare[1] = flow->spare[2] = 0;
   flow->flags = 0;
   flow->worker = HD_NONE;
   flow->ends = HD_FLOW_CLIENT;
@@ -111,6 +112,10 @@ static __always_inline void hd_free_flow(struct hd_flow* flow, hd_u64 id) {
     /* A link goes back only if nothing of this client can be on it any more. */
     if (state != HD_FLOW_ARMED && hd_kill_link(link)) hd_ring_link(link);
     hd_give_back(link, HD_LINK_HELD);
+  }
+  for (int i = 0; i < HD_SPARE_LINKS; i++) {
+    link = __sync_lock_test_and_set(&flow->spare[i], 0);
+    if (link) hd_give_back(link, HD_LINK_HELD);
   }
   hd_u64* head = bpf_map_lookup_elem(&hd_free_lists, &which);
   if (head) hd_push_flow(head, flow, HD_ID_INDEX(id));
@@ -150,6 +155,7 @@ static __always_inline void hd_birth_of_upstream(struct bpf_sock_ops* ops, struc
   }
   hd_u64 id = hd_next_id(link->state, index);
   link->flow = 0;
+  link->server_socket = 0;
   link->endpoint_state = end->endpoint_state;
   link->worker = end->worker;
   link->references = 1;
@@ -204,7 +210,7 @@ static __always_inline void hd_birth_of_server(struct bpf_sock_ops* ops) {
     hd_note(HD_FAST_NOT_ENROLLED);
     return;
   }
-  link->reserved[0] = (hd_u64)sk;
+  link->server_socket = (hd_u64)sk;
   __sync_fetch_and_add(&link->references, 2);
   bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
   hd_give_back(id, HD_LINK_OPENING);

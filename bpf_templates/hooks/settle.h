@@ -26,7 +26,7 @@ __attribute__((noinline)) int hd_settle_one(hd_u64 id) {
   hd_u32 state = HD_FLOW_STATE(word);
   if (!hd_is_of(word, id)) return 0;
   struct hd_link* link = flow->link ? hd_link_of(flow->link) : 0;
-  if (state == HD_FLOW_SENT && link && link->reserved[0] && hd_unread_of(link->reserved[0])) answer = HD_SETTLED_WAITING;
+  if (state == HD_FLOW_SENT && link && link->server_socket && hd_unread_of(link->server_socket)) answer = HD_SETTLED_WAITING;
   if (!hd_is_settled(flow, state, config)) return (int)answer;
   answer |= HD_SETTLED_LANDED;
   if (client && hd_unread_of(client)) return (int)answer;
@@ -68,6 +68,63 @@ int hd_count_references(struct hd_counted* counted) {
   hd_read_timers(client, &timers);
   int references = BPF_CORE_READ((struct sock*)client, __sk_common.skc_refcnt.refs.counter);
   counted->references = (hd_u32)(references - (int)(timers.pending[0] + timers.pending[1] + timers.pending[2]));
+  return 0;
+}
+
+/* The list of idle links in the hands of one who walks it: nobody else can see any of them. */
+struct hd_sweep {
+  hd_u32 first; /* index + 1, as on the list */
+  hd_u32 next;
+  hd_u32 last;  /* that stays; 0: none yet */
+};
+
+static long hd_sweep_one(hd_u32 step, struct hd_sweep* sweep) {
+  hd_u32 index = sweep->next - 1, before = sweep->last - 1;
+  struct hd_link* link = sweep->next ? bpf_map_lookup_elem(&hd_links, &index) : 0;
+  if (!link) return 1;
+  hd_u32 after = HD_READ(link->next);
+  if ((hd_u32)HD_READ(link->state) != HD_LINK_DEAD) {
+    sweep->last = sweep->next;
+  } else {
+    struct hd_link* previous = sweep->last ? bpf_map_lookup_elem(&hd_links, &before) : 0;
+    if (previous) {
+      previous->next = after;
+    } else {
+      sweep->first = after;
+    }
+    hd_put_link(link, index);
+  }
+  sweep->next = after;
+  return 0;
+}
+
+struct hd_splice {
+  hd_u64* head;
+  struct hd_link* last;
+  hd_u32 first;
+};
+
+static long hd_splice_once(hd_u32 step, struct hd_splice* splice) {
+  hd_u64 old = HD_READ(*splice->head);
+  splice->last->next = (hd_u32)old;
+  return HD_SWAP(splice->head, old, hd_list_head(old, splice->first)) == old;
+}
+
+/* Takes the dead links off a list: their records can be used again. Requests that come meanwhile find no idle link, and are
+ * the handler's. */
+SEC("syscall")
+int hd_sweep_links(struct hd_idle_key* of) {
+  hd_u64* head = hd_idle_list(HD_CONTEXT(of->endpoint_state), HD_CONTEXT(of->worker), 0);
+  if (!head) return 0;
+  hd_u64 old = HD_READ(*head);
+  if (!(hd_u32)old || HD_SWAP(head, old, hd_list_head(old, 0)) != old) return 0;
+  struct hd_sweep sweep = {.first = (hd_u32)old, .next = (hd_u32)old};
+  bpf_loop(HD_LINKS_MAX, hd_sweep_one, &sweep, 0);
+  hd_u32 index = sweep.last - 1;
+  struct hd_splice splice = {.head = head, .first = sweep.first};
+  splice.last = sweep.last ? bpf_map_lookup_elem(&hd_links, &index) : 0;
+  if (!splice.last) return 0;
+  bpf_loop(HD_LINKS_MAX, hd_splice_once, &splice, 0);
   return 0;
 }
 

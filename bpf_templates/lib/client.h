@@ -68,10 +68,25 @@ static __always_inline int hd_is_head_request(struct hd_work* work) {
   return page && *(hd_u32*)page->bytes == ('H' | 'E' << 8 | 'A' << 16 | (hd_u32)'D' << 24) && page->bytes[4] == ' ';
 }
 
+/* Step 1, from what it said the last time. */
+static __always_inline void hd_resolve_again(struct hd_work* work) {
+  hd_u32 zero = 0, caller = work->decision.caller, service = work->decision.service, endpoint = work->fixed_endpoint;
+  hd_u64* self = bpf_map_lookup_elem(&hd_self, &zero);
+  if (!self || !work->resolved || work->resolved != *self) {
+    hd_resolve(work);
+    work->resolved = work->facts.has_peer && work->facts.service != HD_NONE ? work->decision.generation : 0;
+    return;
+  }
+  hd_begin(work);
+  hd_set_caller(work, caller);
+  hd_set_service(work, service, endpoint);
+  if (!work->facts.has_peer || work->facts.service == HD_NONE) hd_resolve(work);
+}
+
 /* Decides on the head that was copied. 0: it is to be forwarded; else why not (enum hd_fast_counter). Nothing is counted yet. */
 __attribute__((noinline)) int hd_fast_decide(struct hd_work* work) {
   if (!work) return HD_FAST_FAILED;
-  hd_resolve(work);
+  hd_resolve_again(work);
   hd_u32 number = work->facts.service, caller = work->decision.caller;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
   struct hd_workload* workload = bpf_map_lookup_elem(&hd_workloads, &caller);
@@ -97,8 +112,21 @@ static __always_inline void hd_request_of(struct hd_work* work, struct hd_connec
   hd_copy_address(request.source, connection->source);
   hd_copy_address(request.destination, connection->destination);
   work->request = request;
+  work->resolved = connection->resolved;
+  work->decision.caller = connection->caller;
+  work->decision.service = connection->service;
+  work->fixed_endpoint = connection->endpoint;
   work->v4_only = 0;
   work->open_end = 1;
+}
+
+/* We hold the client's lock: nobody else writes there. */
+static __always_inline void hd_keep_resolved(struct hd_work* work, struct hd_connection* connection) {
+  if (connection->resolved == work->resolved) return;
+  connection->resolved = work->resolved;
+  connection->caller = work->decision.caller;
+  connection->service = work->decision.service;
+  connection->endpoint = work->fixed_endpoint;
 }
 
 /* Its servers read what they get, as far as the watchdog knows. */
@@ -170,16 +198,16 @@ SEC("sk_msg")
 int client(struct sk_msg_md* msg) {
   struct bpf_sock* sk = msg->sk;
   if (!sk) return SK_DROP;
-  struct hd_flow_end_of* end = bpf_sk_storage_get(&hd_flow_ends, sk, 0, 0);
-  if (!end) return SK_DROP;
-  hd_u64 id = end->flow;
   struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
+  if (!connection) return SK_DROP; /* whoever has a flow has this */
+  hd_u64 id = connection->flow;
   struct hd_flow* flow = hd_flow_of(id);
   hd_u32 place = 0, what = HD_FAST_FAILED;
-  struct hd_fast_work* fast = connection && flow ? hd_take_place(&place) : 0;
-  if (fast && connection && flow) {
+  struct hd_fast_work* fast = flow ? hd_take_place(&place) : 0;
+  if (fast && flow) {
     hd_request_of(&fast->work, connection, place);
     what = hd_try_request(msg, &fast->work, flow, id, place);
+    hd_keep_resolved(&fast->work, connection);
     fast->busy = 0;
   }
   hd_note(what);

@@ -74,8 +74,26 @@ static __always_inline void hd_begin(struct hd_work* work) {
   if (work->request.flags & HD_REQUEST_DRAW) {
     work->decision.draw = work->request.draw;
   } else {
-    work->decision.draw = (hd_u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+    work->decision.draw = hd_mix(bpf_get_prandom_u32());
   }
+}
+
+static __always_inline void hd_set_caller(struct hd_work* work, hd_u32 number) {
+  struct hd_workload* workload = bpf_map_lookup_elem(&hd_workloads, &number);
+  if (!workload) return;
+  work->facts.has_peer = 1;
+  work->decision.caller = number;
+  __builtin_memcpy(work->facts.identities, workload->identities, sizeof(workload->identities));
+}
+
+static __always_inline void hd_set_service(struct hd_work* work, hd_u32 number, hd_u32 endpoint) {
+  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
+  if (!service) return;
+  work->decision.service = number;
+  work->facts.service = number;
+  work->fixed_endpoint = endpoint;
+  work->first_field = service->first_field;
+  work->field_count = service->field_count;
 }
 
 /* Step 1: whose address was dialled, and who dialled it. */
@@ -86,27 +104,11 @@ __attribute__((noinline)) int hd_resolve(struct hd_work* work) {
   hd_u64 id = work->request.cgroup;
   if (id) cgroup = bpf_map_lookup_elem(&hd_cgroups, &id);
   __builtin_memset(work->facts.identities, 0, sizeof(work->facts.identities));
-  if (cgroup && cgroup->kind == HD_CGROUP_WORKLOAD) {
-    hd_u32 number = cgroup->workload;
-    struct hd_workload* workload = bpf_map_lookup_elem(&hd_workloads, &number);
-    if (workload) {
-      work->facts.has_peer = 1;
-      work->decision.caller = number;
-      __builtin_memcpy(work->facts.identities, workload->identities, sizeof(workload->identities));
-    }
-  }
+  if (cgroup && cgroup->kind == HD_CGROUP_WORKLOAD) hd_set_caller(work, cgroup->workload);
   struct hd_address_key key = {.port = work->request.destination_port};
   __builtin_memcpy(key.address, work->request.destination, sizeof(key.address));
   struct hd_address* address = bpf_map_lookup_elem(&hd_addresses, &key);
-  if (!address) return 0;
-  hd_u32 number = address->service;
-  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
-  if (!service) return 0;
-  work->decision.service = number;
-  work->facts.service = number;
-  work->fixed_endpoint = address->endpoint;
-  work->first_field = service->first_field;
-  work->field_count = service->field_count;
+  if (address) hd_set_service(work, address->service, address->endpoint);
   return 0;
 }
 

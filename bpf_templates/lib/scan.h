@@ -326,6 +326,7 @@ static long hd_match_field(hd_u32 index, struct hd_work** in) {
   }
   struct hd_copy copy = {.work = work, .from = field->sets + row * field->words, .to = field->atom_word};
   hd_u32 words = field->words;
+  if (words == 1) return hd_copy_word(0, &copy);
   if (words > HD_ATOM_WORDS) return 1;
   bpf_loop(words, hd_copy_word, &copy, 0);
   return 0;

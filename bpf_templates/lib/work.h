@@ -17,6 +17,7 @@ enum hd_framing {
 struct hd_work {
   struct hd_request request;
   struct hd_decision decision;
+  hd_u64 resolved;       /* the generation that said who calls and what was dialled, when that was asked before; else 0 */
   hd_u32 fixed_endpoint; /* HD_NONE: the service was dialled */
   hd_u32 v4_only;        /* the socket cannot reach IPv6 */
   hd_u32 scan_status;    /* 0: the head is in form; else how it is refused */

@@ -98,11 +98,12 @@ void Workers::settle_ledger(std::size_t number) {
 Result<void> Workers::share_fast_path() {
   const int settle = state_.program("hd_settle");
   const int give_link = state_.program("hd_give_link");
-  if (settle < 0 || give_link < 0) return {};
+  const int sweep_links = state_.program("hd_sweep_links");
+  if (settle < 0 || give_link < 0 || sweep_links < 0) return {};
   Result<UniqueFd> idle_links = loader::read_only(state_.fd("hd_idle_links"));
   if (!idle_links) return idle_links.error();
   for (const int fd : {state_.fd("hd_flows"), state_.fd("hd_links"), idle_links->get(),
-                       state_.fd("hd_link_ends"), settle, give_link}) {
+                       state_.fd("hd_link_ends"), settle, give_link, sweep_links}) {
     Result<UniqueFd> copy = duplicate(fd);
     if (!copy) return copy.error();
     fast_path_.push_back(std::move(*copy));

@@ -74,6 +74,11 @@ bool BpfFastKernel::give_link(std::uint64_t link) {
   return run(fds_.give_link, "hd_give_link", std::as_writable_bytes(std::span(&link, 1)));
 }
 
+void BpfFastKernel::sweep_links(std::uint32_t endpoint_state) {
+  hd_idle_key key{endpoint_state, worker_};
+  (void)run(fds_.sweep_links, "hd_sweep_links", std::as_writable_bytes(std::span(&key, 1)));
+}
+
 void BpfFastKernel::listen(std::vector<hd_bell>& rung) {
   ring_.drain([&rung](std::span<const std::byte> record) {
     if (record.size() != sizeof(hd_bell)) return;

@@ -21,6 +21,7 @@ class BpfFastKernel final : public FastKernel {
     UniqueFd link_ends;
     UniqueFd settle;
     UniqueFd give_link;
+    UniqueFd sweep_links;
     UniqueFd bell;
   };
 
@@ -34,6 +35,7 @@ class BpfFastKernel final : public FastKernel {
   std::uint64_t find_link(int socket) override;
   bool settle(hd_settle_round& round) override;
   bool give_link(std::uint64_t link) override;
+  void sweep_links(std::uint32_t endpoint_state) override;
   int bell() const override { return fds_.bell.get(); }
   void listen(std::vector<hd_bell>& rung) override;
 

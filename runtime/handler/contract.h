@@ -47,6 +47,7 @@ enum StartFd {
   start_link_ends,
   start_settle,
   start_give_link,
+  start_sweep_links,
   start_bell,  // of this worker
   start_fds
 };

@@ -31,7 +31,7 @@ void Connection::begin_exchange() {
   replayable_ = body_.done();
   if (!find_upstream()) wait_for_room();
   if (!fast_ || upstream_ == nullptr) return;
-  wants_link_ = !engine_.fast_path->links.want(chosen_endpoint(), fast_.flow.link());
+  wants_link_ = !engine_.fast_path->links.want(chosen_endpoint(), fast_.flow.links());
 }
 
 /// False: the endpoint is full.
@@ -348,7 +348,7 @@ bool Connection::complete_exchange() {
     upstream_ = nullptr;
   }
   drop_upstream();
-  if (wants_link_) (void)engine_.fast_path->links.want(chosen_endpoint(), fast_.flow.link());
+  if (wants_link_) (void)engine_.fast_path->links.want(chosen_endpoint(), fast_.flow.links());
   record();
   // A server that answers early does not want the rest of the request, and nobody else does.
   if (uploaded && !close_after_) {

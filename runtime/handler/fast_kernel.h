@@ -30,6 +30,9 @@ class FastKernel {
   /// Puts a held link that no flow names any more on its list.
   [[nodiscard]] virtual bool give_link(std::uint64_t link) = 0;
 
+  /// Takes dead links off the list of those that wait: until then their records are in use.
+  virtual void sweep_links(std::uint32_t endpoint_state) = 0;
+
   /// Readable when the bell rang; -1: it has no descriptor.
   [[nodiscard]] virtual int bell() const = 0;
   /// What it rang for since the last call.

@@ -80,9 +80,12 @@ hd_flow_state FastPath::leave(FastClient& client) {
   return was;
 }
 
-/// Nothing is under way on the link that a flow has kept: others may have it.
+/// Nothing is under way on the links that a flow has kept: others may have them.
 void FastPath::give_back(FastClient& client) {
-  const std::uint64_t id = client.flow.link();
+  for (const std::uint64_t id : client.flow.links()) give_back(client, id);
+}
+
+void FastPath::give_back(FastClient& client, std::uint64_t id) {
   if (id == 0) return;
   const hd_link* const link = links.record(id);
   // A dead one stays with the flow, and goes with it.
@@ -95,30 +98,37 @@ void FastPath::give_back(FastClient& client) {
 bool FastPath::make_room(std::uint32_t endpoint_state) {
   if (links.make_room(endpoint_state)) return true;
   FastClient* longest = nullptr;
+  Link* its = nullptr;
   std::uint64_t since = 0;
   for (Link* link : links.all(endpoint_state)) {
     const hd_link* const record = links.record(link->id());
     FastClient* const client = record == nullptr ? nullptr : find(read(record->flow));
-    if (client == nullptr || client->flow.link() != link->id() || client->flow.state() != HD_FLOW_ARMED)
-      continue;
+    if (client == nullptr || !client->flow.keeps(link->id()) || client->flow.state() != HD_FLOW_ARMED) continue;
     const std::uint64_t begin = read(client->flow.record().begin_ns);
     if (longest != nullptr && begin >= since) continue;
     longest = client;
+    its = link;
     since = begin;
   }
   if (longest == nullptr || !longest->flow.seize(HD_FLOW_ARMED)) return false;
   pool_.occupancy().note_eviction(endpoint_state);
-  if (Link* link = links.find(longest->flow.link())) links.kill(*link);
+  // What the flow kept may have changed until it was taken.
+  const bool kept = longest->flow.keeps(its->id());
+  if (kept) links.kill(*its);
   (void)longest->flow.rearm();
-  return true;
+  return kept;
 }
 
 /// Clients that keep a link and do not use it, while others have none.
 void FastPath::give_back_scarce(std::uint64_t now_ns) {
   for (FastClient* client : all_) {
     Flow& flow = client->flow;
-    const hd_link* const link = links.record(flow.link());
-    if (link == nullptr || !pool_.occupancy().full(link->endpoint_state)) continue;
+    const auto kept = flow.links();
+    const bool scarce = std::any_of(kept.begin(), kept.end(), [this](std::uint64_t id) {
+      const hd_link* const link = links.record(id);
+      return link != nullptr && pool_.occupancy().full(link->endpoint_state);
+    });
+    if (!scarce) continue;
     if (now_ns < read(flow.record().begin_ns) + resting_ns || !flow.seize(HD_FLOW_ARMED)) continue;
     give_back(*client);
     (void)flow.rearm();
@@ -220,7 +230,7 @@ std::int64_t FastPath::next_in(std::uint64_t now_ms) const {
   if (landing_ != 0) return landing_rounds_ < eager_rounds ? 0 : 1;
   if (!all_.empty() || links.opening())
     return next_scan_ms_ <= now_ms ? 0 : static_cast<std::int64_t>(next_scan_ms_ - now_ms);
-  return links.open() != 0 ? 1'000 : -1;
+  return links.any() ? 1'000 : -1;
 }
 
 template <typename Call>

@@ -92,6 +92,7 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   [[nodiscard]] bool landed(const Flow& flow);
   void answer_bell(const hd_bell& bell);
   void give_back(FastClient& client);
+  void give_back(FastClient& client, std::uint64_t id);
   void give_back_scarce(std::uint64_t now_ns);
   void look_at_waiting();
   void look_at_landing();

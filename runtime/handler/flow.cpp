@@ -1,5 +1,7 @@
 #include "runtime/handler/flow.h"
 
+#include <algorithm>
+
 namespace heddle::handler {
 
 namespace {
@@ -32,6 +34,15 @@ hd_flow_state Flow::state() const {
 
 std::uint64_t Flow::link() const {
   return read(record_->link);
+}
+
+std::array<std::uint64_t, 1 + HD_SPARE_LINKS> Flow::links() const {
+  return {link(), read(record_->spare[0]), read(record_->spare[1]), read(record_->spare[2])};
+}
+
+bool Flow::keeps(std::uint64_t id) const {
+  const auto kept = links();
+  return std::find(kept.begin(), kept.end(), id) != kept.end();
 }
 
 bool Flow::client_open() const {
@@ -108,8 +119,12 @@ void Flow::set_worker(std::uint32_t worker) {
 }
 
 bool Flow::forget_link(std::uint64_t id) {
-  return __atomic_compare_exchange_n(&record_->link, &id, std::uint64_t{0}, false, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST);
+  for (hd_u64* const place : {&record_->link, &record_->spare[0], &record_->spare[1], &record_->spare[2]}) {
+    std::uint64_t seen = id;
+    if (__atomic_compare_exchange_n(place, &seen, std::uint64_t{0}, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+      return true;
+  }
+  return false;
 }
 
 }  // namespace heddle::handler

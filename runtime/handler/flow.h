@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -32,6 +33,9 @@ class Flow {
   [[nodiscard]] hd_flow_state state() const;
   [[nodiscard]] std::uint64_t word() const;
   [[nodiscard]] std::uint64_t link() const;
+  /// That, and those to other endpoints that the client keeps.
+  [[nodiscard]] std::array<std::uint64_t, 1 + HD_SPARE_LINKS> links() const;
+  [[nodiscard]] bool keeps(std::uint64_t id) const;
   [[nodiscard]] bool client_open() const;
   /// A request is on its way on the fast path, or its response is.
   [[nodiscard]] bool busy() const;

@@ -1,6 +1,7 @@
 #include "runtime/handler/links.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace heddle::handler {
 
@@ -44,12 +45,16 @@ Links::~Links() {
   collect();
 }
 
-bool Links::want(const upstream::Endpoint& endpoint, std::uint64_t kept) {
+bool Links::leads_to(std::uint64_t id, std::uint32_t endpoint_state) {
+  const hd_link* const entry = record(id);
+  return entry != nullptr && entry->endpoint_state == endpoint_state &&
+         __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) == word_of(id, HD_LINK_HELD);
+}
+
+bool Links::want(const upstream::Endpoint& endpoint, std::span<const std::uint64_t> kept) {
   if (endpoint.state == HD_NONE) return true;
-  const hd_link* const keeps = record(kept);
-  if (keeps != nullptr && keeps->endpoint_state == endpoint.state &&
-      __atomic_load_n(&keeps->state, __ATOMIC_ACQUIRE) == word_of(kept, HD_LINK_HELD)) {
-    return true;
+  for (const std::uint64_t id : kept) {
+    if (leads_to(id, endpoint.state)) return true;
   }
   Group& group = groups_[endpoint.state];
   if (pool_.occupancy().slow(endpoint.state, now_ms_ * 1'000'000)) return true;
@@ -101,6 +106,7 @@ void Links::kill(Link& link) {
   if (find(link.id_) == &link) by_index_[HD_ID_INDEX(link.id_)] = nullptr;
   if (const auto found = std::find(opening_.begin(), opening_.end(), &link); found != opening_.end())
     end_opening(static_cast<std::size_t>(found - opening_.begin()));
+  groups_[link.endpoint_state_].dead = unswept_ = true;
   std::vector<Link*>& group = groups_[link.endpoint_state_].links;
   group[link.place_] = group.back();
   group[link.place_]->place_ = link.place_;
@@ -123,6 +129,15 @@ bool Links::make_room(std::uint32_t endpoint_state) {
     return true;
   }
   return false;
+}
+
+void Links::evict_one(std::uint32_t but) {
+  for (auto& [slot, group] : groups_) {
+    if (slot == but || !make_room(slot)) continue;
+    // Its record is free when both sockets have ended, which is soon, and when the list has let go of it.
+    kernel_.sweep_links(slot);
+    return;
+  }
 }
 
 std::span<Link* const> Links::all(std::uint32_t endpoint_state) const {
@@ -174,9 +189,15 @@ void Links::end_opening(std::size_t place) {
 }
 
 void Links::look_at_opening() {
+  std::uint32_t without_record = HD_NONE;
   for (std::size_t i = opening_.size(); i-- > 0;) {
     Link& link = *opening_[i];
     if (link.connected_ && link.id_ == 0) learn(link);
+    if (link.connected_ && link.id_ == 0) {
+      without_record = link.endpoint_state_;
+      give_up(link, scarce_ms);
+      continue;
+    }
     const hd_link* const entry = record(link.id_);
     const std::uint64_t state = entry == nullptr ? 0 : __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
     if (entry != nullptr && state != word_of(link.id_, HD_LINK_OPENING)) {
@@ -186,6 +207,7 @@ void Links::look_at_opening() {
       give_up(link, link.connected_ ? unreachable_ms : refused_ms);
     }
   }
+  if (without_record != HD_NONE) evict_one(without_record);
 }
 
 void Links::close_idle(std::uint64_t now_ns) {
@@ -206,6 +228,14 @@ void Links::close_idle(std::uint64_t now_ns) {
   }
 }
 
+void Links::sweep() {
+  if (!std::exchange(unswept_, false)) return;
+  for (auto& [slot, group] : groups_) {
+    if (!std::exchange(group.dead, false)) continue;
+    kernel_.sweep_links(slot);
+  }
+}
+
 void Links::tick(std::uint64_t now_ns) {
   now_ms_ = now_ns / 1'000'000;
   look_at_opening();
@@ -216,6 +246,7 @@ void Links::tick(std::uint64_t now_ns) {
     if (Link* link = find(id)) watcher_.on_link_end(*link);
   }
   ended_.clear();
+  sweep();
 }
 
 }  // namespace heddle::handler

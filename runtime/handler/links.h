@@ -63,6 +63,8 @@ class Links {
   /// How long an endpoint whose sockets the fast path does not see is left alone; and one that refuses.
   static constexpr std::uint64_t unreachable_ms = 60'000;
   static constexpr std::uint64_t refused_ms = 1'000;
+  /// And one for which there was no record.
+  static constexpr std::uint64_t scarce_ms = 100;
 
   Links(FastKernel& kernel, upstream::Pool& pool, Watcher& watcher)
       : kernel_(kernel), pool_(pool), watcher_(watcher) {}
@@ -74,9 +76,9 @@ class Links {
   /// it is one: where they never will, each request would open one more.
   static constexpr std::uint32_t opening_max = 64;
 
-  /// Opens a link to an endpoint unless one waits already, or `kept` is one. False: there is no room for it
-  /// now.
-  bool want(const upstream::Endpoint& endpoint, std::uint64_t kept);
+  /// Opens a link to an endpoint unless one waits already, or one of `kept` leads there. False: there is no
+  /// room for it now.
+  bool want(const upstream::Endpoint& endpoint, std::span<const std::uint64_t> kept);
   /// Null if it is not this worker's, or closed.
   [[nodiscard]] Link* find(std::uint64_t id);
   [[nodiscard]] hd_link* record(std::uint64_t id);
@@ -95,6 +97,8 @@ class Links {
 
   [[nodiscard]] bool opening() const { return !opening_.empty(); }
   [[nodiscard]] std::uint32_t open() const { return open_; }
+  /// tick() has something to look after.
+  [[nodiscard]] bool any() const { return open_ != 0 || unswept_; }
 
  private:
   friend class Link;
@@ -104,8 +108,11 @@ class Links {
     std::uint64_t not_before_ms = 0;
     std::uint32_t opening = 0;
     bool reached = false;  // the programs have seen its sockets
+    bool dead = false;     // a link has died since its list was swept
   };
 
+  /// It is held, and leads to the endpoint.
+  [[nodiscard]] bool leads_to(std::uint64_t id, std::uint32_t endpoint_state);
   [[nodiscard]] bool mark(std::uint64_t id, hd_link_state from);
   void connected(Link& link);
   void learn(Link& link);
@@ -113,6 +120,9 @@ class Links {
   void give_up(Link& link, std::uint64_t for_ms);
   void end_opening(std::size_t place);
   void close_idle(std::uint64_t now_ns);
+  void sweep();
+  /// There is no record left for a further link: one that waits for another endpoint has to go.
+  void evict_one(std::uint32_t but);
 
   FastKernel& kernel_;
   upstream::Pool& pool_;
@@ -125,6 +135,7 @@ class Links {
   std::uint64_t now_ms_ = 0;
   std::uint64_t next_sweep_ms_ = 0;
   std::uint32_t open_ = 0;
+  bool unswept_ = false;  // one of the groups has dead links on its list
 };
 
 }  // namespace heddle::handler

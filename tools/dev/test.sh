@@ -30,6 +30,7 @@ run_tests() {
     (source tools/dev/matrix.sh && matrix) || failed=1
     compgen -G 'build/reports/matrix-*.txt' >/dev/null || echo "fail it did not run" >build/reports/matrix-none.txt
   fi
+  if [ -n "${HEDDLE_LONG:-}" ] && [ ${#filter[@]} -eq 0 ]; then mutants || failed=1; fi
   python3 tools/dev/summary.py build/reports || failed=1
   return $failed
 }
@@ -45,4 +46,18 @@ run_ctest() {
   cp "build/$preset"/reports/*.xml "$report/" 2>/dev/null || true
   [ "$(id -u)" = 0 ] || as_root chown -R "$(id -u):$(id -g)" build
   return $status
+}
+
+mutants_command() {
+  require_root
+  deps test
+  unpack_peers
+  build dev
+  mutants "$@"
+}
+
+# Patches that each take out a guard: what nobody notices is not tested. About a minute each.
+mutants() {
+  say "mutants"
+  as_root env -u HEDDLE_LONG python3 -B tests/mutants/run.py "$@"
 }

@@ -40,7 +40,9 @@ enum hd_limit {
   HD_FIELDS_MAX = 40,         /* strings of a request that one service tests */
   HD_LEVELS_MAX = 16,         /* depth of the cgroup tree below the cgroup root that is looked at */
   HD_FLOWS_MAX = 16384,       /* clients on the fast path of one node; a further one is served by the handler */
-  HD_LINKS_MAX = 16384,       /* connections to endpoints that the fast path uses */
+  HD_LINKS_MAX = 32768,       /* connections to endpoints that the fast path uses */
+  HD_SPARE_LINKS = 3,         /* that a client keeps beside the one that it used last, */
+  HD_SPARE_CONNECTIONS = 512, /* to endpoints that have no more connections than this, and no bound */
   HD_FAST_HEAD_MAX = 8192,    /* a longer head of a request or response is the handler's */
   HD_FAST_REQUEST_MAX = 65536,    /* head and body together */
   HD_FAST_RESPONSE_MAX = 262144,  /* of one response that are redirected, overhead included */
@@ -139,8 +141,14 @@ struct hd_connection {
   hd_u64 start_ns;      /* CLOCK_MONOTONIC at connect */
   hd_u64 flow;          /* id of its hd_flow; 0: it has none and never will */
   struct hd_decision decision; /* tcp services: made at connect */
+  /* Of a client on the fast path, what its generation's tables say of it: they need not be asked for each request. */
+  hd_u64 resolved;      /* the generation; 0: none */
+  hd_u32 service;
+  hd_u32 caller;
+  hd_u32 endpoint;
+  hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_connection) == 144, "hd_connection");
+HD_STATIC_ASSERT(sizeof(struct hd_connection) == 168, "hd_connection");
 
 enum hd_connection_flag {
   HD_CONNECTION_TO_HANDLER = 1, /* the hook sent it to the listener; the handler decides */
@@ -365,7 +373,7 @@ struct hd_flow {
   hd_u32 next_free;
   hd_u64 expect;    /* what is left of the message in hand when the redirect on its way has ended */
   hd_u64 copy;      /* place of a kept request, for retries: not used yet */
-  hd_u64 reserved[3];
+  hd_u64 spare[HD_SPARE_LINKS]; /* ids of further links, to other endpoints; changed as `link` is */
 };
 HD_STATIC_ASSERT(sizeof(struct hd_flow) == 256, "hd_flow");
 
@@ -395,9 +403,10 @@ struct hd_link {
   hd_u32 worker;
   hd_u32 next;       /* on the list, or of the free ones: index + 1; 0: the last */
   hd_u32 references; /* U, S, and the list or the flow that holds it */
-  hd_u64 reserved[2];
+  hd_u64 server_socket; /* address of S in the kernel, for the programs; 0: not enrolled */
+  hd_u64 reserved[2];   /* each has a cache line for itself */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_link) == 56, "hd_link");
+HD_STATIC_ASSERT(sizeof(struct hd_link) == 64, "hd_link");
 
 /* hd_idle_links, hash: (endpoint's slot, worker) -> the list of idle links, the last used first. The head is
  * index + 1 of the first | a number << 32 that grows with each change; compare-and-swap only. */

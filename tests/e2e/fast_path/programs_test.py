@@ -41,14 +41,16 @@ def run(command, **options):
     return done.stdout
 
 
-def compiled(name):
+def compiled(name, go="go"):
     """Where the program of programs/NAME lies, compiled once."""
     folder = BUILD / "tests" / "programs"
+    if go != "go":
+        folder /= "old-go"
     folder.mkdir(parents=True, exist_ok=True)
     source = PROGRAMS / name
     if name.endswith(".go"):
         target = folder / "peer"
-        command = ["go", "build", "-o", str(target), str(source)]
+        command = [str(go), "build", "-o", str(target), str(source)]
     else:
         target = folder / f"{source.stem}.class"
         command = ["javac", "-d", str(folder), str(source)]
@@ -159,11 +161,32 @@ class Java(Clients):
         self.run_client(["java", "-cp", place, "Client"], *body_apart("HttpClient"))
 
 
+def current_go(test):
+    """At least 1.24: its listeners are Multipath TCP's."""
+    if not shutil.which("go"):
+        missing(test, "go")
+    version = run(["go", "version"])
+    test.assertGreaterEqual(tuple(map(int, re.search(r"go(\d+)\.(\d+)", version).groups())), (1, 24), version)
+    return compiled("peer.go")
+
+
+def old_go(test):
+    """Debian's."""
+    go = PEERS / "golang-1.19-go" / "usr" / "lib" / "go-1.19" / "bin" / "go"
+    if not go.exists():
+        missing(test, "golang-1.19-go")
+    return compiled("peer.go", go)
+
+
 class Go(Clients):
+    program = staticmethod(current_go)
+
     def test_net_http(self):
-        if not shutil.which("go"):
-            missing(self, "go")
-        self.run_client([compiled("peer.go"), "client"])
+        self.run_client([self.program(self), "client"])
+
+
+class OldGo(Go):
+    program = staticmethod(old_go)
 
 
 class ServersOfPrograms(unittest.TestCase):
@@ -249,15 +272,17 @@ class JavaServer(ServersOfPrograms):
 
 
 class GoServer(ServersOfPrograms):
-    """Go's listeners are MPTCP where it is 1.24 or newer."""
+    program = staticmethod(current_go)
 
     def test_net_http(self):
-        if not shutil.which("go"):
-            missing(self, "go")
-        program = compiled("peer.go")
+        program = self.program(self)
         self.world_with(lambda world, port: world.popen("server", [program, "server", str(port)], stdout=subprocess.PIPE))
         self.run_requests("go")
         self.run_load("/go/size/1000")
+
+
+class OldGoServer(GoServer):
+    program = staticmethod(old_go)
 
 
 class FileServer(ServersOfPrograms):
@@ -333,7 +358,7 @@ class Apache(FileServer):
         self.run_files()
 
 
-PARTS = {"curl": [Curl], "python": [Python], "node": [Node, NodeServer], "java": [Java, JavaServer], "go": [Go, GoServer],
+PARTS = {"curl": [Curl], "python": [Python], "node": [Node, NodeServer], "java": [Java, JavaServer], "go": [Go, GoServer], "old_go": [OldGo, OldGoServer],
          "nginx": [Nginx], "apache": [Apache]}
 
 

@@ -24,6 +24,7 @@ class FakeFastKernel final : public FastKernel {
   std::uint64_t find_link(int socket) override;
   bool settle(hd_settle_round& round) override;
   bool give_link(std::uint64_t link) override;
+  void sweep_links(std::uint32_t endpoint_state) override { swept.push_back(endpoint_state); }
   int bell() const override { return bell_.get(); }
   void listen(std::vector<hd_bell>& rung) override;
 
@@ -47,6 +48,7 @@ class FakeFastKernel final : public FastKernel {
   std::function<void()> while_settling;
   std::uint32_t settled = 0;  // flows that were asked for
   std::vector<std::uint64_t> given;
+  std::vector<std::uint32_t> swept;  // endpoints
   std::vector<std::uint64_t> opened;  // links, in order
 
  private:

@@ -27,7 +27,7 @@ class LinksTest : public testing::Test {
 
   /// A link that is connected; its id.
   std::uint64_t open() {
-    EXPECT_TRUE(links.want(server.endpoint, 0));
+    EXPECT_TRUE(links.want(server.endpoint, {}));
     const std::size_t before = kernel.opened.size();
     while (kernel.opened.size() == before) loop.run_round(1000, [] {});
     return kernel.opened.back();
@@ -53,13 +53,13 @@ TEST_F(LinksTest, OneIsOpenedWhereNoneWaits) {
   ASSERT_NE(links.find(id), nullptr);
   EXPECT_EQ(links.open(), 1U);
   EXPECT_EQ(endpoints[0].connections, 1U);
-  EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_TRUE(links.want(server.endpoint, {}));
   EXPECT_EQ(links.open(), 1U);
   kernel.set_link_state(id, HD_LINK_HELD);
-  EXPECT_TRUE(links.want(server.endpoint, id));  // the client's own
+  EXPECT_TRUE(links.want(server.endpoint, std::span(&id, 1)));  // the client's own
   EXPECT_EQ(links.open(), 1U);
   pass(1);  // the endpoint is known to be reached
-  EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_TRUE(links.want(server.endpoint, {}));
   EXPECT_EQ(links.open(), 2U);
 }
 
@@ -94,7 +94,7 @@ TEST_F(LinksTest, RoomIsMadeByAnIdleOne) {
   EXPECT_EQ(kernel.link_state(id), HD_LINK_DEAD);
   EXPECT_EQ(links.find(id), nullptr);
   EXPECT_TRUE(pool.reserve(server.endpoint));
-  EXPECT_FALSE(links.want(server.endpoint, 0));
+  EXPECT_FALSE(links.want(server.endpoint, {}));
 }
 
 TEST_F(LinksTest, AnEndpointThatTheProgramsDoNotSeeIsLeftAlone) {
@@ -105,10 +105,10 @@ TEST_F(LinksTest, AnEndpointThatTheProgramsDoNotSeeIsLeftAlone) {
   pass(1);
   EXPECT_EQ(links.open(), 0U);
   EXPECT_EQ(kernel.link_state(id), HD_LINK_DEAD);
-  EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_TRUE(links.want(server.endpoint, {}));
   EXPECT_EQ(links.open(), 0U);
   pass(Links::unreachable_ms);
-  EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_TRUE(links.want(server.endpoint, {}));
   EXPECT_EQ(links.open(), 1U);
 }
 
@@ -116,17 +116,17 @@ TEST_F(LinksTest, AnEndpointThatTheProgramsDoNotSeeIsLeftAlone) {
 TEST_F(LinksTest, OneAtATimeUntilTheProgramsHaveSeenTheEndpoint) {
   kernel.enrols_servers = false;
   const std::uint64_t first = open();
-  for (int i = 0; i < 100; ++i) EXPECT_TRUE(links.want(server.endpoint, 0));
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(links.want(server.endpoint, {}));
   EXPECT_EQ(links.open(), 1U);
   kernel.set_link_state(first, HD_LINK_HELD);
   pass(1);
-  for (int i = 0; i < 100; ++i) EXPECT_TRUE(links.want(server.endpoint, 0));
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(links.want(server.endpoint, {}));
   EXPECT_EQ(links.open(), 1 + Links::opening_max);
 }
 
 TEST_F(LinksTest, ALinkThatTheProgramsDoNotKnowIsClosed) {
   kernel.gives_links = false;
-  EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_TRUE(links.want(server.endpoint, {}));
   Peer peer;
   while (!peer) peer = server.accept();
   for (int i = 0; i < 3; ++i) loop.run_round(10, [] {});
@@ -135,13 +135,50 @@ TEST_F(LinksTest, ALinkThatTheProgramsDoNotKnowIsClosed) {
   EXPECT_EQ(endpoints[0].connections, 0U);
 }
 
+/// Its record is used again only when the list has let go of it.
+TEST_F(LinksTest, DeadOnesAreSweptOffTheirList) {
+  const std::uint64_t id = open();
+  kernel.link(id).idle_since = now;
+  pass(1001);
+  EXPECT_TRUE(kernel.swept.empty());
+  links.kill(*links.find(id));
+  EXPECT_TRUE(links.any());
+  pass(1001);
+  EXPECT_EQ(kernel.swept, std::vector<std::uint32_t>{server.endpoint.state});
+  EXPECT_FALSE(links.any());
+  pass(1001);
+  EXPECT_EQ(kernel.swept.size(), 1U);
+}
+
+/// All records are in use: one that waits for another endpoint makes room.
+TEST_F(LinksTest, WhereThereIsNoRecordAnIdleOneOfAnotherEndpointGoes) {
+  const std::uint64_t idle = open();
+  kernel.link(idle).idle_since = now;
+  kernel.gives_links = false;
+  upstream::Endpoint other = server.endpoint;
+  other.state = 1;
+  EXPECT_TRUE(links.want(other, {}));
+  Peer first = server.accept(), second;
+  while (!second) second = server.accept();
+  for (int i = 0; i < 3; ++i) loop.run_round(10, [] {});
+  pass(1);
+  EXPECT_EQ(kernel.link_state(idle), HD_LINK_DEAD);
+  EXPECT_EQ(kernel.swept, std::vector<std::uint32_t>{server.endpoint.state});
+  EXPECT_EQ(endpoints[0].evictions, 1U);
+  EXPECT_EQ(links.open(), 0U);
+  kernel.gives_links = true;
+  pass(Links::scarce_ms);
+  EXPECT_TRUE(links.want(other, {}));
+  EXPECT_EQ(links.open(), 1U);
+}
+
 TEST_F(LinksTest, AnEndpointThatRefuses) {
   server.close();
-  EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_TRUE(links.want(server.endpoint, {}));
   for (int i = 0; i < 100 && links.open() != 0; ++i) loop.run_round(10, [] {});
   EXPECT_EQ(links.open(), 0U);
   EXPECT_EQ(endpoints[0].connections, 0U);
-  EXPECT_TRUE(links.want(server.endpoint, 0));
+  EXPECT_TRUE(links.want(server.endpoint, {}));
   EXPECT_EQ(links.open(), 0U);  // not at once
 }
 

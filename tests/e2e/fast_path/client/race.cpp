@@ -1,4 +1,4 @@
-// Two threads that write to one connection at once, while a third reads: whole requests, pieces, bodies, what
+// Up to three threads that write to one connection at once, while another reads: whole requests, pieces, bodies, what
 // is denied. Whatever comes of it, a server must see nothing but whole allowed requests (it looks), and each
 // thread's answers come in its order.
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace heddle::fast_path {
 
 namespace {
 
-constexpr int writers = 2;
+constexpr int writers = 3;
 
 /// What one thread does in a round.
 struct Script {
@@ -76,6 +76,16 @@ constexpr Kind kinds[] = {
        for (int who = 0; who < writers; ++who)
          s.write(who, post(s.target(who, "/v1/echo"), draw.below(3000)));
      }},
+    {"three with whole ones", true,
+     [](Scripts& s, Draw&) {
+       for (int i = 0; i < 3; ++i) s.whole(0), s.whole(1, "/v2/size/20"), s.whole(2, "/v1/size/3000");
+     }},
+    {"three, one denied", true,
+     [](Scripts& s, Draw& draw) {
+       s.whole(0), s.whole(0, "/v2/echo");
+       s.denied(1), s.denied(1);
+       s.write(2, post(s.target(2, "/v2/echo"), draw.below(2000)));
+     }},
     {"several in one write and denied", true,
      [](Scripts& s, Draw&) {
        std::string text = get(s.target(0, "/v1/echo"));
@@ -130,6 +140,14 @@ constexpr Kind kinds[] = {
      [](Scripts& s, Draw&) {
        for (const char byte : get(s.target(0, "/v1/echo"))) s.write(0, std::string(1, byte));
        s.denied(1), s.denied(1);
+     }},
+    {"pieces of three", false,
+     [](Scripts& s, Draw& draw) {
+       const std::string first = get(s.target(0, "/v1/echo"), "X: y\r\n");
+       const std::string second = post(s.target(1, "/v2/echo"), 60 + draw.below(300), "X-Body-Any: 1\r\n");
+       s.split(0, first, 1 + draw.below(static_cast<std::uint32_t>(first.size() - 1)));
+       s.split(1, second, second.find("\r\n\r\n") + 4 + draw.below(60));
+       s.denied(2), s.whole(2);
      }},
     {"two that are no requests", false,
      [](Scripts& s, Draw&) {
