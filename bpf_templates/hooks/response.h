@@ -41,8 +41,9 @@ struct {
 
 /* The name of the line at `at`: does it say something about the end of the response? */
 static __always_inline void hd_response_field(struct hd_response* r, hd_u64 at) {
+  hd_u8 first = HD_BYTE(r, at), letter = first | 0x20;
+  if (letter != 'c' && letter != 't' && letter != 'u' && letter != 'x' && first != ' ') return;
   hd_u64 name = HD_EIGHT(r, at) | HD_LOWER, rest = HD_EIGHT(r, at + 8) | HD_LOWER;
-  hd_u8 first = HD_BYTE(r, at);
   if (first == ' ') r->odd = 1; /* a folded line */
   if (name == HD_TEXT("content-")) {
     if ((rest & 0xffffffffffffull) != (HD_TEXT("length  ") & 0xffffffffffffull)) return;

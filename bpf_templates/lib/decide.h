@@ -94,6 +94,7 @@ static __always_inline void hd_set_service(struct hd_work* work, hd_u32 number, 
   work->fixed_endpoint = endpoint;
   work->first_field = service->first_field;
   work->field_count = service->field_count;
+  work->atom_words = service->atom_words;
 }
 
 /* Step 1: whose address was dialled, and who dialled it. */

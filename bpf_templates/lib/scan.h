@@ -309,21 +309,20 @@ static long hd_copy_word(hd_u32 index, struct hd_copy* copy) {
 /* Field number `index` of the service: which of its tests hold goes into the facts. */
 static long hd_match_field(hd_u32 index, struct hd_work** in) {
   struct hd_work* work = *in;
-  hd_u32 number = work->first_field + index, row = 0;
+  hd_u32 number = work->first_field + index;
   hd_u64 place = index;
+  if (!(work->seen >> (index & 63) & 1)) return 0; /* row 0 is empty: no test of what is not there holds */
   struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
   HD_OPAQUE(place);
   if (!field || place >= HD_FIELDS_MAX) return 1;
   if (field->words == 0) return 0;
-  if (work->seen >> place & 1) {
-    struct hd_walk walk = {.work = work,
-                           .cursor = {.page = work->request.page,
-                                      .at = work->begin[place],
-                                      .until = work->end[place],
-                                      .state = field->start}};
-    bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &walk, 0);
-    row = hd_step_accepts(walk.cursor.state);
-  }
+  struct hd_walk walk = {.work = work,
+                         .cursor = {.page = work->request.page,
+                                    .at = work->begin[place],
+                                    .until = work->end[place],
+                                    .state = field->start}};
+  bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &walk, 0);
+  hd_u32 row = hd_step_accepts(walk.cursor.state);
   struct hd_copy copy = {.work = work, .from = field->sets + row * field->words, .to = field->atom_word};
   hd_u32 words = field->words;
   if (words == 1) return hd_copy_word(0, &copy);
@@ -336,6 +335,11 @@ __attribute__((noinline)) int hd_match_fields(struct hd_work* work) {
   if (!work) return 0;
   hd_u32 count = work->field_count;
   if (count > HD_FIELDS_MAX) return 0;
+  if (work->atom_words > 8) {
+    __builtin_memset(work->facts.atoms, 0, sizeof(work->facts.atoms));
+  } else {
+    __builtin_memset(work->facts.atoms, 0, 8 * sizeof(work->facts.atoms[0]));
+  }
   bpf_loop(count, hd_match_field, &work, 0);
   return 0;
 }

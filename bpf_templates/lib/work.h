@@ -24,6 +24,7 @@ struct hd_work {
   hd_u32 scan_rule;
   hd_u32 first_field;
   hd_u32 field_count;
+  hd_u32 atom_words;
   hd_u32 field;          /* whose value is being read; HD_NONE: nobody's */
   hd_u32 value_begin;
   hd_u32 value_end;

@@ -209,7 +209,9 @@ void TableWriter::write_service(model::ServiceId id) {
   write_pools(id, first_endpoint);
 
   Fields& fields = fields_.at(id);
-  limit(service.span, "service `" + service.name + "`", std::size_t{fields.lay_out()} * 64,
+  const std::uint32_t words = fields.lay_out();
+  tables().services[id].atom_words = words;
+  limit(service.span, "service `" + service.name + "`", std::size_t{words} * 64,
         "different tests of strings", std::size_t{HD_ATOM_WORDS} * 64);
   write_fields(id, fields);
   out_.plan.services.emplace_back();

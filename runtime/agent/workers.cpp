@@ -263,9 +263,13 @@ bool Workers::wait(const std::function<bool()>& done, milliseconds patience) {
   return true;
 }
 
+/// One that is to be started again later gets all there are then: nobody has to wait for it, if there are
+/// others.
 bool Workers::all_have(std::uint64_t generation) const {
-  return std::all_of(workers_.begin(), workers_.end(),
-                     [&](const Worker& worker) { return worker.ready && worker.has.contains(generation); });
+  const auto has = [&](const Worker& worker) { return worker.ready && worker.has.contains(generation); };
+  return std::any_of(workers_.begin(), workers_.end(), has) &&
+         std::all_of(workers_.begin(), workers_.end(),
+                     [&](const Worker& worker) { return !worker.process || has(worker); });
 }
 
 Result<void> Workers::offer(const loader::Generation& generation) {

@@ -547,8 +547,10 @@ struct hd_service {
   hd_u32 flags;          /* enum hd_service_flag */
   hd_u32 pending_max;    /* requests that wait for a connection of a full endpoint; 0: none waits */
   struct hd_scan scan;
+  hd_u32 atom_words;     /* of hd_facts.atoms that its rules look at */
+  hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 64, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 72, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
@@ -695,7 +697,7 @@ enum hd_field_flag {
 
 struct hd_field {
   hd_u32 start;     /* first state of its automaton in hd_steps */
-  hd_u32 sets;      /* into hd_sets: row r is the words [sets + r * words, + words); row 0 is the absent value */
+  hd_u32 sets;      /* into hd_sets: row r is the words [sets + r * words, + words); row 0 is empty: nothing holds of an absent value */
   hd_u16 atom_word; /* where its words lie in hd_facts.atoms */
   hd_u16 words;
   hd_u32 flags;

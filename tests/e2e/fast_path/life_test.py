@@ -153,6 +153,20 @@ class Life(Case):
         self.assertLessEqual({key.split()[0] for key in found["seen"]}, {"200", "204"})
         self.expect_no_flows()
 
+    def test_policy_that_changes_while_a_worker_cannot_live(self):
+        """One that dies again and again is started again later and later; a reload does not wait for it."""
+        bundle = self.world.build(self.world.policy())
+        others = self.world.workers()[1:]
+        for _ in range(4):
+            pid = eventually(self, lambda: set(self.world.workers()) - set(others), "a worker").pop()
+            os.kill(pid, signal.SIGKILL)
+            eventually(self, lambda: pid not in self.world.workers(), "its end")
+        self.world.reload(bundle)
+        with Client() as client:
+            for i in range(5):
+                self.good(client, i)
+        eventually(self, lambda: all(each["ready"] for each in self.world.status_now()["workers"]), "all workers")
+
     def test_agent_that_is_killed(self):
         """While nobody is there to decide, what cannot be decided in the kernel is refused; then everything goes on."""
         load = Load(16, 6, "small")

@@ -80,7 +80,9 @@ class Mesh:
         return bundle
 
     def reload(self, bundle):
-        subprocess.run([BIN / "heddle", "reload", "--control", self.control, bundle], check=True, capture_output=True)
+        done = subprocess.run([BIN / "heddle", "reload", "--control", self.control, bundle], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(f"heddle reload: {done.returncode}\n{done.stdout}{done.stderr}")
 
     def status(self):
         done = subprocess.run([BIN / "heddle", "status", "--control", self.control], capture_output=True, text=True)
