@@ -102,6 +102,23 @@ class Pipelining(Case):
         while struct.unpack("i", fcntl.ioctl(client.socket, 0x5411, b"\0" * 4))[0]:
             pass
 
+    def test_a_body_in_a_second_message(self):
+        """Its head does not leave by itself: another thread's bytes could come between the two."""
+        with Client() as client:
+            self.warm(client)
+            for number in range(12):
+                target = f"/v{1 + number % 2}/echo/apart{number}"
+                data = request("POST", target, body=pattern(2 + 97 * number))
+                cut = data.find(b"\r\n\r\n") + 4 + number % 2
+                before = self.world.fast_path()
+                client.send(data[:cut])
+                client.send(data[cut:])
+                self.expect(client, "POST", target)
+                after = self.world.fast_path()
+                self.assertEqual(after["requests"], before["requests"])
+                self.assertEqual(after["not_whole"], before["not_whole"] + 1)
+                self.warm(client)
+
     def test_one_byte_at_a_time(self):
         for kind in KINDS[:5]:
             with Client() as client:
