@@ -53,7 +53,8 @@ def attempt(patch, test, layer):
         return BROKEN, f"the patch does not {'apply' if done.returncode == 42 else 'build'}: {log}"
     if done.returncode == 0:
         return MISSED, f"{test} does not notice: {log}"
-    first = re.search(r"^(?:FAIL|ERROR): (\w+)|\[  FAILED  \] (\S+)|(\*\*\*Timeout)", done.stdout.replace("\n1: ", "\n"), re.M)
+    # A test that could not even begin has noticed nothing.
+    first = None if "setUpClass" in done.stdout else re.search(r"^(?:FAIL|ERROR): (\w+)|\[  FAILED  \] (\S+)|(\*\*\*Timeout)", done.stdout.replace("\n1: ", "\n"), re.M)
     return (CAUGHT, next(filter(None, first.groups()))) if first else (BROKEN, f"{test} did not run to a verdict: {log}")
 
 

@@ -78,6 +78,12 @@ class FastPathTest : public testing::Test {
     return made;
   }
   void send_fast() { kernel.send(flow, link, decision()); }
+  /// The client has used another link since.
+  void keep_as_spare() {
+    kernel.flow(flow).link = 0;
+    kernel.flow(flow).spare[1] = link;
+    kernel.link(link).flow = flow;
+  }
   bool saw_event() {
     return until([this] { return !decider.events.empty(); });
   }
@@ -327,6 +333,41 @@ TEST_F(FastPathTest, AClientThatRestsGivesItsLinkUpForARequest) {
   EXPECT_EQ(endpoints[0].connections, 2U);
 }
 
+/// A link that a client keeps beside the one that it uses is in the way of others like that one.
+TEST_F(FastPathTest, ASpareLinkIsGivenUpForARequest) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  send_fast();
+  endpoints[0].connections_max = 2;
+  const std::uint64_t resting = flow;
+  keep_as_spare();
+  kernel.set_state(resting, HD_FLOW_ARMED);
+  slow_.close();
+  EXPECT_TRUE(until([this] { return endpoints[0].connections == 1; }));
+  endpoints[0].connections = 2;
+  Peer other = connect();
+  other.send(request);
+  Peer served = accept();
+  EXPECT_TRUE(until([&] { return served.received() == request; }));
+  EXPECT_EQ(kernel.link_state(link), HD_LINK_DEAD);
+  EXPECT_EQ(kernel.state(resting), HD_FLOW_ARMED);
+  EXPECT_EQ(endpoints[0].evictions, 1U);
+}
+
+/// Who keeps one that leads where a request goes needs no other.
+TEST_F(FastPathTest, ASpareLinkIsNotOpenedOnceMore) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  kernel.set_link_state(link, HD_LINK_HELD);
+  keep_as_spare();
+  client.send(request);
+  EXPECT_TRUE(until([this] { return slow_.received() == request; }));
+  slow_.send(ok);
+  EXPECT_TRUE(until([&] { return client.received() == ok; }));
+  rounds(5);
+  EXPECT_EQ(kernel.opened.size(), 1U);
+}
+
 TEST_F(FastPathTest, ABusyClientKeepsItsLink) {
   Peer client;
   Peer fast = connect_with_link(client);
@@ -443,6 +484,18 @@ TEST_F(FastPathTest, AClientThatEndsGivesItsLinkToOthers) {
   EXPECT_EQ(kernel.flow(flow).link, 0U);
   EXPECT_TRUE(until([this] { return engine->connection_count() == 0; }));
   EXPECT_TRUE(decider.events.empty());
+}
+
+TEST_F(FastPathTest, AClientThatEndsGivesItsSpareLinksToOthers) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  send_fast();
+  keep_as_spare();
+  kernel.set_state(flow, HD_FLOW_DONE);
+  client.close();
+  EXPECT_TRUE(until([this] { return !kernel.given.empty(); }));
+  EXPECT_EQ(kernel.given, std::vector<std::uint64_t>{link});
+  EXPECT_EQ(kernel.flow(flow).spare[1], 0U);
 }
 
 TEST_F(FastPathTest, AClientThatEndsWithARequestUnderWayTakesTheLinkAlong) {
