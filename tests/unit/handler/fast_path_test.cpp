@@ -360,6 +360,7 @@ TEST_F(FastPathTest, ASpareLinkIsNotOpenedOnceMore) {
   Peer fast = connect_with_link(client);
   kernel.set_link_state(link, HD_LINK_HELD);
   keep_as_spare();
+  slow_.forget();
   client.send(request);
   EXPECT_TRUE(until([this] { return slow_.received() == request; }));
   slow_.send(ok);
