@@ -56,7 +56,10 @@ bool Links::want(const upstream::Endpoint& endpoint, std::span<const std::uint64
   for (const std::uint64_t id : kept) {
     if (leads_to(id, endpoint.state)) return true;
   }
-  Group& group = groups_[endpoint.state];
+  const auto [entry, is_new] = groups_.try_emplace(endpoint.state);
+  Group& group = entry->second;
+  // A worker before this one may have left dead links on the list.
+  if (is_new) kernel_.sweep_links(endpoint.state);
   if (pool_.occupancy().slow(endpoint.state, now_ms_ * 1'000'000)) return true;
   if (now_ms_ < group.not_before_ms || kernel_.has_idle_link(endpoint.state)) return true;
   if (open_ >= HD_LINKS_MAX || group.opening >= (group.reached ? opening_max : 1)) return true;
