@@ -120,9 +120,7 @@ class Memory(Case):
 
     def test_thousands_asleep(self):
         """They stay under the node's ceiling, others are served meanwhile, and everything is right when they wake."""
-        # All together less than the kernel's pressure on TCP's memory: beyond that every TCP drops what comes, and waits long
-        # before it sends it again.
-        size = 50_000 if LONG else 200_000
+        size = 200_000
         before = slab_kib()
         sleepers = Sleepers(READERS, f"/v1/size/{size}")
         try:
