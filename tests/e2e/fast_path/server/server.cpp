@@ -33,7 +33,12 @@ Server::Server() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
 void Server::run() {
   std::array<epoll_event, 256> events{};
   while (true) {
-    const int count = ::epoll_wait(epoll_, events.data(), events.size(), patience());
+    int count = ::epoll_wait(epoll_, events.data(), events.size(), 0);
+    if (count == 0) {
+      // Only now: a connection can be accepted before the end of an older one, which came first, is looked at.
+      note_open();
+      count = ::epoll_wait(epoll_, events.data(), events.size(), patience());
+    }
     bool told = false;
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<std::size_t>(i)];
@@ -43,7 +48,6 @@ void Server::run() {
         handle(event.data.u64, event.events);
       }
     }
-    if (count >= 0 && static_cast<std::size_t>(count) < events.size()) note_open();
     run_timers();
     const std::vector<std::uint64_t> unfinished = std::move(unfinished_);
     unfinished_.clear();
