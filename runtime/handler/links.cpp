@@ -109,11 +109,11 @@ void Links::kill(Link& link) {
   if (find(link.id_) == &link) by_index_[HD_ID_INDEX(link.id_)] = nullptr;
   if (const auto found = std::find(opening_.begin(), opening_.end(), &link); found != opening_.end())
     end_opening(static_cast<std::size_t>(found - opening_.begin()));
-  groups_[link.endpoint_state_].dead = unswept_ = true;
-  std::vector<Link*>& group = groups_[link.endpoint_state_].links;
-  group[link.place_] = group.back();
-  group[link.place_]->place_ = link.place_;
-  group.pop_back();
+  Group& group = groups_[link.endpoint_state_];
+  group.dead = unswept_ = true;
+  group.links[link.place_] = group.links.back();
+  group.links[link.place_]->place_ = link.place_;
+  group.links.pop_back();
   link.connection_->in.release();
   pool_.discard(*link.connection_);
   link.connection_ = nullptr;

@@ -54,7 +54,8 @@ def attempt(patch, test, layer):
     if done.returncode == 0:
         return MISSED, f"{test} does not notice: {log}"
     # A test that could not even begin has noticed nothing.
-    first = None if "setUpClass" in done.stdout else re.search(r"^(?:FAIL|ERROR): (\w+)|\[  FAILED  \] (\S+)|(\*\*\*Timeout)", done.stdout.replace("\n1: ", "\n"), re.M)
+    failure = r"^(?:FAIL|ERROR): (\w+)|\[  FAILED  \] (\S+)|(\*\*\*Timeout)"
+    first = None if "setUpClass" in done.stdout else re.search(failure, done.stdout, re.M)
     return (CAUGHT, next(filter(None, first.groups()))) if first else (BROKEN, f"{test} did not run to a verdict: {log}")
 
 

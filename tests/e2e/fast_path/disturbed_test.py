@@ -25,20 +25,13 @@ def policy_text(world):
                         'workload foe { cgroup "foe.service" identity foe fast_path off }')
 
 
-class Recorder:
-    """What each call did, on the fast path and behind the opt-out."""
-
-    def __init__(self):
-        self.found = {}
-
-    def note(self, call, opted_out, what):
-        self.found.setdefault(call, {})[opted_out] = what
-        print(f"{call}, {'opted out' if opted_out else 'fast path'}: {what}", flush=True)
+def note(call, opted_out, what):
+    """What a call did, on the fast path or behind the opt-out."""
+    print(f"{call}, {'opted out' if opted_out else 'fast path'}: {what}", flush=True)
 
 
 class Disturbed(Case):
     world_options = {"text": policy_text}
-    recorder = Recorder()
 
     def clients(self):
         """One on the fast path, one of a workload with `fast_path off`; each has asked before."""
@@ -83,7 +76,7 @@ class Disturbed(Case):
                 signal.signal(signal.SIGALRM, old)
             releaser.join()
             self.assertEqual(len(beats), 1)
-            self.recorder.note("blocking recv and a signal with SA_RESTART", opted_out, what)
+            note("blocking recv and a signal with SA_RESTART", opted_out, what)
             if opted_out:
                 self.assertEqual(what, "went on waiting")
             self.whole(client, data, "/v1/held/signal", None)
@@ -103,7 +96,7 @@ class Disturbed(Case):
                     again += 1
                     select.select([client.socket], [], [], TIMEOUT)
             writer.join()
-            self.recorder.note("blocking recv and a writing thread", opted_out, f"EAGAIN {again} times" if again else "went on waiting")
+            note("blocking recv and a writing thread", opted_out, f"EAGAIN {again} times" if again else "went on waiting")
             if opted_out:
                 self.assertEqual(again, 0)
             self.whole(client, data, "/v1/slow/200/w", None)
@@ -121,7 +114,7 @@ class Disturbed(Case):
             except BlockingIOError:
                 data, what = b"", "waited past what was there"
             client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))
-            self.recorder.note("recv with MSG_WAITALL", opted_out, what)
+            note("recv with MSG_WAITALL", opted_out, what)
             if opted_out:
                 self.assertEqual(what, "all")
             self.whole(client, data, target, size)
@@ -137,7 +130,7 @@ class Disturbed(Case):
                 select.select([client.socket], [], [], 0.1)
                 found = struct.unpack("i", fcntl.ioctl(client.socket, FIONREAD, b"\0" * 4))[0]
             there = len(client.socket.recv(1 << 16, socket.MSG_PEEK))
-            self.recorder.note("FIONREAD", opted_out, "right" if found == there else f"{found} of {there}")
+            note("FIONREAD", opted_out, "right" if found == there else f"{found} of {there}")
             if opted_out:
                 self.assertEqual(found, there)
             self.whole(client, b"", target, size)
@@ -159,7 +152,7 @@ class Disturbed(Case):
             data = os.read(into, moved) if moved else b""
             os.close(into)
             os.close(out)
-            self.recorder.note("splice from the socket", opted_out, what)
+            note("splice from the socket", opted_out, what)
             if opted_out:
                 self.assertEqual(what, "right")
             self.whole(client, data, target, size)

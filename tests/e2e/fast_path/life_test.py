@@ -10,19 +10,11 @@ import unittest
 
 from pattern import pattern
 from wire import Client, expect_answer, get, request
-from world import LONG, PROGRAMS, TIMEOUT, Case, attack, first_requests
+from world import LONG, PROGRAMS, TIMEOUT, Case, attack, eventually, first_requests
 
 RELOADS = 1000 if LONG else 40
 SHORT_CONNECTIONS = 1_000_000 if LONG else 50_000
 IDLE_SECONDS = 30  # after which the mesh closes a connection to a server
-
-
-def eventually(test, condition, what):
-    end = time.monotonic() + TIMEOUT
-    while not (value := condition()):
-        test.assertLess(time.monotonic(), end, f"never: {what}")
-        time.sleep(0.02)  # between two looks
-    return value
 
 
 class Load:

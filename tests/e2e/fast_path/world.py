@@ -164,6 +164,14 @@ class World(Mesh):
         super().close()
 
 
+def eventually(test, condition, what):
+    end = time.monotonic() + TIMEOUT
+    while not (value := condition()):
+        test.assertLess(time.monotonic(), end, f"never: {what}")
+        time.sleep(0.02)  # between two looks
+    return value
+
+
 def own_cgroup():
     from machine import cgroup_mount
 

@@ -84,6 +84,23 @@ class FastPathTest : public testing::Test {
     kernel.flow(flow).spare[1] = link;
     kernel.link(link).flow = flow;
   }
+  /// The endpoint has as many connections as it may; one is kept by the client, who rests. Another one asks.
+  void ask_where_a_client_rests() {
+    endpoints[0].connections_max = 2;
+    const std::uint64_t resting = flow;
+    kernel.set_state(resting, HD_FLOW_ARMED);
+    slow_.close();  // the other connection of the endpoint is gone, and another worker has taken its place
+    EXPECT_TRUE(until([this] { return endpoints[0].connections == 1; }));
+    endpoints[0].connections = 2;
+    Peer other = connect();
+    other.send(request);
+    Peer served = accept();
+    EXPECT_TRUE(until([&] { return served.received() == request; }));
+    EXPECT_EQ(kernel.link_state(link), HD_LINK_DEAD);
+    EXPECT_EQ(kernel.state(resting), HD_FLOW_ARMED);
+    EXPECT_EQ(endpoints[0].connections, 2U);
+    EXPECT_EQ(endpoints[0].evictions, 1U);
+  }
   bool saw_event() {
     return until([this] { return !decider.events.empty(); });
   }
@@ -318,19 +335,7 @@ TEST_F(FastPathTest, AClientThatRestsGivesItsLinkUpForARequest) {
   Peer client;
   Peer fast = connect_with_link(client);
   send_fast();
-  endpoints[0].connections_max = 2;
-  const std::uint64_t resting = flow;
-  kernel.set_state(resting, HD_FLOW_ARMED);
-  slow_.close();  // the other connection of the endpoint is gone, and another worker has taken its place
-  EXPECT_TRUE(until([this] { return endpoints[0].connections == 1; }));
-  endpoints[0].connections = 2;
-  Peer other = connect();
-  other.send(request);
-  Peer served = accept();
-  EXPECT_TRUE(until([&] { return served.received() == request; }));
-  EXPECT_EQ(kernel.link_state(link), HD_LINK_DEAD);
-  EXPECT_EQ(kernel.state(resting), HD_FLOW_ARMED);
-  EXPECT_EQ(endpoints[0].connections, 2U);
+  ask_where_a_client_rests();
 }
 
 /// A link that a client keeps beside the one that it uses is in the way of others like that one.
@@ -338,20 +343,8 @@ TEST_F(FastPathTest, ASpareLinkIsGivenUpForARequest) {
   Peer client;
   Peer fast = connect_with_link(client);
   send_fast();
-  endpoints[0].connections_max = 2;
-  const std::uint64_t resting = flow;
   keep_as_spare();
-  kernel.set_state(resting, HD_FLOW_ARMED);
-  slow_.close();
-  EXPECT_TRUE(until([this] { return endpoints[0].connections == 1; }));
-  endpoints[0].connections = 2;
-  Peer other = connect();
-  other.send(request);
-  Peer served = accept();
-  EXPECT_TRUE(until([&] { return served.received() == request; }));
-  EXPECT_EQ(kernel.link_state(link), HD_LINK_DEAD);
-  EXPECT_EQ(kernel.state(resting), HD_FLOW_ARMED);
-  EXPECT_EQ(endpoints[0].evictions, 1U);
+  ask_where_a_client_rests();
 }
 
 /// Who keeps one that leads where a request goes needs no other.
