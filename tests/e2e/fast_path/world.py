@@ -228,3 +228,6 @@ class Case(unittest.TestCase):
 
     def tearDown(self):
         self.world.expect_checked(self)
+        # With the path off, everything here would be the handler's.
+        found = self.world.fast_path()
+        self.assertTrue(found["on"], found.get("reason"))
