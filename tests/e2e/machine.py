@@ -57,15 +57,18 @@ def count_runs(on):
     return before
 
 
-def program_runs(pid):
-    """How often the programs that a process holds ran, while the kernel is told to count."""
+def program_runs(pid, name):
+    """How often the programs of this name that a process holds ran, while the kernel is told to count."""
     numbers = set()
     for entry in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
         lines = dict(line.split(":", 1) for line in entry.read_text().splitlines() if ":" in line)
         if "prog_id" in lines:
             numbers.add(int(lines["prog_id"]))
+    found = [info for info in map(_program_info, numbers) if info and info[64:80].split(b"\0")[0].decode() == name]
+    if not found:
+        raise AssertionError(f"process {pid} holds no program {name}")
     # struct bpf_prog_info: run_cnt is 200 bytes in.
-    return sum(struct.unpack_from("Q", _program_info(number), 200)[0] for number in numbers)
+    return sum(struct.unpack_from("Q", info, 200)[0] for info in found)
 
 
 def pins():

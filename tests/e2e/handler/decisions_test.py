@@ -165,7 +165,7 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual((self.server.received, self.server.accepted), ([], accepted))
 
     def test_64_ready_heads_are_one_call(self):
-        """Nothing but the heads is to be done while the server holds its answers: the kernel counts one run."""
+        """While the server holds its answers, the kernel counts one run of the program that decides."""
         from machine import count_runs, program_runs
         self.addCleanup(count_runs, count_runs(True))
         process = self.mesh.popen("web", [sys.executable, CLIENT, "many", "64", "/held"], stdin=subprocess.PIPE,
@@ -176,7 +176,7 @@ class EndToEnd(unittest.TestCase):
         worker = self.mesh.workers()[0]
         # The ends of earlier requests are reported when nothing else is to be done, once and for all.
         runs = None
-        while runs != (runs := program_runs(worker)):
+        while runs != (runs := program_runs(worker, "decide")):
             time.sleep(0.5)
         stop(worker)
         try:
@@ -187,7 +187,7 @@ class EndToEnd(unittest.TestCase):
             os.kill(worker, signal.SIGCONT)
         for _ in range(64):
             self.assertTrue(self.arrived.acquire(timeout=30))
-        self.assertEqual(program_runs(worker) - runs, 1)
+        self.assertEqual(program_runs(worker, "decide") - runs, 1)
         self.release.set()
         out, _ = process.communicate()
         self.assertEqual(json.loads(out), [200] * 64)
