@@ -41,7 +41,7 @@ ROUNDS = 4
 
 class BadServers(Case):
     def setUp(self):
-        if self.world.servers.process.poll() is not None:
+        if not self.world.servers.alive():
             self.world.start_servers()
 
     def good(self, client, name, endpoint="v1"):

@@ -37,7 +37,7 @@ class Load:
             self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             out, err = self.process.communicate()
             if self.process.returncode != -signal.SIGKILL:  # whom the test has killed says nothing
-                self.results.append(json.loads(out) if self.process.returncode == 0 else {"failed to run": err})
+                self.results.append(json.loads(out) | {"complaints": err} if self.process.returncode == 0 else {"failed to run": err})
 
     def kill(self):
         if self.process and self.process.poll() is None:
@@ -62,7 +62,7 @@ class Chaos(Case):
         self.draw = random.Random(SEED)
         self.bundles = [self.world.build(self.world.policy()), self.world.build(self.world.policy(
             access=self.world.access + '\n  allow from foe when path under "/other"'))]
-        self.done = {}
+        self.done, self.events = {}, []
 
     # ---- what happens
 
@@ -88,7 +88,7 @@ class Chaos(Case):
         self.world.reload(self.draw.choice(self.bundles))
 
     def pause_server(self):
-        self.pause(self.world.servers.process.pid)
+        self.pause(self.draw.choice([*self.world.servers.of.values()]).process.pid)
 
     def pause_worker(self):
         self.pause(self.draw.choice(self.workers()))
@@ -115,6 +115,7 @@ class Chaos(Case):
                 name, = self.draw.choices(*zip(*self.EVENTS))
                 if name == "kill_agent":
                     fast += self.world.fast_path()["requests"] - before["requests"]
+                self.events.append(f"{time.monotonic():.3f} {name}")
                 getattr(self, name)()
                 if name == "kill_agent":
                     before = self.world.fast_path()
@@ -136,6 +137,8 @@ class Chaos(Case):
                 seen[key.split()[0]] = seen.get(key.split()[0], 0) + count
         slowest = max(result["slowest"] for result in results)
         print(f"seed {SEED}, {SECONDS} s: {self.done}; {total}, {seen}, {fast} decided in the kernel, slowest {slowest} s", flush=True)
+        if total["wrong"] or slowest >= ROUTE_TIMEOUT + RESTART:
+            print(*self.events, *(result["complaints"] for result in results), self.world.text_of_log(), sep="\n")
         self.assertEqual(total["wrong"], 0, [result["first"] for result in results if result["wrong"]])
         self.assertLessEqual(set(seen), ALLOWED)
         self.assertLess(slowest, ROUTE_TIMEOUT + RESTART)

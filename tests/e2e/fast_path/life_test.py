@@ -31,7 +31,7 @@ class Load:
 
 class Life(Case):
     def setUp(self):
-        if self.world.servers.process.poll() is not None:
+        if not self.world.servers.alive():
             self.world.start_servers()
 
     def in_use(self, what):
@@ -41,6 +41,10 @@ class Life(Case):
     def good(self, client, name, endpoint="v1"):
         target = f"/{endpoint}/echo/{name}"
         expect_answer(self, client.get(target), target, endpoint)
+
+    def complaints(self):
+        """What heddled and its workers said that is more than a note."""
+        return [line for line in self.world.text_of_log().splitlines() if re.search(r"warn|error", line)][-20:]
 
     def expect_no_flows(self):
         eventually(self, lambda: self.in_use("flows") == 0, "all flows are free")
@@ -194,16 +198,16 @@ class Life(Case):
             seconds = time.monotonic() - begin
         finally:
             load.process.send_signal(signal.SIGINT)
-        found = load.result()
-        after = self.world.fast_path()
+            found = load.result()
+            after = self.world.fast_path()
+            self.world.reload(self.world.build(self.world.policy()))  # the other tests' own
         fast = after["requests"] - before["requests"] if after else 0
         print(f"{RELOADS} reloads in {seconds:.1f} s: {found['answers']} answers, {fast} decided in the kernel, {found['seen']}", flush=True)
-        self.assertEqual((found["wrong"], found["failed"], found["refused"], found["first"]), (0, 0, 0, ""))
+        self.assertEqual((found["wrong"], found["failed"], found["refused"], found["first"]), (0, 0, 0, ""), self.complaints())
         self.assertLessEqual(set(found["seen"]), {"200 v1 ", "204 v1 ", "403  access echo/bee"})
         self.assertGreater(min(found["seen"].get("200 v1 ", 0), found["seen"].get("403  access echo/bee", 0)), RELOADS)
         if after:
             self.assertGreater(fast, found["seen"]["200 v1 "] // 2)
-        self.world.reload(self.world.build(self.world.policy()))
 
     def test_short_connections(self):
         """They come and go in every way, and nothing of them stays."""

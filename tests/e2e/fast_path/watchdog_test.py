@@ -27,12 +27,13 @@ class Watchdog(Case):
                 self.ask(other, f"/v1/echo/b{i}", "v1")
                 self.ask(third, f"/v2/echo/c{i}", "v2")
             self.assertEqual(self.world.fast_path()["slow_endpoints"], 0)
-            self.world.servers.process.send_signal(signal.SIGSTOP)
+            standing = self.world.servers.of["v1"].process
+            standing.send_signal(signal.SIGSTOP)
             try:
                 stuck.send(get("/v1/echo/stuck"))
                 self.assertEqual(self.wait_until_slow(), 1)
             finally:
-                self.world.servers.process.send_signal(signal.SIGCONT)
+                standing.send_signal(signal.SIGCONT)
             expect_answer(self, stuck.read_response(), "/v1/echo/stuck", "v1")
 
             before = self.world.fast_path()

@@ -5,6 +5,7 @@ a server saw a byte that was not allowed.
 """
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -57,7 +58,7 @@ def first_requests(clients, endpoints=1):
             Excuse("no_link", "first request of a client to an endpoint", 2 * clients * endpoints)]
 
 
-class Servers:
+class Server:
     """A checking server as a process of server.service."""
 
     def __init__(self, mesh, endpoints):
@@ -72,6 +73,32 @@ class Servers:
             self.process.stdin.flush()
             return json.loads(self.process.stdout.readline())
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(TIMEOUT)
+        self.process.stdout.close()
+
+
+class Servers:
+    """A process for each endpoint: one that is busy or asleep holds up no other."""
+
+    def __init__(self, mesh, endpoints):
+        self.of = {each.partition("=")[0]: Server(mesh, [each]) for each in endpoints}
+        self.ports = {name: port for server in self.of.values() for name, port in server.ports.items()}
+
+    def say(self, command):
+        """To the endpoint that the command names, else to all: their numbers add up."""
+        words = command.split()
+        if len(words) > 1:
+            return self.of[words[1]].say(command)
+        return functools.reduce(add_up, [server.say(command) for server in self.of.values()])
+
     def statistics(self):
         return self.say("statistics")
 
@@ -83,16 +110,24 @@ class Servers:
                 raise AssertionError(f"never: {what}: {found}")
         return found
 
+    def alive(self):
+        return all(server.process.poll() is None for server in self.of.values())
+
     def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        for server in self.of.values():
+            server.kill()
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait(TIMEOUT)
-        self.process.stdout.close()
+        for server in self.of.values():
+            server.close()
+
+
+def add_up(one, other):
+    """What two servers say. `most_open` is a maximum, and texts are those of the first that has one."""
+    if not isinstance(one, dict):
+        return one + other
+    return {name: max(value, other[name]) if name == "most_open" else value + other[name] if isinstance(value, int)
+            else value or other[name] for name, value in one.items()}
 
 
 class World(Mesh):
@@ -159,7 +194,7 @@ class World(Mesh):
 
     def close(self):
         self.leave()
-        if self.servers and self.servers.process.poll() is None:
+        if self.servers and self.servers.alive():
             self.servers.close()
         super().close()
 

@@ -72,9 +72,11 @@ struct Result {
   std::string first;
 };
 
-void note_wrong(Result& result, const std::string& what) {
+/// With the time of CLOCK_MONOTONIC, for those who compare it with what they did.
+void note_wrong(Result& result, const Wire& wire, const std::string& what) {
   const std::lock_guard lock(result.mutex);
   ++result.wrong;
+  std::fprintf(stderr, "%.3f port %u: %s\n", now_seconds(), wire.own_port(), what.c_str());
   if (result.first.empty()) result.first = what;
 }
 
@@ -92,9 +94,10 @@ bool exchange(Wire& wire, const Mix& mix, Draw& draw, std::uint64_t number, Resu
   Wire::Outcome outcome = Wire::Outcome::reset;
   if (wire.send(text)) outcome = wire.read(reply, to_head);
   if (outcome != Wire::Outcome::reply) {
+    if (outcome == Wire::Outcome::nonsense || outcome == Wire::Outcome::silence)
+      note_wrong(result, wire, std::string(name_of(outcome)) + " to " + target);
     const std::lock_guard lock(result.mutex);
     ++result.failed;
-    if (outcome == Wire::Outcome::nonsense || outcome == Wire::Outcome::silence) ++result.wrong;
     if (result.first.empty()) result.first = std::string(name_of(outcome)) + " to " + target;
     return false;
   }
@@ -105,9 +108,9 @@ bool exchange(Wire& wire, const Mix& mix, Draw& draw, std::uint64_t number, Resu
         reply.target == target && (endpoint == "any" || reply.endpoint == endpoint) &&
         (shape.size < 0 || (reply.pattern && reply.size == static_cast<std::uint64_t>(shape.size)));
     if (!right)
-      note_wrong(result, "to " + target + " the answer to " + reply.target + " of " + reply.endpoint);
+      note_wrong(result, wire, "to " + target + " the answer to " + reply.target + " of " + reply.endpoint);
   } else if (!reply.target.empty()) {
-    note_wrong(result, "an answer " + std::to_string(reply.status) + " to " + reply.target);
+    note_wrong(result, wire, "an answer " + std::to_string(reply.status) + " to " + reply.target);
   }
   const std::lock_guard lock(result.mutex);
   ++result.answers;

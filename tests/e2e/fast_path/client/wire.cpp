@@ -93,6 +93,14 @@ bool Wire::send(std::string_view bytes, int flags) {
   return true;
 }
 
+std::uint16_t Wire::own_port() const {
+  sockaddr_in6 address{};
+  socklen_t size = sizeof address;
+  // The port lies at the same place in both families.
+  ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.sin6_port);
+}
+
 Wire::Outcome Wire::fill() {
   thread_local std::array<char, 1 << 18> space;
   // A socket of the fast path returns EAGAIN from a blocking recv when another thread's write wakes it up.

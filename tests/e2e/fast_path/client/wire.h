@@ -40,6 +40,8 @@ class Wire {
   /// As long as nothing was read of the responses.
   [[nodiscard]] std::uint32_t unread_memory() const;
 
+  /// Of the client's end.
+  [[nodiscard]] std::uint16_t own_port() const;
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] bool open() const { return fd_ >= 0; }
   [[nodiscard]] std::string_view rest() const { return in_; }
