@@ -52,8 +52,10 @@ static __always_inline int hd_rearm(struct hd_flow* flow, hd_u64 base, struct tc
 static __always_inline hd_u32 hd_gate(struct bpf_sock* sk, struct hd_flow_end_of* end, struct hd_flow* flow) {
   hd_u32 zero = 0;
   struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
-  hd_u64 id = end->flow, word = HD_READ(flow->state), base = HD_FLOW_BASE(word);
   if (!config || config->fast_path == HD_FAST_OFF) return HD_FAST_SWITCHED_OFF;
+  /* Two things that the server's processor wrote last: asked for together, they come in the time of one. */
+  if (config->fast_path == HD_FAST_BY_REFERENCES) (void)hd_is_owned(HD_READ(flow->server_socket));
+  hd_u64 id = end->flow, word = HD_READ(flow->state), base = HD_FLOW_BASE(word);
   int done = hd_is_of(word, id) && word == (base | HD_FLOW_DONE);
   if (!done && !hd_armed(word, id)) return HD_FAST_NOT_ARMED;
   struct tcp_sock* client = bpf_skc_to_tcp_sock(sk);

@@ -91,7 +91,7 @@ static __always_inline hd_u64 hd_share(struct hd_flow* flow, hd_u64 size) {
   if (!now || hd_is_short_of_memory()) return 0;
   hd_u64 room = flow->room - now - HD_MESSAGE_OVERHEAD;
   if (!hd_charge(flow, HD_FAST_RESPONSE_MAX - room + flow->bytes_in)) return 0;
-  flow->room = room;
+  flow->room = (hd_u32)room;
   return now;
 }
 
@@ -120,7 +120,7 @@ static __always_inline int hd_unasked(hd_u64 word, hd_u64 id, hd_u64 link, hd_u6
 }
 
 /* Takes what belongs to the response in hand out of the message: 1: it is redirected; 0: the message goes to U. */
-static __always_inline int hd_answer(struct sk_msg_md* msg, struct bpf_sock* sk, struct hd_flow* flow, hd_u64 id, hd_u64 link) {
+static __always_inline int hd_answer(struct sk_msg_md* msg, struct hd_flow* flow, hd_u64 id, hd_u64 link) {
   hd_u64 size = hd_message_size(msg), word = HD_READ(flow->state), base = HD_FLOW_BASE(word), used = HD_READ(flow->link);
   hd_u32 state = HD_FLOW_STATE(word);
   if (!hd_is_of(word, id) || used != link || (state != HD_FLOW_SENT && state != HD_FLOW_ANSWERING))
@@ -133,8 +133,7 @@ static __always_inline int hd_answer(struct sk_msg_md* msg, struct bpf_sock* sk,
     return 0;
   }
   flow->left -= now;
-  flow->expect = size - now;
-  flow->server_socket = (hd_u64)sk;
+  flow->expect = (hd_u32)(size - now);
   if (!flow->left && !hd_complete(flow, id, base)) return 0;
   bpf_msg_apply_bytes(msg, (hd_u32)now);
   if (bpf_msg_redirect_hash(msg, &hd_clients, &id, BPF_F_INGRESS) == SK_PASS) return 1;
@@ -152,7 +151,7 @@ int hd_server_message(struct sk_msg_md* msg) {
   if (!end || !link) return SK_DROP; /* enrolled sockets have both for as long as they live */
   hd_u64 id = HD_READ(link->flow);
   struct hd_flow* flow = id ? hd_flow_of(id) : 0;
-  if (flow && hd_answer(msg, sk, flow, id, end->link)) return SK_PASS;
+  if (flow && hd_answer(msg, flow, id, end->link)) return SK_PASS;
   if (!flow) {
     hd_note(HD_FAST_UNASKED);
     if (hd_kill_link(end->link)) hd_ring_link(end->link);

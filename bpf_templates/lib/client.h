@@ -136,6 +136,13 @@ static __always_inline int hd_endpoint_reads(hd_u32 endpoint_state) {
   return !slow_until || bpf_ktime_get_ns() >= slow_until;
 }
 
+/* The generation, which lies in a cache line that nobody else writes, only when it is another one. */
+static __always_inline void hd_keep_decision(struct hd_flow* flow, const struct hd_decision* decision) {
+  hd_u64 generation = decision->generation;
+  __builtin_memcpy(&flow->decision, decision, __builtin_offsetof(struct hd_decision, generation));
+  if (flow->decision.generation != generation) flow->decision.generation = generation;
+}
+
 /* The request leaves with what was decided: `length` bytes of the message, wholly or not at all. */
 static __always_inline hd_u32 hd_send(struct sk_msg_md* msg, struct hd_work* work, struct hd_flow* flow, hd_u64 id,
                                       hd_u32 length) {
@@ -145,7 +152,7 @@ static __always_inline hd_u32 hd_send(struct sk_msg_md* msg, struct hd_work* wor
   if (!rule) return HD_FAST_FAILED;
   if (!hd_armed(word, id)) return HD_FAST_NOT_ARMED;
   if (!hd_endpoint_reads(work->decision.endpoint_state)) return HD_FAST_STALLED;
-  flow->decision = work->decision; /* armed, all this is ours to write: we hold the client's lock */
+  hd_keep_decision(flow, &work->decision); /* armed, all this is ours to write: we hold the client's lock */
   flow->flags = hd_is_head_request(work) ? HD_FLOW_HEAD : 0;
   hd_u32 sent = hd_depart(msg, flow, id, word, length, rule->timeout_ms);
   if (sent == HD_FAST_REQUESTS) hd_commit(work);

@@ -86,7 +86,9 @@ static __always_inline hd_u32 hd_depart(struct sk_msg_md* msg, struct hd_flow* f
     return HD_FAST_NO_MEMORY;
   }
   hd_u64 link = hd_find_link(flow, id, flow->decision.endpoint_state);
-  if (link) {
+  struct hd_link* to = link ? hd_link_of(link) : 0;
+  if (to) {
+    flow->server_socket = to->server_socket;
     bpf_msg_apply_bytes(msg, length);
     if (bpf_msg_redirect_hash(msg, &hd_servers, &link, BPF_F_INGRESS) == SK_PASS) return HD_FAST_REQUESTS;
     hd_kill_link(link);

@@ -109,9 +109,10 @@ enum hd_verdict {
   HD_VERDICT_FULL = 8,      /* 503: `at_most` is reached */
 };
 
+/* What differs from one request to the next comes first: one cache line. */
 struct hd_decision {
-  hd_u64 generation;
   hd_u64 draw;
+  hd_u8 address[16];
   hd_u32 rule;      /* that ended the decision; index into hd_rules of that generation */
   hd_u32 access;    /* that allowed or denied; HD_NONE before step 3 */
   hd_u32 service;   /* HD_NONE: outside */
@@ -122,9 +123,9 @@ struct hd_decision {
   hd_u16 status;    /* HTTP status for all but FORWARD */
   hd_u16 port;
   hd_u16 counted;   /* 1: it is one of its endpoint's in_flight, until its end is told */
-  hd_u8 address[16];
   hd_u32 counter;        /* slot of `rule` in hd_counters and hd_latency: holds in every generation */
   hd_u32 endpoint_state; /* slot of `endpoint` in hd_endpoint_state: holds in every generation; HD_NONE: none */
+  hd_u64 generation;
 };
 HD_STATIC_ASSERT(sizeof(struct hd_decision) == 72, "hd_decision");
 
@@ -344,36 +345,41 @@ enum hd_flow_state {
   HD_FLOW_BROKEN = 8,    /* bytes are lost: both connections are to be closed */
 };
 
-/* The first cache lines are what every request touches. Who may write: in TAKEN the handler; in ARMED the program at C, which
- * makes it SENT; from then on the program at S, up to DONE. */
+/* Who may write: in TAKEN the handler; in ARMED the program at C, which makes it SENT; from then on the program at S, up to DONE.
+ * The processors of C and S take these cache lines from each other with every request, so that what only one of them writes has
+ * lines of its own. */
 struct hd_flow {
+  /* Both write. */
   hd_u64 state;
-  hd_u64 counts;    /* what the handler has read from H, and << 32 written to H (modulo 2^32), when it armed the flow */
   hd_u64 link;      /* id of the link in use, or kept from the last request; 0: none */
   hd_u64 begin_ns;  /* when the request was decided */
   hd_u64 deadline_ns; /* 0: none */
   hd_u64 left;
-  hd_u64 room;      /* bytes that may still be redirected of this response, overhead included */
   hd_u64 bytes_out; /* of the response, redirected and to be spilled */
-  struct hd_decision decision;
-  hd_u64 queued;    /* bytes counted in hd_queued for this flow */
-  hd_u64 client_socket; /* address of C in the kernel, for the programs */
-  hd_u64 server_socket; /* address of the S that answered last; 0: nothing is on its way to C */
+  hd_u32 room;      /* bytes that may still be redirected of this response, overhead included */
+  hd_u32 expect;    /* what is left of the message in hand when the redirect on its way has ended */
   hd_u32 bytes_in;  /* of the request */
   hd_u16 status;    /* of the response */
   hd_u8 flags;      /* enum hd_flow_flag */
   hd_u8 pad;
-  hd_u32 worker;    /* whose client it is; HD_NONE: not accepted yet */
-  hd_u32 ends;      /* sockets that are not closed: enum hd_flow_end */
-  /* Who the client is: as in hd_connection. */
+  /* The program at C writes. */
+  struct hd_decision decision; /* its generation is in the next line */
+  /* Seldom written. Who the client is: as in hd_connection. */
   hd_u64 cgroup;
   hd_u64 netns_cookie;
   hd_u8 source[16];
   hd_u32 source_port;
+  hd_u32 worker;    /* whose client it is; HD_NONE: not accepted yet */
+  hd_u32 ends;      /* sockets that are not closed: enum hd_flow_end */
   hd_u32 next_free;
-  hd_u64 expect;    /* what is left of the message in hand when the redirect on its way has ended */
   hd_u64 copy;      /* place of a kept request, for retries: not used yet */
+  /* The program at C and the handler write. */
+  hd_u64 counts;    /* what the handler has read from H, and << 32 written to H (modulo 2^32), when it armed the flow */
+  hd_u64 queued;    /* bytes counted in hd_queued for this flow */
+  hd_u64 client_socket; /* address of C in the kernel, for the programs */
+  hd_u64 server_socket; /* and of the S that the last request went to; 0: none has */
   hd_u64 spare[HD_SPARE_LINKS]; /* ids of further links, to other endpoints; changed as `link` is */
+  hd_u64 reserved;
 };
 HD_STATIC_ASSERT(sizeof(struct hd_flow) == 256, "hd_flow");
 
