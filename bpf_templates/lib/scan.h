@@ -255,10 +255,10 @@ static long hd_scan_step(hd_u32 index, struct hd_walk* walk) {
   return 0;
 }
 
-static long hd_value_step(hd_u32 index, struct hd_walk* walk) {
-  if (walk->cursor.at >= walk->cursor.until || hd_step_default(walk->cursor.state) & HD_STEP_FINAL) return 1;
-  hd_walk_chunk(&walk->cursor);
-  return walk->cursor.event != HD_SCAN_NONE;
+static long hd_value_step(hd_u32 index, struct hd_cursor* cursor) {
+  if (cursor->at >= cursor->until || hd_step_default(cursor->state) & HD_STEP_FINAL) return 1;
+  hd_walk_chunk(cursor);
+  return cursor->event != HD_SCAN_NONE;
 }
 
 /* A head that the tables do not lead to its end is malformed; it must end where the bytes end. */
@@ -316,13 +316,12 @@ static long hd_match_field(hd_u32 index, struct hd_work** in) {
   HD_OPAQUE(place);
   if (!field || place >= HD_FIELDS_MAX) return 1;
   if (field->words == 0) return 0;
-  struct hd_walk walk = {.work = work,
-                         .cursor = {.page = work->request.page,
-                                    .at = work->begin[place],
-                                    .until = work->end[place],
-                                    .state = field->start}};
-  bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &walk, 0);
-  hd_u32 row = hd_step_accepts(walk.cursor.state);
+  struct hd_cursor cursor = {
+      .page = work->request.page, .at = work->begin[place], .until = work->end[place], .state = field->start};
+  /* Most values are read in one step. */
+  if (!hd_value_step(0, &cursor) && cursor.at < cursor.until)
+    bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &cursor, 0);
+  hd_u32 row = hd_step_accepts(cursor.state);
   struct hd_copy copy = {.work = work, .from = field->sets + row * field->words, .to = field->atom_word};
   hd_u32 words = field->words;
   if (words == 1) return hd_copy_word(0, &copy);

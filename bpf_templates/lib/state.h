@@ -51,11 +51,14 @@ struct {
   __type(value, hd_u64);
 } hd_lost SEC(".maps");
 
-static __always_inline void hd_emit(struct hd_event* event) {
+static __always_inline void hd_lose_event(void) {
   hd_u32 zero = 0;
-  if (bpf_ringbuf_output(&hd_events, event, sizeof(*event), 0) == 0) return;
   hd_u64* lost = bpf_map_lookup_elem(&hd_lost, &zero);
   if (lost) __sync_fetch_and_add(lost, 1);
+}
+
+static __always_inline void hd_emit(struct hd_event* event) {
+  if (bpf_ringbuf_output(&hd_events, event, sizeof(*event), 0)) hd_lose_event();
 }
 
 #endif
