@@ -181,23 +181,34 @@ __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 even
   return 1;
 }
 
-/* Passes over bytes of a value, eight at a time, as long as none of eight can end it: none below a space, and no DEL. Stops at
- * the end of the page at the latest; what is left is walked byte by byte. */
-__attribute__((noinline)) int hd_skip_value(struct hd_cursor* cursor) {
+/* Passes over a value that nobody asks for, eight bytes at a time, up to what can end it: a byte below a space, or DEL. Behind
+ * the end of the line the automaton goes on in `line`. 1: nothing is left to be walked byte by byte. */
+__attribute__((noinline)) int hd_skip_value(struct hd_cursor* cursor, hd_u32 line) {
   if (!cursor) return 0;
   hd_u32 at = cursor->at, page = cursor->page + at / HD_PAGE_SIZE, k;
   struct hd_page* bytes = hd_page_at(page);
+  hd_u64 ends = 0, offset = 0;
   for (k = 0; bytes && k < HD_SKIPS; k++) {
-    hd_u64 offset = at & (HD_PAGE_SIZE - 1);
+    offset = at & (HD_PAGE_SIZE - 1);
     HD_OPAQUE(offset);
     if (offset > HD_PAGE_SIZE - 8 || at + 8 > cursor->until) break;
     hd_u64 eight = *(hd_u64*)&bytes->bytes[offset], deleted = eight ^ 0x7f7f7f7f7f7f7f7full;
-    if ((((eight - 0x2020202020202020ull) & ~eight) | ((deleted - 0x0101010101010101ull) & ~deleted)) & 0x8080808080808080ull)
-      break;
+    ends = (((eight - 0x2020202020202020ull) & ~eight) | ((deleted - 0x0101010101010101ull) & ~deleted)) & 0x8080808080808080ull;
+    if (ends) break;
     at += 8;
   }
+  /* The lowest bit that is set is that of the first such byte. */
+  if (ends) at += (hd_u32)(((((ends - 1) & ~ends) & 0x0101010101010101ull) * 0x0101010101010101ull) >> 56) - 1;
   cursor->at = at;
-  return k == HD_SKIPS;
+  if (!ends) return k == HD_SKIPS;
+  offset = at & (HD_PAGE_SIZE - 1);
+  HD_OPAQUE(offset);
+  if (!bytes || offset > HD_PAGE_SIZE - 2 || at + 2 > cursor->until) return 0;
+  if (*(hd_u16*)&bytes->bytes[offset] != ('\r' | '\n' << 8)) return 0;
+  cursor->at = at + 2;
+  cursor->state = line;
+  cursor->event = HD_SCAN_NONE;
+  return 1;
 }
 
 /* The text as it lies in memory. */
@@ -243,7 +254,7 @@ static __always_inline void hd_pass_known_method(struct hd_walk* walk) {
 
 static long hd_scan_step(hd_u32 index, struct hd_walk* walk) {
   if (walk->cursor.at >= walk->cursor.until) return 1;
-  if (walk->cursor.event == HD_SCAN_SKIP && hd_skip_value(&walk->cursor)) return 0;
+  if (walk->cursor.event == HD_SCAN_SKIP && hd_skip_value(&walk->cursor, walk->states.line)) return 0;
   hd_walk_chunk(&walk->cursor);
   hd_u32 event = walk->cursor.event;
   if (event == HD_SCAN_NONE || event == HD_SCAN_SKIP) return 0;

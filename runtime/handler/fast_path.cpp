@@ -267,8 +267,8 @@ void FastPath::look_at_busy(const Flow& flow, hd_flow_state state, std::uint64_t
     late_.push_back(flow.id());
   } else if (state == HD_FLOW_SENT || state == HD_FLOW_ANSWERING) {
     if (links.find(flow.link()) == nullptr) orphaned_.push_back(flow.id());
-    if (state == HD_FLOW_SENT && now_ns > read(flow.record().begin_ns) + stalled_ns)
-      suspects_.push_back(flow.id());
+    const std::uint64_t since = std::max(read(flow.record().begin_ns), looking_since_ns_);
+    if (state == HD_FLOW_SENT && now_ns > since + stalled_ns) suspects_.push_back(flow.id());
   }
 }
 
@@ -277,6 +277,8 @@ void FastPath::scan(std::uint64_t now_ns) {
   const bool settles = now_ms >= next_settle_ms_;
   if (settles) next_settle_ms_ = now_ms + settle_ms;
   suspects_.clear();
+  if (now_ns > last_scan_ns_ + starved_ns) looking_since_ns_ = now_ns;
+  last_scan_ns_ = now_ns;
   for (const FastClient* client : all_) {
     const Flow& flow = client->flow;
     const hd_flow_state state = flow.state();

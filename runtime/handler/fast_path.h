@@ -52,6 +52,8 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   /// A client that has sent nothing for so long gives its link to others, where there are not enough.
   static constexpr std::uint64_t resting_ns = 1'000'000'000;
   static constexpr std::uint64_t stalled_ns = 1'000'000'000;
+  /// Who did not look for so long did not get to run, and its servers may not have either.
+  static constexpr std::uint64_t starved_ns = 200'000'000;
   /// How long an endpoint that left a request unread gets its requests through the handler.
   static constexpr std::uint64_t slow_ns = 60'000'000'000;
 
@@ -119,6 +121,8 @@ class FastPath final : public io::EventSink, public Links::Watcher {
   std::vector<std::uint64_t> unread_;
   std::vector<std::uint64_t> woken_;
   std::uint64_t next_scan_ms_ = 0;
+  std::uint64_t last_scan_ns_ = 0;
+  std::uint64_t looking_since_ns_ = 0;  // again and again, without having been starved
   std::uint64_t next_settle_ms_ = 0;
   std::uint64_t next_give_ms_ = 0;
   std::uint32_t landing_ = 0;  // waiting clients whose last piece is on its way

@@ -88,7 +88,7 @@ class Chaos(Case):
         self.world.reload(self.draw.choice(self.bundles))
 
     def pause_server(self):
-        self.pause(self.draw.choice([*self.world.servers.of.values()]).process.pid)
+        self.pause(self.draw.choice(self.world.servers.all).process.pid)
 
     def pause_worker(self):
         self.pause(self.draw.choice(self.workers()))

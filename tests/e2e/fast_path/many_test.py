@@ -72,7 +72,8 @@ class Many(Crowd):
 class Bounded(Crowd):
     """`at_most` holds for the connections of fast path and handler together, and nobody is refused."""
 
-    world_options = {"endpoints": tuple(f"v{i}=127.0.0.1:0" for i in range(1, ENDPOINTS + 1)), "text": lambda world: world.policy(
+    # In a process each, those that do not get to run would have all their connections in use, and lack links.
+    world_options = {"apart": False, "endpoints": tuple(f"v{i}=127.0.0.1:0" for i in range(1, ENDPOINTS + 1)), "text": lambda world: world.policy(
         access="allow from web", route="route echo {\n  otherwise -> echo\n}").replace(
             "  transport plaintext\n", f"  transport plaintext\n  at_most {MOST} connections\n")}
 

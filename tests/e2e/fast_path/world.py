@@ -86,18 +86,19 @@ class Server:
 
 
 class Servers:
-    """A process for each endpoint: one that is busy or asleep holds up no other."""
+    """A process for each endpoint: one that is busy or asleep holds up no other. Or, not `apart`, one for all."""
 
-    def __init__(self, mesh, endpoints):
-        self.of = {each.partition("=")[0]: Server(mesh, [each]) for each in endpoints}
-        self.ports = {name: port for server in self.of.values() for name, port in server.ports.items()}
+    def __init__(self, mesh, endpoints, apart):
+        self.all = [Server(mesh, some) for some in ([[each] for each in endpoints] if apart else [endpoints])]
+        self.of = {name: server for server in self.all for name in server.ports}
+        self.ports = {name: port for server in self.all for name, port in server.ports.items()}
 
     def say(self, command):
         """To the endpoint that the command names, else to all: their numbers add up."""
         words = command.split()
         if len(words) > 1:
             return self.of[words[1]].say(command)
-        return functools.reduce(add_up, [server.say(command) for server in self.of.values()])
+        return functools.reduce(add_up, [server.say(command) for server in self.all])
 
     def statistics(self):
         return self.say("statistics")
@@ -111,14 +112,14 @@ class Servers:
         return found
 
     def alive(self):
-        return all(server.process.poll() is None for server in self.of.values())
+        return all(server.process.poll() is None for server in self.all)
 
     def kill(self):
-        for server in self.of.values():
+        for server in self.all:
             server.kill()
 
     def close(self):
-        for server in self.of.values():
+        for server in self.all:
             server.close()
 
 
@@ -131,9 +132,9 @@ def add_up(one, other):
 
 
 class World(Mesh):
-    def __init__(self, endpoints=ENDPOINTS, access=ACCESS, route=ROUTE, extra="", workers=2, text=None):
+    def __init__(self, endpoints=ENDPOINTS, access=ACCESS, route=ROUTE, extra="", workers=2, text=None, apart=True):
         self.access, self.route, self.extra = access, route, extra
-        self.endpoints = endpoints
+        self.endpoints, self.apart = endpoints, apart
         self.servers = None
         self.violations = 0  # that were reported
         self.number_of_workers = workers
@@ -146,7 +147,7 @@ class World(Mesh):
         endpoints = self.endpoints
         if self.servers:
             endpoints = [f"{each.rpartition(':')[0]}:{self.servers.ports[each.partition('=')[0]]}" for each in endpoints]
-        self.servers = Servers(self, endpoints)
+        self.servers = Servers(self, endpoints, self.apart)
         self.violations = 0
 
     def addresses(self):

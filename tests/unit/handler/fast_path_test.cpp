@@ -624,12 +624,31 @@ TEST_F(FastPathTest, AnEndpointThatLeavesARequestUnreadIsLeftToTheHandler) {
   EXPECT_EQ(kernel.opened.size(), opened);
 }
 
+TEST_F(FastPathTest, AMachineThatStoodStillIsNoServerThatLeavesARequestUnread) {
+  Peer client;
+  Peer fast = connect_with_link(client);
+  send_fast();
+  kernel.unread = true;
+  std::uint64_t now = io::monotonic_ns() + FastPath::starved_ns;
+  kernel.flow(flow).begin_ns = now;
+  FastPath& path = *engine->fast_path;
+  path.run(now);
+  path.run(now += 5 * FastPath::stalled_ns);
+  EXPECT_EQ(endpoints[0].slow_until, 0U) << "nobody has looked meanwhile";
+  const std::uint64_t end = now + FastPath::stalled_ns;
+  while (now < end) path.run(now += FastPath::starved_ns / 2);
+  EXPECT_EQ(endpoints[0].slow_until, 0U);
+  path.run(now += FastPath::starved_ns / 2);
+  EXPECT_EQ(endpoints[0].slow_until, now + FastPath::slow_ns);
+}
+
 TEST_F(FastPathTest, AServerThatTakesLongIsNotOneThatLeavesARequestUnread) {
   Peer client;
   Peer fast = connect_with_link(client);
   send_fast();
-  kernel.flow(flow).begin_ns = io::monotonic_ns() - 10 * FastPath::stalled_ns;
-  rounds(60);
+  std::uint64_t now = io::monotonic_ns();
+  const std::uint64_t end = now + 10 * FastPath::stalled_ns;
+  while (now < end) engine->fast_path->run(now += FastPath::starved_ns / 2);
   EXPECT_EQ(endpoints[0].slow_until, 0U);
 }
 
