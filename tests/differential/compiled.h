@@ -28,7 +28,9 @@ struct Compiled {
 /// the rest.
 class CompiledPolicy {
  public:
-  static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources);
+  /// `whole`: the verifier has to take its other programs too.
+  static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources,
+                                     bool whole);
 
   /// One answer per case, in order; none for a head that never ends, which is never decided.
   Result<std::vector<std::optional<Compiled>>> decide(const std::vector<Case>& cases);
