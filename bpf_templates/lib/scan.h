@@ -182,7 +182,7 @@ __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 even
 }
 
 /* Passes over a value that nobody asks for, eight bytes at a time, up to what can end it: a byte below a space, or DEL. Behind
- * the end of the line the automaton goes on in `line`. 1: nothing is left to be walked byte by byte. */
+ * the end of the line the automaton goes on in `line`. 1: it may go on here; 0: the next bytes are to be walked one by one. */
 __attribute__((noinline)) int hd_skip_value(struct hd_cursor* cursor, hd_u32 line) {
   if (!cursor) return 0;
   hd_u32 at = cursor->at, page = cursor->page + at / HD_PAGE_SIZE, k;
@@ -192,6 +192,7 @@ __attribute__((noinline)) int hd_skip_value(struct hd_cursor* cursor, hd_u32 lin
     offset = at & (HD_PAGE_SIZE - 1);
     HD_OPAQUE(offset);
     if (offset > HD_PAGE_SIZE - 8 || at + 8 > cursor->until) break;
+    if (k && !offset) break; /* another page begins */
     hd_u64 eight = *(hd_u64*)&bytes->bytes[offset], deleted = eight ^ 0x7f7f7f7f7f7f7f7full;
     ends = (((eight - 0x2020202020202020ull) & ~eight) | ((deleted - 0x0101010101010101ull) & ~deleted)) & 0x8080808080808080ull;
     if (ends) break;
@@ -200,7 +201,7 @@ __attribute__((noinline)) int hd_skip_value(struct hd_cursor* cursor, hd_u32 lin
   /* The lowest bit that is set is that of the first such byte. */
   if (ends) at += (hd_u32)(((((ends - 1) & ~ends) & 0x0101010101010101ull) * 0x0101010101010101ull) >> 56) - 1;
   cursor->at = at;
-  if (!ends) return k == HD_SKIPS;
+  if (!ends) return k != 0;
   offset = at & (HD_PAGE_SIZE - 1);
   HD_OPAQUE(offset);
   if (!bytes || offset > HD_PAGE_SIZE - 2 || at + 2 > cursor->until) return 0;

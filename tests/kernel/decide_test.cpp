@@ -262,6 +262,17 @@ TEST(Decide, FormIsRefusedByItsName) {
 }
 
 /// Every prefix of a head is no head, and a head that fills its pages is read to the end.
+/// A value that nobody asks for is passed over eight bytes at a time: not past its end, wherever pages begin.
+TEST(Decide, ALineThatEndsWhereAPageBeginsHidesNothing) {
+  Decided decided(routed(test(Attribute::header, Operator::is, "v", "x-asked")));
+  for (std::size_t path = 0; path < 8; ++path) {
+    for (std::size_t size = HD_PAGE_SIZE - 80; size < HD_PAGE_SIZE + 8; ++size) {
+      const std::string lines = "pad: " + std::string(size, 'p') + "\r\nx-asked: v\r\n";
+      ASSERT_EQ(decided.rule(get("/" + std::string(path, 'a'), lines)), hit) << path << " " << size;
+    }
+  }
+}
+
 TEST(Decide, TruncatedAndOverLong) {
   Decided decided(routed(test(Attribute::header, Operator::is, std::string(5000, 'v'), "x-long")));
   const std::string head = get("/a?b=c", "x-long: " + std::string(5000, 'v') + "\r\n");
