@@ -54,7 +54,7 @@ Result<DecideSession> DecideSession::make(const bundle::Opened& opened) {
   if (!state) return state.error();
   Result<Interner> interner = Interner::make(*state);
   if (!interner) return interner.error();
-  Result<Generation> generation = Generation::load(opened, *state, *interner, 1, Generation::Programs::decide);
+  Result<Generation> generation = Generation::load(opened, *state, *interner, 1);
   if (!generation) return generation.error();
   for (std::uint32_t i = 0; i < opened.manifest.workloads.size(); ++i) {
     Result<void> set = generation->set_cgroup(cgroup_of(i), hd_cgroup{HD_CGROUP_WORKLOAD, i});

@@ -74,7 +74,7 @@ std::uint32_t stack_depth(const char* log) {
 }  // namespace
 
 Result<Generation> Generation::load(const bundle::Opened& opened, const State& state, Interner& interner,
-                                    std::uint64_t number, Programs programs) {
+                                    std::uint64_t number, bool with_stack) {
   Generation generation;
   generation.number_ = number;
   generation.manifest_ = std::make_shared<const bundle::Manifest>(opened.manifest);
@@ -87,15 +87,14 @@ Result<Generation> Generation::load(const bundle::Opened& opened, const State& s
   std::map<std::string, std::vector<char>> logs;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, generation.object_.get()) {
-    if (programs == Programs::decide) bpf_program__set_autoload(program, entry_name(*program) == "decide");
-    if (programs != Programs::all_with_stack) continue;
+    if (!with_stack) break;
     std::vector<char>& log = logs[entry_name(*program)];
     log.resize(stats_buffer);
     bpf_program__set_log_level(program, 4);
     bpf_program__set_log_buf(program, log.data(), log.size());
   }
   if (Result<void> loaded = load_object(*generation.object_); !loaded) return loaded.error();
-  if (Result<void> read = generation.read_programs(programs); !read) return read.error();
+  if (Result<void> read = generation.read_programs(); !read) return read.error();
   for (ProgramFigures& figures : generation.figures_) {
     const auto log = logs.find(figures.name);
     if (log != logs.end()) figures.stack_bytes = stack_depth(log->second.data());
@@ -135,11 +134,10 @@ Result<void> Generation::prepare_maps(const bundle::Bundle& bundle, const State&
   return {};
 }
 
-Result<void> Generation::read_programs(Programs programs) {
+Result<void> Generation::read_programs() {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object_.get()) {
     const std::string name = entry_name(*program);
-    if (!bpf_program__autoload(program)) continue;
     const int fd = bpf_program__fd(program);
     bpf_prog_info info{};
     std::uint32_t size = sizeof(info);
@@ -148,7 +146,7 @@ Result<void> Generation::read_programs(Programs programs) {
     figures_.push_back({name, info.verified_insns, info.xlated_prog_len / 8, info.jited_prog_len, 0});
   }
   for (const std::string& name : manifest_->programs) {
-    if (programs != Programs::decide && !programs_.contains(name)) return wrong_object("it has no program `" + name + "`");
+    if (!programs_.contains(name)) return wrong_object("it has no program `" + name + "`");
   }
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object_.get()) {
@@ -281,7 +279,7 @@ Result<std::vector<ProgramFigures>> verify(const bundle::Opened& opened) {
   if (!state) return state.error();
   Result<Interner> interner = Interner::make(*state);
   if (!interner) return interner.error();
-  Result<Generation> generation = Generation::load(opened, *state, *interner, 1, Generation::Programs::all_with_stack);
+  Result<Generation> generation = Generation::load(opened, *state, *interner, 1, true);
   if (generation) return generation->figures();
   // Whoever asks for the stack's depth gets it instead of a log: why it was refused is told by another try.
   const Result<Generation> again = Generation::load(opened, *state, *interner, 1);

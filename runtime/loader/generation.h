@@ -29,13 +29,9 @@ struct ProgramFigures {
 /// One policy, loaded: verified programs and filled tables. Nothing jumps into it until a Node activates it.
 class Generation {
  public:
-  enum class Programs {
-    all,
-    all_with_stack,  // asks the verifier for the stack's depth too
-    decide,          // the syscall entry alone
-  };
+  /// `with_stack` asks the verifier for the stack's depth too.
   static Result<Generation> load(const bundle::Opened& opened, const State& state, Interner& interner,
-                                 std::uint64_t number, Programs programs = Programs::all);
+                                 std::uint64_t number, bool with_stack = false);
 
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] const bundle::Manifest& manifest() const { return *manifest_; }
@@ -64,7 +60,7 @@ class Generation {
   Result<void> write_slots(bundle::MapImage& image, Interner& interner);
   Result<void> take_eject_groups(Interner& interner);
   Result<void> start_latencies(const State& state) const;
-  Result<void> read_programs(Programs programs);
+  Result<void> read_programs();
 
   std::uint64_t number_ = 0;
   std::shared_ptr<const bundle::Manifest> manifest_;

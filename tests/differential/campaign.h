@@ -13,7 +13,6 @@ namespace heddle::differential {
 /// What a comparison of many requests came to.
 struct Tally {
   Table table;
-  std::size_t policies = 0;
   std::size_t requests = 0;
   std::size_t decided = 0;     // the others never end
   std::size_t hit_a_rule = 0;  // ended by a rule that the policy writes, `otherwise` not among them

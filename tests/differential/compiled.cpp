@@ -9,7 +9,6 @@
 #include "compiler/plan/plan.h"
 #include "runtime/bundle/bundle.h"
 #include "runtime/handler/http/rewrite.h"
-#include "runtime/loader/generation.h"
 
 namespace heddle::differential {
 namespace {
@@ -80,12 +79,9 @@ std::string name_at(const auto& list, std::uint32_t index) {
 }  // namespace
 
 Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
-                                            const source::SourceManager& sources, bool whole) {
+                                            const source::SourceManager& sources) {
   const auto opened = build(policy, sources);
   if (!opened) return opened.error();
-  if (whole) {
-    if (auto verified = loader::verify(*opened); !verified) return verified.error();
-  }
   auto session = loader::DecideSession::make(*opened);
   if (!session) return session.error();
   return CompiledPolicy(std::move(*session));

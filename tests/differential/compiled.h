@@ -28,9 +28,7 @@ struct Compiled {
 /// the rest.
 class CompiledPolicy {
  public:
-  /// `whole`: the verifier has to take its other programs too.
-  static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources,
-                                     bool whole);
+  static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources);
 
   /// One answer per case, in order; none for a head that never ends, which is never decided.
   Result<std::vector<std::optional<Compiled>>> decide(const std::vector<Case>& cases);

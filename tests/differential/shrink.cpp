@@ -15,7 +15,7 @@ namespace {
 std::string differs(const std::string& text, const Case& made) {
   const Parsed parsed = parse(text);
   if (!parsed.policy) return "";
-  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources, false);
+  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources);
   if (!compiled) return "";
   const auto answers = compiled->decide({made});
   if (!answers || !answers->front()) return "";
