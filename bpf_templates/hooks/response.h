@@ -35,8 +35,6 @@ struct {
 #define HD_TEXT(s)                                                                                              \
   ((hd_u64)(hd_u8)s[0] | (hd_u64)(hd_u8)s[1] << 8 | (hd_u64)(hd_u8)s[2] << 16 | (hd_u64)(hd_u8)s[3] << 24 |       \
    (hd_u64)(hd_u8)s[4] << 32 | (hd_u64)(hd_u8)s[5] << 40 | (hd_u64)(hd_u8)s[6] << 48 | (hd_u64)(hd_u8)s[7] << 56)
-#define HD_ONES 0x0101010101010101ull
-#define HD_TOPS 0x8080808080808080ull
 #define HD_LOWER 0x2020202020202020ull
 
 /* The name of the line at `at`: does it say something about the end of the response? */
@@ -67,11 +65,11 @@ static long hd_response_step(hd_u32 index, struct hd_response** in) {
   hd_u64 control = 0;
   for (int k = 0; k < 8; k++) {
     hd_u64 eight = HD_EIGHT(r, at);
-    control = (eight - HD_ONES * 0x20) & ~eight & HD_TOPS;
+    control = hd_below_space(eight);
     if (control) break;
     at += 8;
   }
-  if (control) at += (((((control - 1) & ~control) & HD_ONES) * HD_ONES) >> 56) - 1;
+  if (control) at += hd_first_marked(control);
   if (at + 2 > r->length) return 1; /* it does not end in what is there */
   r->at = (hd_u32)at;
   if (!control) return 0;

@@ -16,6 +16,18 @@
 /* Context fields are read one by one: LLVM merges neighbours into an access that the verifier refuses. */
 #define HD_CONTEXT(field) (*(volatile typeof(field)*)&(field))
 
+/* Eight bytes at a time, the first in memory being the lowest. A mark is the top bit of a byte; the lowest mark is exact,
+ * those above it may be wrong. */
+#define HD_ONES 0x0101010101010101ull
+#define HD_TOPS 0x8080808080808080ull
+
+static __always_inline hd_u64 hd_below_space(hd_u64 eight) { return (eight - HD_ONES * 0x20) & ~eight & HD_TOPS; }
+static __always_inline hd_u64 hd_is_zero(hd_u64 eight) { return (eight - HD_ONES) & ~eight & HD_TOPS; }
+/* The number of the first byte that is marked; one is. */
+static __always_inline hd_u32 hd_first_marked(hd_u64 marks) {
+  return (hd_u32)(((((marks - 1) & ~marks) & HD_ONES) * HD_ONES) >> 56) - 1;
+}
+
 #define HD_AF_INET 2
 #define HD_AF_INET6 10
 #define HD_SOCK_STREAM 1

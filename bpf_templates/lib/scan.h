@@ -193,13 +193,12 @@ __attribute__((noinline)) int hd_skip_value(struct hd_cursor* cursor, hd_u32 lin
     HD_OPAQUE(offset);
     if (offset > HD_PAGE_SIZE - 8 || at + 8 > cursor->until) break;
     if (k && !offset) break; /* another page begins */
-    hd_u64 eight = *(hd_u64*)&bytes->bytes[offset], deleted = eight ^ 0x7f7f7f7f7f7f7f7full;
-    ends = (((eight - 0x2020202020202020ull) & ~eight) | ((deleted - 0x0101010101010101ull) & ~deleted)) & 0x8080808080808080ull;
+    hd_u64 eight = *(hd_u64*)&bytes->bytes[offset];
+    ends = hd_below_space(eight) | hd_is_zero(eight ^ HD_ONES * 0x7f);
     if (ends) break;
     at += 8;
   }
-  /* The lowest bit that is set is that of the first such byte. */
-  if (ends) at += (hd_u32)(((((ends - 1) & ~ends) & 0x0101010101010101ull) * 0x0101010101010101ull) >> 56) - 1;
+  if (ends) at += hd_first_marked(ends);
   cursor->at = at;
   if (!ends) return k != 0;
   offset = at & (HD_PAGE_SIZE - 1);

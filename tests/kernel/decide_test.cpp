@@ -261,7 +261,6 @@ TEST(Decide, FormIsRefusedByItsName) {
   EXPECT_EQ(decided.rule(get("/" + std::string(HD_TARGET_MAX - 1, 'a'))), miss);
 }
 
-/// Every prefix of a head is no head, and a head that fills its pages is read to the end.
 /// A value that nobody asks for is passed over eight bytes at a time: not past its end, wherever pages begin.
 TEST(Decide, ALineThatEndsWhereAPageBeginsHidesNothing) {
   Decided decided(routed(test(Attribute::header, Operator::is, "v", "x-asked")));
@@ -273,6 +272,7 @@ TEST(Decide, ALineThatEndsWhereAPageBeginsHidesNothing) {
   }
 }
 
+/// Every prefix of a head is no head, and a head that fills its pages is read to the end.
 TEST(Decide, TruncatedAndOverLong) {
   Decided decided(routed(test(Attribute::header, Operator::is, std::string(5000, 'v'), "x-long")));
   const std::string head = get("/a?b=c", "x-long: " + std::string(5000, 'v') + "\r\n");
