@@ -17,7 +17,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
-BUILT = ("heddle", "heddled", "kernel_fast_path")
+BUILT = ("heddle", "heddled", "kernel_fast_path", "kernel_decide")
 TIME = 600
 CAUGHT, MISSED, BROKEN = range(3)
 
