@@ -60,7 +60,7 @@ class Closing(Case):
             with Client() as client:
                 why.append(self.ask_behind_an_end(number, client, "close"))
         self.assertEqual(set(why) | {"failed", "no_link"}, {"failed", "no_link"})
-        self.assertIn("failed", why)
+        self.assertGreater(why.count("failed"), 15, why)
 
     def test_a_reset_that_nobody_has_seen(self):
         """The kernel has ended the server's socket: the link is dead for the programs, before the handler knows."""
