@@ -100,8 +100,14 @@ class Mesh:
 
     def workers(self):
         """Process ids of the handler's workers."""
-        children = pathlib.Path(f"/proc/{self.agent.pid}/task/{self.agent.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"--worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
+        workers = []
+        for pid in pathlib.Path(f"/proc/{self.agent.pid}/task/{self.agent.pid}/children").read_text().split():
+            try:
+                if b"--worker" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    workers.append(int(pid))
+            except OSError:
+                pass  # ended meanwhile
+        return workers
 
     def listener_port(self):
         """Where the handler listens on 127.0.0.1."""
