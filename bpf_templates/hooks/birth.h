@@ -122,12 +122,12 @@ static __always_inline void hd_free_flow(struct hd_flow* flow, hd_u64 id) {
 }
 
 static __always_inline void hd_end_of_flow(struct bpf_sock* sk) {
-  struct hd_flow_end_of* end = bpf_sk_storage_get(&hd_flow_ends, sk, 0, 0);
-  struct hd_flow* flow = end && end->flow ? hd_flow_of(end->flow) : 0;
-  if (!end || !flow) return;
-  hd_u64 id = end->flow;
-  hd_u32 gone = end->is_handler ? HD_FLOW_HANDLER : HD_FLOW_CLIENT;
-  end->flow = 0;
+  struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
+  struct hd_flow* flow = connection && connection->flow ? hd_flow_of(connection->flow) : 0;
+  if (!connection || !flow) return;
+  hd_u64 id = connection->flow;
+  hd_u32 gone = connection->flags & HD_CONNECTION_ACCEPTED ? HD_FLOW_HANDLER : HD_FLOW_CLIENT;
+  connection->flow = 0;
   if (__sync_fetch_and_and(&flow->ends, ~gone) == gone) hd_free_flow(flow, id);
 }
 
@@ -170,12 +170,12 @@ static __always_inline void hd_birth_of_upstream(struct bpf_sock_ops* ops, struc
 }
 
 /* A client's connection to the handler is there. */
-static __always_inline void hd_birth_of_client(struct bpf_sock_ops* ops, struct bpf_sock* sk, struct hd_flow_end_of* end) {
-  struct hd_flow* flow = hd_flow_of(end->flow);
-  hd_u64 id = end->flow;
+static __always_inline void hd_birth_of_client(struct bpf_sock_ops* ops, struct bpf_sock* sk, struct hd_connection* connection) {
+  struct hd_flow* flow = hd_flow_of(connection->flow);
+  hd_u64 id = connection->flow;
   if (!flow || !id) return;
-  end->first_sent = HD_CONTEXT(ops->snd_nxt);
-  end->first_received = HD_CONTEXT(ops->rcv_nxt);
+  connection->first_sent = HD_CONTEXT(ops->snd_nxt);
+  connection->first_received = HD_CONTEXT(ops->rcv_nxt);
   flow->client_socket = (hd_u64)sk;
   if (bpf_sock_hash_update(ops, &hd_clients, &id, BPF_NOEXIST)) hd_note(HD_FAST_NOT_ENROLLED);
 }
@@ -183,8 +183,8 @@ static __always_inline void hd_birth_of_client(struct bpf_sock_ops* ops, struct 
 static __always_inline void hd_birth_of_active(struct bpf_sock_ops* ops) {
   struct bpf_sock* sk = ops->sk;
   if (!sk) return;
-  struct hd_flow_end_of* flow = bpf_sk_storage_get(&hd_flow_ends, sk, 0, 0);
-  if (flow) return hd_birth_of_client(ops, sk, flow);
+  struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
+  if (connection) return hd_birth_of_client(ops, sk, connection);
   struct hd_link_end* link = bpf_sk_storage_get(&hd_link_ends, sk, 0, 0);
   if (link && !link->link) hd_birth_of_upstream(ops, link);
 }

@@ -49,20 +49,20 @@ static __always_inline int hd_rearm(struct hd_flow* flow, hd_u64 base, struct tc
 
 /* 0: it may; else why not (enum hd_fast_counter). Redirected bytes overtake TCP's: so nothing of this client may be on its way
  * over TCP in either direction, and it must have read everything that it was sent. */
-static __always_inline hd_u32 hd_gate(struct bpf_sock* sk, struct hd_flow_end_of* end, struct hd_flow* flow) {
+static __always_inline hd_u32 hd_gate(struct bpf_sock* sk, struct hd_connection* connection, struct hd_flow* flow) {
   hd_u32 zero = 0;
   struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
   if (!config || config->fast_path == HD_FAST_OFF) return HD_FAST_SWITCHED_OFF;
   /* Two things that the server's processor wrote last: asked for together, they come in the time of one. */
   if (config->fast_path == HD_FAST_BY_REFERENCES) (void)hd_is_owned(HD_READ(flow->server_socket));
-  hd_u64 id = end->flow, word = HD_READ(flow->state), base = HD_FLOW_BASE(word);
+  hd_u64 id = connection->flow, word = HD_READ(flow->state), base = HD_FLOW_BASE(word);
   int done = hd_is_of(word, id) && word == (base | HD_FLOW_DONE);
   if (!done && !hd_armed(word, id)) return HD_FAST_NOT_ARMED;
   struct tcp_sock* client = bpf_skc_to_tcp_sock(sk);
   if (!client) return HD_FAST_FAILED;
   hd_u64 counts = HD_READ(flow->counts);
-  if (client->write_seq - end->first_sent != (hd_u32)counts) return HD_FAST_UNREAD;
-  if (client->copied_seq - end->first_received != (hd_u32)(counts >> 32)) return HD_FAST_UNREAD;
+  if (client->write_seq - connection->first_sent != (hd_u32)counts) return HD_FAST_UNREAD;
+  if (client->copied_seq - connection->first_received != (hd_u32)(counts >> 32)) return HD_FAST_UNREAD;
   if (done && !hd_rearm(flow, base, client, config)) return HD_FAST_NOT_LANDED;
   /* After that: what has landed is counted here. */
   if (*(volatile int*)&client->inet_conn.icsk_inet.sk.sk_backlog.rmem_alloc.counter) return HD_FAST_UNREAD;
@@ -74,17 +74,17 @@ SEC("sk_msg")
 int hd_client_message(struct sk_msg_md* msg) {
   struct bpf_sock* sk = msg->sk;
   if (!sk) return SK_DROP;
-  struct hd_flow_end_of* end = bpf_sk_storage_get(&hd_flow_ends, sk, 0, 0);
-  struct hd_flow* flow = end ? hd_flow_of(end->flow) : 0;
-  if (!end || !flow) return SK_DROP; /* enrolled sockets have both for as long as they live */
-  hd_u32 why = hd_gate(sk, end, flow), zero = 0;
+  struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
+  struct hd_flow* flow = connection ? hd_flow_of(connection->flow) : 0;
+  if (!connection || !flow) return SK_DROP; /* enrolled sockets have both for as long as they live */
+  hd_u32 why = hd_gate(sk, connection, flow), zero = 0;
   if (!why) {
     struct hd_word* word = bpf_map_lookup_elem(&hd_word, &zero);
     if (word && word->generation) bpf_tail_call(msg, &hd_to_sk_msg, HD_PROGRAM_PLACE(word->generation));
     why = HD_FAST_SWITCHED_OFF;
   }
   hd_note(why);
-  return hd_pass(msg, &hd_clients, &end->flow);
+  return hd_pass(msg, &hd_clients, &connection->flow);
 }
 
 #endif

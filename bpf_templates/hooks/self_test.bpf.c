@@ -6,10 +6,10 @@ SEC("sk_msg")
 int hd_self_test(struct sk_msg_md* msg) {
   struct bpf_sock* sk = msg->sk;
   if (!sk) return SK_DROP;
-  struct hd_flow_end_of* end = bpf_sk_storage_get(&hd_flow_ends, sk, 0, 0);
-  struct hd_flow* flow = end ? hd_flow_of(end->flow) : 0;
-  if (!end || !flow) return SK_DROP;
-  hd_u64 id = end->flow, word = HD_READ(flow->state), length = hd_message_size(msg);
+  struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
+  struct hd_flow* flow = connection ? hd_flow_of(connection->flow) : 0;
+  if (!connection || !flow) return SK_DROP;
+  hd_u64 id = connection->flow, word = HD_READ(flow->state), length = hd_message_size(msg);
   hd_u32 what = HD_FAST_NOT_ARMED;
   flow->decision.endpoint_state = 0;
   flow->flags = 0;

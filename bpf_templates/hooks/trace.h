@@ -33,7 +33,7 @@ static __always_inline void hd_moved_to_server(hd_u64 link_id, int result) {
 SEC("fexit/tcp_bpf_sendmsg_redir")
 int BPF_PROG(hd_moved, struct sock* sk, _Bool ingress, struct sk_msg* msg, unsigned int bytes, int flags, int result) {
   if (!ingress) return 0;
-  struct hd_flow_end_of* client = bpf_sk_storage_get(&hd_flow_ends, sk, 0, 0);
+  struct hd_connection* client = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
   if (client) {
     struct hd_flow* flow = hd_flow_of(client->flow);
     if (flow && client->flow) hd_moved_to_client(flow, client->flow, msg->sg.size, result);

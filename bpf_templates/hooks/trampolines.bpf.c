@@ -18,9 +18,9 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 8192);
+  __uint(max_entries, 16384);
   __type(key, struct hd_pending_key);
-  __type(value, struct hd_connection);
+  __type(value, struct hd_pending);
 } hd_pending SEC(".maps");
 
 /* Slots that the loader has given to rules, endpoints and pools; the programs never look here. */
@@ -163,15 +163,19 @@ static __always_inline void announce(struct bpf_sock_ops* ops) {
   if (!(connection->flags & HD_CONNECTION_TO_HANDLER)) return;
   connection->flow = 0;
   if (connection->flags & HD_CONNECTION_FAST && !hd_is_multipath(sk)) {
-    struct hd_flow_end_of end = {.flow = hd_new_flow(connection)};
-    if (end.flow && bpf_sk_storage_get(&hd_flow_ends, sk, &end, BPF_SK_STORAGE_GET_F_CREATE)) connection->flow = end.flow;
+    connection->flow = hd_new_flow(connection);
     bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
   }
   struct hd_pending_key key = {.netns_cookie = bpf_get_netns_cookie(ops),
                                .source_port = connection->source_port,
                                .listener_port = (hd_u16)bpf_ntohl(HD_CONTEXT(ops->remote_port))};
   hd_copy_address(key.source, local);
-  bpf_map_update_elem(&hd_pending, &key, connection, BPF_ANY);
+  struct hd_pending pending = {.flow = connection->flow,
+                               .cgroup = connection->cgroup,
+                               .flags = connection->flags,
+                               .destination_port = connection->destination_port};
+  hd_copy_address(pending.destination, connection->destination);
+  bpf_map_update_elem(&hd_pending, &key, &pending, BPF_ANY);
 }
 
 /* The handler's listener has got a connection: what was announced becomes the accepted socket's own. */
@@ -187,19 +191,23 @@ static __always_inline void adopt(struct bpf_sock_ops* ops) {
                                .source_port = (hd_u16)bpf_ntohl(HD_CONTEXT(ops->remote_port)),
                                .listener_port = port};
   hd_copy_address(key.source, remote);
-  struct hd_connection* pending = bpf_map_lookup_elem(&hd_pending, &key);
+  struct hd_pending* pending = bpf_map_lookup_elem(&hd_pending, &key);
   struct bpf_sock* sk = ops->sk;
   if (!pending || !sk) return;
-  bpf_sk_storage_get(&hd_connections, sk, pending, BPF_SK_STORAGE_GET_F_CREATE);
-  if (pending->flow) {
-    struct hd_flow_end_of end = {.flow = pending->flow, .is_handler = 1};
-    struct hd_flow* flow = hd_flow_of(end.flow);
-    if (flow && bpf_sk_storage_get(&hd_flow_ends, sk, &end, BPF_SK_STORAGE_GET_F_CREATE)) {
-      if (hd_join_flow(flow, end.flow)) {
-        bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
-      } else {
-        bpf_sk_storage_delete(&hd_flow_ends, sk);
-      }
+  struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (connection) {
+    hd_u64 id = pending->flow;
+    struct hd_flow* flow = id ? hd_flow_of(id) : 0;
+    connection->flags = pending->flags | HD_CONNECTION_ACCEPTED;
+    connection->cgroup = pending->cgroup;
+    connection->netns_cookie = netns_cookie;
+    hd_copy_address(connection->source, remote);
+    connection->source_port = key.source_port;
+    hd_copy_address(connection->destination, pending->destination);
+    connection->destination_port = pending->destination_port;
+    if (flow && hd_join_flow(flow, id)) {
+      connection->flow = id;
+      bpf_sock_ops_cb_flags_set(ops, BPF_SOCK_OPS_STATE_CB_FLAG);
     }
   }
   bpf_map_delete_elem(&hd_pending, &key);

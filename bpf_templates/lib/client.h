@@ -8,15 +8,8 @@
 #include "bpf_templates/lib/depart.h"
 #include "bpf_templates/lib/flow.h"
 #include "bpf_templates/lib/message.h"
+#include "bpf_templates/lib/place.h"
 #include "bpf_templates/lib/scan.h"
-
-/* Where one decision is worked out. Programs of this kind can be preempted by others on the same CPU: each takes a place
- * for itself. */
-struct hd_fast_work {
-  hd_u64 busy;
-  struct hd_work work;
-};
-HD_TABLE(hd_fast_work, struct hd_fast_work); /* one for each place; hd_fast_pages: HD_PLACE_PAGES for each */
 
 #define HD_PLACE_PAGES (HD_FAST_HEAD_MAX / HD_PAGE_SIZE)
 #define HD_SHORT_HEAD 1024 /* what is copied at first */
@@ -191,16 +184,6 @@ static __always_inline hd_u32 hd_try_request(struct sk_msg_md* msg, struct hd_wo
   return sent;
 }
 
-static __always_inline struct hd_fast_work* hd_take_place(hd_u32* place) {
-  hd_u32 first = bpf_get_smp_processor_id() * HD_PLACES_PER_CPU;
-  for (hd_u32 i = 0; i < HD_PLACES_PER_CPU; i++) {
-    *place = first + i;
-    struct hd_fast_work* fast = bpf_map_lookup_elem(&hd_fast_work, place);
-    if (fast && HD_SWAP(&fast->busy, 0, 1) == 0) return fast;
-  }
-  return 0;
-}
-
 SEC("sk_msg")
 int client(struct sk_msg_md* msg) {
   struct bpf_sock* sk = msg->sk;
@@ -210,12 +193,12 @@ int client(struct sk_msg_md* msg) {
   hd_u64 id = connection->flow;
   struct hd_flow* flow = hd_flow_of(id);
   hd_u32 place = 0, what = HD_FAST_FAILED;
-  struct hd_fast_work* fast = flow ? hd_take_place(&place) : 0;
-  if (fast && flow) {
-    hd_request_of(&fast->work, connection, place);
-    what = hd_try_request(msg, &fast->work, flow, id, place);
-    hd_keep_resolved(&fast->work, connection);
-    fast->busy = 0;
+  struct hd_place* own = flow ? hd_take_place(&place) : 0;
+  if (own && flow) {
+    hd_request_of(&own->work, connection, place);
+    what = hd_try_request(msg, &own->work, flow, id, place);
+    hd_keep_resolved(&own->work, connection);
+    hd_leave_place(own);
   }
   hd_note(what);
   return what == HD_FAST_REQUESTS ? SK_PASS : hd_pass(msg, &hd_clients, &id);

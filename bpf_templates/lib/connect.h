@@ -3,15 +3,8 @@
 #define HEDDLE_LIB_CONNECT_H
 
 #include "bpf_templates/lib/decide.h"
+#include "bpf_templates/lib/place.h"
 #include "bpf_templates/lib/state.h"
-
-/* The work of one connect call lies with its socket, which the kernel has locked, and goes with it. */
-struct {
-  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
-  __type(value, struct hd_work);
-} hd_socket_work SEC(".maps");
 
 enum hd_standing {
   HD_STANDING_UNTOUCHED,
@@ -50,9 +43,7 @@ enum hd_way {
   HD_WAY_HANDLER,
 };
 
-static __always_inline struct hd_work* hd_connect_work(struct bpf_sock* sk, struct hd_dialling* dialling) {
-  struct hd_work* work = bpf_sk_storage_get(&hd_socket_work, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!work) return 0;
+static __always_inline void hd_dialled(struct hd_work* work, struct hd_dialling* dialling) {
   struct hd_request request = {.cgroup = dialling->cgroup,
                                .netns_cookie = dialling->netns_cookie,
                                .destination_port = dialling->port};
@@ -60,7 +51,6 @@ static __always_inline struct hd_work* hd_connect_work(struct bpf_sock* sk, stru
   work->request = request;
   work->v4_only = dialling->v4_only;
   work->scan_status = 0;
-  return work;
 }
 
 static __always_inline void hd_remember(struct bpf_sock* sk, struct hd_work* work, hd_u32 flags) {

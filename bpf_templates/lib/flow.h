@@ -33,13 +33,6 @@ struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
-  __type(value, struct hd_flow_end_of);
-} hd_flow_ends SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
   __type(value, struct hd_link_end);
 } hd_link_ends SEC(".maps");
 

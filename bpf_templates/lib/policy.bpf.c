@@ -30,12 +30,15 @@ int connect4(struct bpf_sock_addr* ctx) {
   hd_mapped_address(dialling.destination, HD_CONTEXT(ctx->user_ip4));
   dialling.port = (hd_u16)bpf_ntohs((hd_u16)HD_CONTEXT(ctx->user_port));
   dialling.v4_only = 1;
-  struct hd_work* work = hd_connect_work(sk, &dialling);
-  if (!work) return hd_refused();
+  hd_u32 index;
+  struct hd_place* place = hd_take_place(&index);
+  if (!place) return hd_refused();
+  struct hd_work* work = &place->work;
+  hd_dialled(work, &dialling);
   enum hd_way way = hd_decide_connect(sk, work);
   hd_u32 address = ((hd_u32*)work->decision.address)[3];
   hd_u16 port = work->decision.port, port6 = 0;
-  bpf_sk_storage_delete(&hd_socket_work, sk);
+  hd_leave_place(place);
   if (way == HD_WAY_AS_DIALLED) return 1;
   if (way == HD_WAY_HANDLER) {
     address = bpf_htonl(0x7f000001);
@@ -64,13 +67,16 @@ int connect6(struct bpf_sock_addr* ctx) {
   words[3] = HD_CONTEXT(ctx->user_ip6[3]);
   dialling.port = (hd_u16)bpf_ntohs((hd_u16)HD_CONTEXT(ctx->user_port));
   int dialled_v4 = hd_is_v4(dialling.destination);
-  struct hd_work* work = hd_connect_work(sk, &dialling);
-  if (!work) return hd_refused();
+  hd_u32 index;
+  struct hd_place* place = hd_take_place(&index);
+  if (!place) return hd_refused();
+  struct hd_work* work = &place->work;
+  hd_dialled(work, &dialling);
   enum hd_way way = hd_decide_connect(sk, work);
   hd_u8 to[16] __attribute__((aligned(8)));
   hd_copy_address(to, work->decision.address);
   hd_u16 port = work->decision.port, port4 = 0, port6 = 0;
-  bpf_sk_storage_delete(&hd_socket_work, sk);
+  hd_leave_place(place);
   if (way == HD_WAY_AS_DIALLED) return 1;
   if (way == HD_WAY_REFUSED) return hd_refused();
   words = (hd_u32*)to;

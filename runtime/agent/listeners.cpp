@@ -3,6 +3,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -54,6 +55,8 @@ Result<UniqueFd> make_socket(int family) {
   if (!fd) return system_error("cannot make a listener", errno);
   const int on = 1;
   if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  // No worker is woken for a client that has sent nothing, before it has been silent for a second.
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
   return fd;
 }
 

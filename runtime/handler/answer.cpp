@@ -117,7 +117,7 @@ bool Connection::send_answer() {
   const std::string_view bytes = from_block ? out_.view() : out_rest_;
   const bool last = !from_block || out_rest_.empty();
   const bool ahead = last && body_.done() && arm_ahead(bytes.size());
-  const io::Transfer transfer = client_.send(bytes, !last);
+  const io::Transfer transfer = client_.send(bytes, !last || close_after_);  // a FIN goes with the last of it
   if (transfer.outcome == io::Transfer::failed) {
     abort(HD_EVENT_CLIENT_ABORTED);
     return true;
@@ -145,12 +145,13 @@ void Connection::end_answer() {
 }
 
 /// Says that nothing more comes, and waits for the client to end: closing now, with bytes of it unread, would
-/// reset the connection and could take the answer from it.
+/// reset the connection and could take the answer from it. Who asked for the end himself sends no more.
 void Connection::begin_linger() {
   in_.release();
   out_.release();
   tables_.reset();
-  if (client_.peer_closed() && !client_.readable()) return close();
+  const bool asked_for = request_.form == HD_FORM_OK && !request_.keep_alive && body_.done();
+  if ((asked_for || client_.peer_closed()) && !client_.readable()) return close();
   client_.shut_down_writing();
   set_phase(Phase::lingering);
 }

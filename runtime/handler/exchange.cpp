@@ -185,8 +185,9 @@ bool Connection::download() {
 bool Connection::deliver() {
   if (!client_.writable()) return false;
   io::Buffer& in = upstream_->in;
-  const bool ahead = response_done_ && upload_complete() && arm_ahead(download_left_);
-  const io::Transfer transfer = client_.send(in.view().substr(0, download_left_));
+  const bool ends = response_done_ && (close_after_ || !upload_complete());  // the FIN goes with it
+  const bool ahead = response_done_ && !ends && arm_ahead(download_left_);
+  const io::Transfer transfer = client_.send(in.view().substr(0, download_left_), ends);
   if (transfer.outcome == io::Transfer::failed) {
     abort(HD_EVENT_CLIENT_ABORTED);
     return true;

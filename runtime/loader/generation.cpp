@@ -123,7 +123,7 @@ Result<void> Generation::prepare_maps(const bundle::Bundle& bundle, const State&
       Result<MapLayout> slots = map_layout(state.fd("hd_slots"));
       if (!slots) return slots.error();
       bpf_map__set_max_entries(map, slots->max_entries);
-    } else if (name == "hd_fast_work") {
+    } else if (name == "hd_places") {
       bpf_map__set_max_entries(map, working_places());
     } else if (name == "hd_fast_pages") {
       bpf_map__set_max_entries(map, working_places() * (HD_FAST_HEAD_MAX / HD_PAGE_SIZE));

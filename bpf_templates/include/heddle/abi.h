@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 4
+#define HD_ABI_VERSION 5
 
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
@@ -129,36 +129,41 @@ struct hd_decision {
 };
 HD_STATIC_ASSERT(sizeof(struct hd_decision) == 72, "hd_decision");
 
-/* hd_connections, socket storage of the client's socket and of the handler's accepted socket: who connected, and
- * where to. The workload is remembered by its cgroup, never by a number of one generation. */
+/* hd_connections, socket storage of the client's socket (C) and of the handler's accepted socket (H): who connected, and
+ * where to. The workload is remembered by its cgroup, never by a number of one generation. What a request on the fast path
+ * needs comes first: one cache line. */
 struct hd_connection {
-  hd_u64 cgroup;        /* the cgroup that made it a workload's */
-  hd_u64 netns_cookie;  /* of the client */
-  hd_u8 source[16];     /* filled when the connection is established */
-  hd_u8 destination[16];/* what the client dialled */
-  hd_u16 source_port;
-  hd_u16 destination_port;
-  hd_u32 flags;         /* enum hd_connection_flag */
-  hd_u64 start_ns;      /* CLOCK_MONOTONIC at connect */
-  hd_u64 flow;          /* id of its hd_flow; 0: it has none and never will */
-  struct hd_decision decision; /* tcp services: made at connect */
-  /* Of a client on the fast path, what its generation's tables say of it: they need not be asked for each request. */
+  hd_u64 flow;          /* id of its hd_flow; 0: it has none, or has it no more */
+  hd_u32 first_sent;    /* C: snd_nxt and rcv_nxt when the connection was established */
+  hd_u32 first_received;
+  /* C: what the tables of its generation say of it; they need not be asked for each request. */
   hd_u64 resolved;      /* the generation; 0: none */
   hd_u32 service;
   hd_u32 caller;
   hd_u32 endpoint;
+  hd_u32 flags;         /* enum hd_connection_flag */
+  hd_u64 cgroup;        /* the cgroup that made it a workload's */
+  hd_u64 netns_cookie;  /* of the client */
+  hd_u16 source_port;
+  hd_u16 destination_port;
   hd_u32 pad;
+  hd_u8 source[16];     /* filled when the connection is established */
+  hd_u8 destination[16];/* what the client dialled */
+  hd_u64 start_ns;      /* CLOCK_MONOTONIC at connect */
+  struct hd_decision decision; /* tcp services: made at connect */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_connection) == 168, "hd_connection");
+HD_STATIC_ASSERT(sizeof(struct hd_connection) == 176, "hd_connection");
 
 enum hd_connection_flag {
   HD_CONNECTION_TO_HANDLER = 1, /* the hook sent it to the listener; the handler decides */
   HD_CONNECTION_REWRITTEN = 2,  /* getpeername shows `destination` */
   HD_CONNECTION_TCP = 4,        /* decided at connect; leaves an event when it ends */
   HD_CONNECTION_FAST = 8,       /* its requests may be decided in the kernel */
+  HD_CONNECTION_ACCEPTED = 16,  /* this is the handler's end */
 };
 
-/* hd_pending, LRU hash: from the SYN of a client to the accept of the handler. */
+/* hd_pending, LRU hash: from the SYN of a client until the kernel has a socket for the handler to accept. That can be a second
+ * after, for a client that sends nothing. */
 struct hd_pending_key {
   hd_u64 netns_cookie;
   hd_u8 source[16];
@@ -167,6 +172,17 @@ struct hd_pending_key {
   hd_u32 pad;
 };
 HD_STATIC_ASSERT(sizeof(struct hd_pending_key) == 32, "hd_pending_key");
+
+/* What of an hd_connection the key does not say. */
+struct hd_pending {
+  hd_u64 flow;
+  hd_u64 cgroup;
+  hd_u8 destination[16];
+  hd_u32 flags;
+  hd_u16 destination_port;
+  hd_u16 pad;
+};
+HD_STATIC_ASSERT(sizeof(struct hd_pending) == 40, "hd_pending");
 
 /* hd_counters, per CPU, index is a slot that the loader keeps for a rule across generations. */
 struct hd_counter {
@@ -428,15 +444,6 @@ struct hd_link_end {
   hd_u32 endpoint_state;
   hd_u32 worker;
   hd_u32 is_server; /* 1: S */
-  hd_u32 pad;
-};
-
-/* hd_flow_ends, socket storage of C and H. */
-struct hd_flow_end_of {
-  hd_u64 flow;
-  hd_u32 is_handler;
-  hd_u32 first_sent;     /* C: snd_nxt and rcv_nxt when the connection was established */
-  hd_u32 first_received;
   hd_u32 pad;
 };
 
