@@ -4,7 +4,7 @@
 #include <span>
 
 #include "bpf_templates/include/heddle/abi.h"
-#include "compiler/lower/formula.h"
+#include "compiler/lower/chain.h"
 #include "compiler/lower/function.h"
 
 namespace heddle::lower {
@@ -91,15 +91,7 @@ class EntryLowering {
       llvm::BasicBlock* at = block(frame.function, "service");
       frame.services->addCase(builder.getInt32(slice.service), at);
       builder.SetInsertPoint(at);
-      FormulaEmitter formulas(builder, frame.function->getArg(0));
-      for (const plan::Decision& decision : slice.decisions) {
-        llvm::BasicBlock* yes = block(frame.function, "rule");
-        llvm::BasicBlock* no = block(frame.function, "next");
-        formulas.emit(decision.when, yes, no);
-        builder.SetInsertPoint(yes);
-        builder.CreateRet(builder.getInt32(decision.rule));
-        builder.SetInsertPoint(no);
-      }
+      ChainEmitter(builder, frame.function->getArg(0)).emit(slice.decisions);
       builder.CreateBr(frame.none);
     }
     return frame.function;

@@ -272,6 +272,43 @@ TEST(Decide, ALineThatEndsWhereAPageBeginsHidesNothing) {
   }
 }
 
+/// Rules that have nothing to do with a request are passed in runs: each rule is found all the same, wherever it stands, and
+/// those that need nothing of the request end a run.
+TEST(Decide, EachRuleOfALongChainIsFound) {
+  constexpr int count = 150;
+  model::Policy p = routed(test(Attribute::path, Operator::is, "/first"));
+  model::Service& s = p.services[0];
+  const model::Target target = s.route->rules[0].target;
+  s.route->rules.clear();
+  const auto name = [](int n) { return "route s/" + std::to_string(n); };
+  const auto value = [](const char* prefix, int n) { return prefix + std::to_string(n); };
+  for (int n = 0; n < count; ++n) {
+    const Condition path = test(Attribute::path, Operator::under, value("/a", n));
+    const Condition host = test(Attribute::host, Operator::is, value("h", n) + ".example");
+    const Condition header = test(Attribute::header, Operator::is, value("v", n), "x-v");
+    const Condition method = test(Attribute::method, Operator::is, "POST");
+    const std::vector<Condition> shapes = {path, combine(Condition::Kind::all, {!method, host}),
+                                           combine(Condition::Kind::any, {host, header}),
+                                           combine(Condition::Kind::all, {holder(2), header})};
+    s.route->rules.push_back({name(n), n == 70 ? !test(Attribute::header, Operator::absent, "", "x-free") : shapes[n % 4], target, {}});
+  }
+  s.route->rules.push_back({miss, std::nullopt, target, {}});
+  Decided decided(p);
+  for (int n = 0; n < count; ++n) {
+    const std::string host = value("h", n) + ".example";
+    const std::string line = "x-v: " + value("v", n) + "\r\n";
+    const std::string of_path = "GET " + value("/a", n) + " HTTP/1.1\r\nhost: s\r\n\r\n";
+    const std::string of_host = "GET / HTTP/1.1\r\nhost: " + host + "\r\n\r\n";
+    const std::string heads[] = {of_path, of_host, n % 8 == 2 ? of_host : get("/", line), get("/", line)};
+    if (n != 70) {
+      ASSERT_EQ(decided.rule(heads[n % 4]), name(n));
+    }
+  }
+  EXPECT_EQ(decided.rule(get("/a149", "x-free: 1\r\n")), name(70));
+  EXPECT_EQ(decided.rule(get("/a4", "x-free: 1\r\n")), name(4));
+  EXPECT_EQ(decided.rule(get("/a150")), miss);
+}
+
 /// Every prefix of a head is no head, and a head that fills its pages is read to the end.
 TEST(Decide, TruncatedAndOverLong) {
   Decided decided(routed(test(Attribute::header, Operator::is, std::string(5000, 'v'), "x-long")));
