@@ -12,7 +12,7 @@ struct hd_place {
 };
 HD_TABLE(hd_places, struct hd_place); /* HD_PLACES_PER_CPU for each CPU */
 
-#define HD_PLACES_MAX 65536
+#define HD_PLACES_MAX 65536 /* more than there are */
 
 static long hd_try_place(hd_u32 index, hd_u32* found) {
   struct hd_place* place = bpf_map_lookup_elem(&hd_places, &index);
@@ -21,7 +21,7 @@ static long hd_try_place(hd_u32 index, hd_u32* found) {
   return 1;
 }
 
-/* One of this CPU's, or else any. 0: all are taken. */
+/* The first of this CPU's, which is free unless somebody was interrupted there, or else any. 0: all are taken. */
 static __always_inline struct hd_place* hd_take_place(hd_u32* index) {
   *index = bpf_get_smp_processor_id() * HD_PLACES_PER_CPU;
   struct hd_place* place = bpf_map_lookup_elem(&hd_places, index);

@@ -13,10 +13,6 @@ namespace {
 // than a jump reaches, and little would be gained.
 constexpr std::size_t rules_of_a_word = 8;
 
-void add(NeededAtoms& to, const NeededAtoms& from) {
-  for (const auto& [word, bits] : from) to[word] |= bits;
-}
-
 std::optional<NeededAtoms> needed_by_all(const plan::Formula& formula) {
   std::optional<NeededAtoms> best;
   for (const plan::Formula& child : formula.children) {
@@ -26,25 +22,23 @@ std::optional<NeededAtoms> needed_by_all(const plan::Formula& formula) {
   return best;
 }
 
-std::optional<NeededAtoms> needed_by_any(const plan::Formula& formula) {
-  NeededAtoms all;
-  for (const plan::Formula& child : formula.children) {
-    const std::optional<NeededAtoms> needed = needed_atoms(child);
-    if (!needed) return std::nullopt;
-    add(all, *needed);
-  }
-  return all;
+const plan::Formula& formula_of(const plan::Formula& formula) {
+  return formula;
+}
+const plan::Formula& formula_of(const plan::Decision& decision) {
+  return decision.when;
 }
 
-/// What a run of decisions needs.
-std::optional<NeededAtoms> needed_by_run(std::span<const plan::Decision> decisions) {
-  NeededAtoms all;
-  for (const plan::Decision& decision : decisions) {
-    const std::optional<NeededAtoms> needed = needed_atoms(decision.when);
-    if (!needed) return std::nullopt;
-    add(all, *needed);
+/// What is needed if any of them is to hold: the children of an `any`, or a run of decisions.
+template <typename T>
+std::optional<NeededAtoms> needed_by_any(std::span<const T> several) {
+  NeededAtoms needed;
+  for (const T& each : several) {
+    const std::optional<NeededAtoms> more = needed_atoms(formula_of(each));
+    if (!more) return std::nullopt;
+    for (const auto& [word, bits] : *more) needed[word] |= bits;
   }
-  return all;
+  return needed;
 }
 
 }  // namespace
@@ -57,7 +51,7 @@ std::optional<NeededAtoms> needed_atoms(const plan::Formula& formula) {
     case Kind::all:
       return needed_by_all(formula);
     case Kind::any:
-      return needed_by_any(formula);
+      return needed_by_any<plan::Formula>(formula.children);
     case Kind::always:
     case Kind::identity:
     case Kind::has_peer:
@@ -79,7 +73,7 @@ void ChainEmitter::emit(std::span<const plan::Decision> decisions) {
 }
 
 void ChainEmitter::emit_run(std::span<const plan::Decision> decisions) {
-  const std::optional<NeededAtoms> needed = needed_by_run(decisions);
+  const std::optional<NeededAtoms> needed = needed_by_any(decisions);
   if (!needed || needed->empty() || decisions.size() < rules_of_a_word * needed->size()) {
     for (const plan::Decision& decision : decisions) emit_one(decision);
     return;
@@ -91,8 +85,8 @@ void ChainEmitter::emit_run(std::span<const plan::Decision> decisions) {
     llvm::Value* atoms = builder_.CreateAlignedLoad(builder_.getInt64Ty(), address, llvm::Align(8), /*isVolatile=*/true);
     some = builder_.CreateOr(some, builder_.CreateAnd(atoms, builder_.getInt64(bits)));
   }
-  llvm::BasicBlock* look = block("look");
-  llvm::BasicBlock* behind = block("behind");
+  llvm::BasicBlock* look = new_block(builder_, "look");
+  llvm::BasicBlock* behind = new_block(builder_, "behind");
   builder_.CreateCondBr(builder_.CreateICmpNE(some, builder_.getInt64(0)), look, behind);
   builder_.SetInsertPoint(look);
   const std::size_t half = decisions.size() / 2;
@@ -103,16 +97,12 @@ void ChainEmitter::emit_run(std::span<const plan::Decision> decisions) {
 }
 
 void ChainEmitter::emit_one(const plan::Decision& decision) {
-  llvm::BasicBlock* yes = block("rule");
-  llvm::BasicBlock* no = block("next");
+  llvm::BasicBlock* yes = new_block(builder_, "rule");
+  llvm::BasicBlock* no = new_block(builder_, "next");
   FormulaEmitter(builder_, facts_).emit(decision.when, yes, no);
   builder_.SetInsertPoint(yes);
   builder_.CreateRet(builder_.getInt32(decision.rule));
   builder_.SetInsertPoint(no);
-}
-
-llvm::BasicBlock* ChainEmitter::block(const char* name) {
-  return llvm::BasicBlock::Create(builder_.getContext(), name, builder_.GetInsertBlock()->getParent());
 }
 
 }  // namespace heddle::lower

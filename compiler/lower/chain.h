@@ -29,7 +29,6 @@ class ChainEmitter {
  private:
   void emit_one(const plan::Decision& decision);
   void emit_run(std::span<const plan::Decision> decisions);
-  llvm::BasicBlock* block(const char* name);
 
   llvm::IRBuilder<>& builder_;
   llvm::Value* facts_;

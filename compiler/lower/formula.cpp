@@ -6,6 +6,10 @@
 
 namespace heddle::lower {
 
+llvm::BasicBlock* new_block(const llvm::IRBuilder<>& builder, const char* name) {
+  return llvm::BasicBlock::Create(builder.getContext(), name, builder.GetInsertBlock()->getParent());
+}
+
 void FormulaEmitter::emit(const plan::Formula& formula, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
   using Kind = plan::Formula::Kind;
   switch (formula.kind) {
@@ -26,10 +30,6 @@ void FormulaEmitter::emit(const plan::Formula& formula, llvm::BasicBlock* yes, l
   }
 }
 
-llvm::BasicBlock* FormulaEmitter::block(const char* name) {
-  return llvm::BasicBlock::Create(builder_.getContext(), name, builder_.GetInsertBlock()->getParent());
-}
-
 void FormulaEmitter::emit_always(llvm::BasicBlock* yes) {
   builder_.CreateBr(yes);
 }
@@ -47,7 +47,7 @@ void FormulaEmitter::emit_bit(std::size_t offset, std::uint32_t bit, llvm::Basic
 
 void FormulaEmitter::emit_all(const plan::Formula& formula, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
   for (std::size_t i = 0; i + 1 < formula.children.size(); ++i) {
-    llvm::BasicBlock* next = block("and");
+    llvm::BasicBlock* next = new_block(builder_, "and");
     emit(formula.children[i], next, no);
     builder_.SetInsertPoint(next);
   }
@@ -56,7 +56,7 @@ void FormulaEmitter::emit_all(const plan::Formula& formula, llvm::BasicBlock* ye
 
 void FormulaEmitter::emit_any(const plan::Formula& formula, llvm::BasicBlock* yes, llvm::BasicBlock* no) {
   for (std::size_t i = 0; i + 1 < formula.children.size(); ++i) {
-    llvm::BasicBlock* next = block("or");
+    llvm::BasicBlock* next = new_block(builder_, "or");
     emit(formula.children[i], yes, next);
     builder_.SetInsertPoint(next);
   }
