@@ -103,6 +103,25 @@ class Life(Case):
         self.world.servers.say("release")
         self.expect_no_flows()
 
+    def test_clients_that_are_silent_at_first(self):
+        """The handler hears of them when they send, or after a second; both go on like any other."""
+        clients = [Client(family) for family in "46" * 100]
+        with Client() as other:
+            for i in range(20):
+                self.good(other, i)
+        for i, client in enumerate(clients[:100]):
+            self.good(client, i)
+        time.sleep(1.5)  # the others have been let in without a byte
+        with self.world.on_fast_path(self, *first_requests(len(clients))):
+            for client in clients:
+                for i in range(5):
+                    self.good(client, i)
+        for client in clients[::2]:
+            client.close()
+        for client in clients[1::2]:
+            client.reset()
+        self.expect_no_flows()
+
     def test_client_that_is_killed(self):
         for number in range(5):
             process = subprocess.Popen([PROGRAMS / "attack_client", "sleepers", "20", "/v1/size/3000000"], stdin=subprocess.PIPE,

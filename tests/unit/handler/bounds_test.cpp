@@ -20,8 +20,8 @@ constexpr std::string_view ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 class BoundsTest : public testing::Test {
  protected:
-  BoundsTest() {
-    engine = Engine::make(decider, 100, Patience(), {endpoints, nullptr, ledger}).value();
+  explicit BoundsTest(const Patience& patience = Patience()) {
+    engine = Engine::make(decider, 100, patience, {endpoints, nullptr, ledger}).value();
     EXPECT_TRUE(engine->listen(testing_world::listen_on_loopback(port)));
   }
   bool until(const std::function<bool()>& done) {
@@ -52,6 +52,40 @@ class BoundsTest : public testing::Test {
   std::unique_ptr<Engine> engine;
   std::uint16_t port = 0;
 };
+
+/// Nothing is given up for having waited at an end.
+class EndsTest : public BoundsTest {
+ protected:
+  EndsTest() : BoundsTest(waiting_for_long()) {}
+  static Patience waiting_for_long() {
+    Patience patience;
+    patience.linger_ms = 3'600'000;
+    return patience;
+  }
+  bool ended_with(Peer& client, std::string_view text) {
+    return until([&] { return client.ended(); }) && client.received().ends_with(text);
+  }
+};
+
+TEST_F(EndsTest, WhoAskedForTheEndIsNotWaitedFor) {
+  Peer client = connect("GET /x HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n");
+  accept().send(ok);
+  EXPECT_TRUE(ended_with(client, "ok"));
+  EXPECT_TRUE(until([this] { return engine->connection_count() == 0; }));  // the client has not closed
+  EXPECT_FALSE(client.reset());
+}
+
+TEST_F(EndsTest, WhoWasToldToGoMaySendMore) {
+  Peer client = connect("GET  /x HTTP/1.1\r\nHost: e\r\n\r\n");
+  EXPECT_TRUE(until([&] { return client.ended(); }));
+  EXPECT_TRUE(client.received().starts_with("HTTP/1.1 400 "));
+  client.send("more");
+  for (int i = 0; i < 20; ++i) engine->run_round(5);
+  EXPECT_EQ(engine->connection_count(), 1U);
+  EXPECT_FALSE(client.reset());
+  client.close();
+  EXPECT_TRUE(until([this] { return engine->connection_count() == 0; }));
+}
 
 TEST_F(BoundsTest, AFullEndpointRefuses) {
   endpoints[0].connections_max = 1;
