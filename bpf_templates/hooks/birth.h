@@ -4,6 +4,7 @@
 #define HEDDLE_HOOKS_BIRTH_H
 
 #include "bpf_templates/hooks/bells.h"
+#include "bpf_templates/hooks/landed.h"
 #include "bpf_templates/hooks/multipath.h"
 #include "bpf_templates/hooks/server.h"
 #include "bpf_templates/lib/message.h"
@@ -128,6 +129,7 @@ static __always_inline void hd_end_of_flow(struct bpf_sock* sk) {
   hd_u64 id = connection->flow;
   hd_u32 gone = connection->flags & HD_CONNECTION_ACCEPTED ? HD_FLOW_HANDLER : HD_FLOW_CLIENT;
   connection->flow = 0;
+  connection->last_server = HD_READ(flow->server_socket);
   if (__sync_fetch_and_and(&flow->ends, ~gone) == gone) hd_free_flow(flow, id);
 }
 
@@ -177,7 +179,35 @@ static __always_inline void hd_birth_of_client(struct bpf_sock_ops* ops, struct 
   connection->first_sent = HD_CONTEXT(ops->snd_nxt);
   connection->first_received = HD_CONTEXT(ops->rcv_nxt);
   flow->client_socket = (hd_u64)sk;
-  if (bpf_sock_hash_update(ops, &hd_clients, &id, BPF_NOEXIST)) hd_note(HD_FAST_NOT_ENROLLED);
+  if (bpf_sock_hash_update(ops, &hd_clients, &id, BPF_NOEXIST)) {
+    hd_note(HD_FAST_NOT_ENROLLED);
+    return;
+  }
+  connection->enrolled = id;
+}
+
+/* A socket that was a client before connects again: may something of the earlier connection still come? Not when both ends of its
+ * flow have gone, so that no program begins to send there, and what had begun has landed. */
+static __always_inline int hd_is_over(struct bpf_sock* sk) {
+  hd_u32 zero = 0;
+  struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
+  hd_u64 id = connection ? connection->enrolled : 0;
+  if (!connection || !id) return 1;
+  struct hd_flow* flow = hd_flow_of(id);
+  struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
+  hd_u64 word = flow ? HD_READ(flow->state) : 0;
+  if (hd_is_of(word, id) && HD_FLOW_STATE(word) != HD_FLOW_FREE) return 0;
+  asm volatile("" ::: "memory");
+  struct tcp_sock* client = bpf_skc_to_tcp_sock(sk);
+  return client && config && hd_has_landed(connection->last_server, client, config->own_references);
+}
+
+/* What it has not read of the earlier connection goes with its place in the map. */
+static __always_inline void hd_leave_clients(struct hd_connection* connection) {
+  hd_u64 id = connection->enrolled;
+  if (!id) return;
+  bpf_map_delete_elem(&hd_clients, &id);
+  connection->enrolled = 0;
 }
 
 static __always_inline void hd_birth_of_active(struct bpf_sock_ops* ops) {
@@ -203,7 +233,8 @@ static __always_inline void hd_birth_of_server(struct bpf_sock_ops* ops) {
   if (!hd_is_plain_tcp(sk)) return;
   struct hd_link* link = hd_link_of(id);
   if (!link || HD_READ(link->state) != hd_state_word(id, HD_LINK_OPENING)) return;
-  struct hd_link_end end = {.link = id, .endpoint_state = link->endpoint_state, .worker = link->worker, .is_server = 1};
+  struct hd_link_end end = {
+      .link = id, .enrolled = id, .endpoint_state = link->endpoint_state, .worker = link->worker, .is_server = 1};
   if (!bpf_sk_storage_get(&hd_link_ends, sk, &end, BPF_SK_STORAGE_GET_F_CREATE)) return;
   if (bpf_sock_hash_update(ops, &hd_servers, &id, BPF_NOEXIST)) {
     bpf_sk_storage_delete(&hd_link_ends, sk);

@@ -76,7 +76,7 @@ int hd_client_message(struct sk_msg_md* msg) {
   if (!sk) return SK_DROP;
   struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
   struct hd_flow* flow = connection ? hd_flow_of(connection->flow) : 0;
-  if (!connection || !flow) return SK_DROP; /* enrolled sockets have both for as long as they live */
+  if (!connection || !flow) return SK_DROP; /* enrolled sockets have one, and their number is one of a flow or 0 */
   hd_u32 why = hd_gate(sk, connection, flow), zero = 0;
   if (!why) {
     struct hd_word* word = bpf_map_lookup_elem(&hd_word, &zero);
@@ -84,7 +84,7 @@ int hd_client_message(struct sk_msg_md* msg) {
     why = HD_FAST_SWITCHED_OFF;
   }
   hd_note(why);
-  return hd_pass(msg, &hd_clients, &connection->flow);
+  return hd_pass(msg, &hd_clients, &connection->enrolled);
 }
 
 #endif

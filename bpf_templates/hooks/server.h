@@ -161,7 +161,7 @@ int hd_server_message(struct sk_msg_md* msg) {
     hd_note(HD_FAST_UNASKED);
     if (hd_kill_link(end->link)) hd_ring_link(end->link);
   }
-  return hd_pass(msg, &hd_servers, &end->link);
+  return hd_pass(msg, &hd_servers, &end->enrolled);
 }
 
 #endif

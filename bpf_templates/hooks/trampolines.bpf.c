@@ -73,17 +73,22 @@ struct {
   __type(value, struct hd_page);
 } hd_arena SEC(".maps");
 
+static __always_inline int refused(void) {
+  bpf_set_retval(-HD_ECONNREFUSED);
+  return 0;
+}
+
 /* A generation decides, or none has been loaded yet (then nothing is governed), or something took the programs away:
  * then no TCP connection is made below the cgroup root. */
 #define HD_JUMP(ctx, array)                                            \
   {                                                                    \
     hd_u32 zero = 0;                                                   \
     struct hd_word* word = bpf_map_lookup_elem(&hd_word, &zero);       \
+    struct bpf_sock* sk = ctx->sk;                                     \
+    if (sk && !hd_is_over(sk)) return refused();                       \
     if (!word || word->generation == 0) return 1;                      \
     bpf_tail_call(ctx, &array, HD_PROGRAM_PLACE(word->generation));    \
-    if (HD_CONTEXT(ctx->protocol) != HD_IPPROTO_TCP) return 1;         \
-    bpf_set_retval(-HD_ECONNREFUSED);                                  \
-    return 0;                                                          \
+    return HD_CONTEXT(ctx->protocol) == HD_IPPROTO_TCP ? refused() : 1;\
   }
 
 SEC("cgroup/connect4")
@@ -150,6 +155,7 @@ static __always_inline void announce(struct bpf_sock_ops* ops) {
   if (!sk) return;
   struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
   if (!connection) return;
+  hd_leave_clients(connection);
   hd_u8 remote[16] __attribute__((aligned(8)));
   hd_u8 local[16] __attribute__((aligned(8)));
   addresses(ops, local, remote);

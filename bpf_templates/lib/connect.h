@@ -135,8 +135,14 @@ static __always_inline int hd_refused(void) {
   return 0;
 }
 
-/* Nothing about this socket is remembered from an earlier connect of it. */
-static __always_inline void hd_forget(struct bpf_sock* sk) { bpf_sk_storage_delete(&hd_connections, sk); }
+/* Nothing about this socket is remembered from an earlier connect of it, but where it is enrolled. */
+static __always_inline void hd_forget(struct bpf_sock* sk) {
+  struct hd_connection* connection = bpf_sk_storage_get(&hd_connections, sk, 0, 0);
+  if (!connection) return;
+  hd_u64 enrolled = connection->enrolled;
+  __builtin_memset(connection, 0, sizeof(*connection));
+  connection->enrolled = enrolled;
+}
 
 static __always_inline int hd_is_tcp(struct bpf_sock_addr* ctx) {
   return HD_CONTEXT(ctx->type) == HD_SOCK_STREAM && HD_CONTEXT(ctx->protocol) == HD_IPPROTO_TCP;

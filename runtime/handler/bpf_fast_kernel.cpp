@@ -47,7 +47,7 @@ bool BpfFastKernel::has_idle_link(std::uint32_t endpoint_state) {
 }
 
 bool BpfFastKernel::enrol(int socket, std::uint32_t endpoint_state) {
-  const hd_link_end end{0, endpoint_state, worker_, 0, 0};
+  const hd_link_end end{0, 0, endpoint_state, worker_, 0, 0};
   if (io::bpf::update(fds_.link_ends.get(), &socket, &end)) return true;
   log_.line("error", "cannot open a link for the fast path: " + std::string(std::strerror(errno)));
   return false;

@@ -193,7 +193,7 @@ Result<void> Trial::connect_client() {
 
 Result<void> Trial::connect_server() {
   upstream_ = stream(server_address_.ss_family);
-  const hd_link_end end{0, 0, 0, 0, 0};
+  const hd_link_end end{};
   const int fd = upstream_.get();
   if (Result<void> put = write_entry(state_.fd("hd_link_ends"), &fd, &end); !put) return put;
   if (::connect(fd, reinterpret_cast<sockaddr*>(&server_address_), address_size_) != 0)

@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 5
+#define HD_ABI_VERSION 6
 
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
@@ -150,9 +150,11 @@ struct hd_connection {
   hd_u8 source[16];     /* filled when the connection is established */
   hd_u8 destination[16];/* what the client dialled */
   hd_u64 start_ns;      /* CLOCK_MONOTONIC at connect */
+  hd_u64 enrolled;      /* C: its key in hd_clients, which outlives the flow; 0: it is not there */
+  hd_u64 last_server;   /* C: the flow's server_socket, when C was closed */
   struct hd_decision decision; /* tcp services: made at connect */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_connection) == 176, "hd_connection");
+HD_STATIC_ASSERT(sizeof(struct hd_connection) == 192, "hd_connection");
 
 enum hd_connection_flag {
   HD_CONNECTION_TO_HANDLER = 1, /* the hook sent it to the listener; the handler decides */
@@ -440,7 +442,8 @@ struct hd_idle_key {
 /* hd_link_ends, socket storage of U and S. The handler writes it for U, with link = 0, before it connects: only then does
  * the program at S's birth know S again (by addresses, ports and both first sequence numbers), and enrols it. */
 struct hd_link_end {
-  hd_u64 link;
+  hd_u64 link;     /* 0: it has none any more */
+  hd_u64 enrolled; /* S: its key in hd_servers, which outlives the link */
   hd_u32 endpoint_state;
   hd_u32 worker;
   hd_u32 is_server; /* 1: S */

@@ -1,9 +1,11 @@
 """Connections, processes and policies that come and go: nothing wrong meanwhile, and nothing left behind."""
+import errno
 import json
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -120,6 +122,64 @@ class Life(Case):
             client.close()
         for client in clients[1::2]:
             client.reset()
+        self.expect_no_flows()
+
+    def test_socket_that_connects_again(self):
+        """Each of its connections is like that of a new socket, whatever the one before left behind."""
+        for family in ("4", "6"):
+            for left in (None, "/v1/size/5000/left", "/v1/held/left"):
+                with self.subTest(family=family, left=left), Client(family) as client:
+                    with self.world.on_fast_path(self, *first_requests(20)):
+                        for number in range(20):
+                            for i in range(200):
+                                self.good(client, f"{number}.{i}")
+                            if left:
+                                client.send(get(left))
+                                time.sleep(0.01 * (number % 2))  # its answer has come, or has not
+                            client.disconnect()
+                            if number % 3:
+                                self.expect_no_flows()
+                            client.connect_again()
+                            # The kernel lets go of what was not read a little later; until then the handler serves.
+                            eventually(self, lambda: client.memory() == 0, "nothing is left")
+                    client.disconnect()
+                    self.world.servers.say("release")
+        self.expect_no_flows()
+
+    def test_socket_that_goes_on_outside(self):
+        """After its connection to the mesh has ended, a socket is like any other, and says what others say."""
+        with socket.create_server(("127.0.0.1", 0)) as listener, Client() as client:
+            for i in range(5):
+                self.good(client, i)
+            client.disconnect()
+            self.assertEqual(client.error(), errno.ECONNRESET)
+            with self.assertRaises(BrokenPipeError):
+                client.send(get("/v1/echo/nowhere"))
+            client.connect_again(listener.getsockname())
+            accepted = listener.accept()[0]
+            with accepted:
+                client.send(pattern(100_000))
+                received = b""
+                while len(received) < 100_000:
+                    received += accepted.recv(1 << 17)
+                self.assertEqual(received, pattern(100_000))
+                accepted.sendall(b"and back")
+                self.assertEqual(client.read_exactly(8), b"and back")
+        self.expect_no_flows()
+
+    def test_ends_whose_other_end_was_killed(self):
+        """What it may not send any more is refused as it is without a mesh."""
+        with Client() as client:
+            for i in range(5):
+                self.good(client, i)
+            for pid in self.world.workers():
+                os.kill(pid, signal.SIGKILL)
+            eventually(self, lambda: all(each["ready"] for each in self.world.status_now()["workers"]), "new workers")
+            self.assertTrue(client.ended())
+            client.send(get("/v1/echo/nobody"))
+            eventually(self, lambda: client.error() == errno.EPIPE, "the other side's reset")
+            with self.assertRaises(BrokenPipeError):
+                client.send(get("/v1/echo/nobody"))
         self.expect_no_flows()
 
     def test_client_that_is_killed(self):

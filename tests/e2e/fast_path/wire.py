@@ -1,7 +1,9 @@
 """Requests and responses as bytes on a socket of this process, which is a workload of the mesh (world.py)."""
+import ctypes
 import dataclasses
 import socket
 import struct
+import time
 
 from pattern import pattern
 
@@ -51,7 +53,8 @@ class Client:
         self.socket.settimeout(TIMEOUT)
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.socket.connect((address, port))
+        self.address = (address, port)
+        self.socket.connect(self.address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
 
@@ -67,6 +70,24 @@ class Client:
     def reset(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
+
+    def disconnect(self):
+        """Ends the connection, and leaves the socket to connect again."""
+        nowhere = struct.pack("H14x", socket.AF_UNSPEC)
+        if ctypes.CDLL(None, use_errno=True).connect(self.socket.fileno(), nowhere, len(nowhere)):
+            raise OSError(ctypes.get_errno(), "connect to AF_UNSPEC")
+        self.buffer.clear()
+
+    def connect_again(self, address=None):
+        """The same socket; refused while something of its earlier connection is on its way."""
+        end = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return self.socket.connect(address or self.address)
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.001)
 
     def send(self, data):
         self.socket.sendall(data)
@@ -162,6 +183,10 @@ class Client:
     def memory(self):
         """sk_rmem_alloc: what lies unread in the socket, as the kernel counts it."""
         return struct.unpack("9I", self.socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[0]
+
+    def error(self):
+        """That the socket has; it has it no more then."""
+        return self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def ended(self):
         """Waits; True: nothing came any more."""

@@ -27,11 +27,8 @@ void note(Result& result, const std::string& what) {
   if (result.first.empty()) result.first = what;
 }
 
-void run_connection(Wire& wire, Draw& draw, std::uint64_t number, Result& result) {
-  if (!wire.connect()) {
-    ++result.refused;
-    return;
-  }
+/// False: something was wrong.
+bool run_requests(Wire& wire, Draw& draw, std::uint64_t number, Result& result) {
   const std::uint32_t requests = 1 + draw.below(3);
   for (std::uint32_t i = 0; i < requests; ++i) {
     const std::string target = (draw.below(2) != 0 ? "/v1/size/" : "/v2/size/") +
@@ -39,9 +36,29 @@ void run_connection(Wire& wire, Draw& draw, std::uint64_t number, Result& result
     Reply reply;
     wire.send(get(target));
     const Wire::Outcome outcome = wire.read(reply);
-    if (outcome != Wire::Outcome::reply || reply.target != target || !reply.pattern)
-      return note(result, std::string(name_of(outcome)) + " to " + target + ": " + reply.target);
+    if (outcome != Wire::Outcome::reply || reply.target != target || !reply.pattern) {
+      note(result, std::string(name_of(outcome)) + " to " + target + ": " + reply.target);
+      return false;
+    }
     ++result.answers;
+  }
+  return true;
+}
+
+void run_connection(Wire& wire, Draw& draw, std::uint64_t number, Result& result) {
+  if (!wire.connect()) {
+    ++result.refused;
+    return;
+  }
+  if (!run_requests(wire, draw, number, result)) return;
+  // Another connection of the same socket; what is left of the first one must not be seen there.
+  if (draw.below(6) == 0) {
+    if (draw.below(2) == 0) wire.send(get("/v1/size/5000/left"));
+    if (!wire.connect_again()) {
+      ++result.refused;
+      return;
+    }
+    if (!run_requests(wire, draw, number, result)) return;
   }
   // Ends: in order, with a reset, with a request under way, in the middle of a head, half closed.
   switch (draw.below(6)) {

@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
+#include <thread>
 
 #include "tests/e2e/fast_path/server/pattern.h"
 
@@ -48,6 +50,31 @@ void choose_family(std::string_view family) {
 
 bool Wire::connect() {
   close();
+  fd_ = ::socket(chosen_family == "4" ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval patience{.tv_sec = patience_seconds, .tv_usec = 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  const int one = 1;
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (dial()) return true;
+  close();
+  return false;
+}
+
+bool Wire::connect_again() {
+  const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+  ::connect(fd_, &nowhere, sizeof nowhere);
+  in_.clear();
+  // Refused while something of the connection that ended is on its way.
+  for (int i = 0; i < 1000; ++i) {
+    if (dial()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  close();
+  return false;
+}
+
+bool Wire::dial() {
   sockaddr_in address4{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
   sockaddr_in6 address6{};
   address6.sin6_family = AF_INET6;
@@ -55,17 +82,9 @@ bool Wire::connect() {
   ::inet_pton(AF_INET, "10.96.7.1", &address4.sin_addr);
   ::inet_pton(AF_INET6, chosen_family == "6" ? "fd00:7::1" : "::ffff:10.96.7.1", &address6.sin6_addr);
   const bool four = chosen_family == "4";
-  fd_ = ::socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const timeval patience{.tv_sec = patience_seconds, .tv_usec = 0};
-  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  const int one = 1;
-  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   const auto* address =
       four ? reinterpret_cast<sockaddr*>(&address4) : reinterpret_cast<sockaddr*>(&address6);
-  if (::connect(fd_, address, four ? sizeof address4 : sizeof address6) == 0) return true;
-  close();
-  return false;
+  return ::connect(fd_, address, four ? sizeof address4 : sizeof address6) == 0;
 }
 
 void Wire::close() {

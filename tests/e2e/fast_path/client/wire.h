@@ -31,6 +31,8 @@ class Wire {
 
   /// False: the connection was refused.
   bool connect();
+  /// Ends the connection, and makes another with the same socket.
+  bool connect_again();
   void close();
   void close_with_reset();
   void end_of_requests();
@@ -47,6 +49,7 @@ class Wire {
   [[nodiscard]] std::string_view rest() const { return in_; }
 
  private:
+  bool dial();
   Outcome fill();
   Outcome read_head(Reply& reply, std::map<std::string, std::string>& fields);
   Outcome read_body(Reply& reply, std::uint64_t size);
