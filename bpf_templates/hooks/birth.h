@@ -78,7 +78,7 @@ static __always_inline hd_u64 hd_new_flow(struct hd_connection* connection) {
     hd_note(HD_FAST_NOT_ENROLLED);
     return 0;
   }
-  hd_u64 id = hd_next_id(flow->state, index), none = 0;
+  hd_u64 id = hd_next_id(flow->state, index);
   flow->counts = flow->link = flow->left = flow->room = flow->queued = 0;
   flow->client_socket = flow->server_socket = 0;
   flow->begin_ns = flow->deadline_ns = 0;
@@ -90,7 +90,8 @@ static __always_inline hd_u64 hd_new_flow(struct hd_connection* connection) {
   flow->netns_cookie = connection->netns_cookie;
   hd_copy_address(flow->source, connection->source);
   flow->source_port = connection->source_port;
-  bpf_map_update_elem(&hd_queued_by, &flow->cgroup, &none, BPF_NOEXIST);
+  flow->requests = 0;
+  (void)hd_use_of(connection->cgroup);
   HD_READ(flow->state) = hd_state_word(id, HD_FLOW_TAKEN);
   return id;
 }
@@ -109,6 +110,9 @@ static __always_inline void hd_free_flow(struct hd_flow* flow, hd_u64 id) {
   int open = state == HD_FLOW_SENT || state == HD_FLOW_ANSWERING || state == HD_FLOW_SPILL || state == HD_FLOW_FRAMED;
   if (open) hd_finish_flow(flow, HD_EVENT_CLIENT_ABORTED);
   hd_uncharge(flow);
+  struct hd_use* use = bpf_map_lookup_elem(&hd_use, &flow->cgroup);
+  if (use) __sync_fetch_and_add(&use->kernel, flow->requests);
+  flow->requests = 0;
   if (link) {
     /* A link goes back only if nothing of this client can be on it any more. */
     if (state != HD_FLOW_ARMED && hd_kill_link(link)) hd_ring_link(link);

@@ -49,27 +49,28 @@ static __always_inline hd_u64 hd_begin_response(struct sk_msg_md* msg, int to_he
   return whole;
 }
 
+static __always_inline void hd_emit_of_flow(struct hd_flow* flow, hd_u8 flags, hd_u64 now, hd_u64 latency_ns) {
+  struct hd_event* event = bpf_ringbuf_reserve(&hd_events, sizeof(*event), 0);
+  if (!event) return hd_lose_event();
+  *event = (struct hd_event){.time_ns = now,
+                             .latency_ns = latency_ns,
+                             .bytes_in = flow->bytes_in,
+                             .bytes_out = flow->bytes_out,
+                             .cgroup = flow->cgroup,
+                             .netns_cookie = flow->netns_cookie,
+                             .source_port = (hd_u16)flow->source_port,
+                             .tier = HD_TIER_KERNEL,
+                             .flags = flags,
+                             .status = flow->status,
+                             .decision = flow->decision};
+  hd_copy_address(event->source, flow->source);
+  bpf_ringbuf_submit(event, 0);
+}
+
 /* The response has ended: what is known of the request becomes an event and a place in the histogram. */
 static __always_inline void hd_finish_flow(struct hd_flow* flow, hd_u8 flags) {
   hd_u64 now = bpf_ktime_get_ns(), latency_ns = now - flow->begin_ns;
-  struct hd_event* event = bpf_ringbuf_reserve(&hd_events, sizeof(*event), 0);
-  if (event) {
-    *event = (struct hd_event){.time_ns = now,
-                               .latency_ns = latency_ns,
-                               .bytes_in = flow->bytes_in,
-                               .bytes_out = flow->bytes_out,
-                               .cgroup = flow->cgroup,
-                               .netns_cookie = flow->netns_cookie,
-                               .source_port = (hd_u16)flow->source_port,
-                               .tier = HD_TIER_KERNEL,
-                               .flags = flags,
-                               .status = flow->status,
-                               .decision = flow->decision};
-    hd_copy_address(event->source, flow->source);
-    bpf_ringbuf_submit(event, 0);
-  } else {
-    hd_lose_event();
-  }
+  if (hd_wants_events()) hd_emit_of_flow(flow, flags, now, latency_ns);
   hd_ended(&flow->decision, flow->status, flags, now);
   hd_latency_of(flow->decision.counter, latency_ns);
 }

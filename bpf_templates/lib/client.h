@@ -148,7 +148,9 @@ static __always_inline hd_u32 hd_send(struct sk_msg_md* msg, struct hd_work* wor
   hd_keep_decision(flow, &work->decision); /* armed, all this is ours to write: we hold the client's lock */
   flow->flags = hd_is_head_request(work) ? HD_FLOW_HEAD : 0;
   hd_u32 sent = hd_depart(msg, flow, id, word, length, rule->timeout_ms);
-  if (sent == HD_FAST_REQUESTS) hd_commit(work);
+  if (sent != HD_FAST_REQUESTS) return sent;
+  flow->requests += 1;
+  hd_commit(work);
   return sent;
 }
 

@@ -16,8 +16,8 @@ struct {
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __uint(max_entries, 16384);
   __type(key, hd_u64);
-  __type(value, hd_u64);
-} hd_queued_by SEC(".maps");
+  __type(value, struct hd_use);
+} hd_use SEC(".maps");
 
 /* LLVM moves the context's pointer to reach this field, which the verifier refuses. */
 static __always_inline hd_u64 hd_message_size(struct sk_msg_md* msg) {
@@ -37,12 +37,20 @@ static __always_inline int hd_pass(struct sk_msg_md* msg, void* sockets, hd_u64*
   return (int)bpf_msg_redirect_hash(msg, sockets, own, 0);
 }
 
+static __always_inline struct hd_use* hd_use_of(hd_u64 cgroup) {
+  struct hd_use none = {};
+  struct hd_use* use = bpf_map_lookup_elem(&hd_use, &cgroup);
+  if (use) return use;
+  bpf_map_update_elem(&hd_use, &cgroup, &none, BPF_NOEXIST);
+  return bpf_map_lookup_elem(&hd_use, &cgroup);
+}
+
 static __always_inline void hd_add_queued(hd_u64 cgroup, hd_u64 bytes) {
   hd_u32 zero = 0;
   hd_u64* all = bpf_map_lookup_elem(&hd_queued, &zero);
   if (all) __sync_fetch_and_add(all, bytes);
-  hd_u64* own = bpf_map_lookup_elem(&hd_queued_by, &cgroup);
-  if (own) __sync_fetch_and_add(own, bytes);
+  struct hd_use* use = bpf_map_lookup_elem(&hd_use, &cgroup);
+  if (use) __sync_fetch_and_add(&use->queued, bytes);
 }
 
 /* Whether the bounds allow something more to be queued for clients of this cgroup. */
@@ -50,8 +58,8 @@ static __always_inline int hd_has_room(hd_u64 cgroup) {
   hd_u32 zero = 0;
   hd_u64* all = bpf_map_lookup_elem(&hd_queued, &zero);
   if (!all || HD_READ(*all) > HD_FAST_QUEUED_NODE - HD_FAST_RESPONSE_MAX) return 0;
-  hd_u64* own = bpf_map_lookup_elem(&hd_queued_by, &cgroup);
-  return own && HD_READ(*own) <= HD_FAST_QUEUED_WORKLOAD - HD_FAST_RESPONSE_MAX;
+  struct hd_use* use = bpf_map_lookup_elem(&hd_use, &cgroup);
+  return use && HD_READ(use->queued) <= HD_FAST_QUEUED_WORKLOAD - HD_FAST_RESPONSE_MAX;
 }
 
 /* Altogether `bytes` lie in queues for this flow now. The first of them are not counted: what clients may have without being

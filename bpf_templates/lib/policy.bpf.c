@@ -151,6 +151,8 @@ static long one_slot(hd_u32 index, struct hd_round* round) {
   if (slot->op == HD_OP_FINISH) {
     slot->finish.time_ns = bpf_ktime_get_ns();
     hd_finished(&slot->finish);
+    struct hd_use* use = hd_use_of(slot->finish.cgroup);
+    if (use) __sync_fetch_and_add(&use->handler, 1);
     hd_emit(&slot->finish);
     return 0;
   }

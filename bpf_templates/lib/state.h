@@ -57,7 +57,14 @@ static __always_inline void hd_lose_event(void) {
   if (lost) __sync_fetch_and_add(lost, 1);
 }
 
+static __always_inline int hd_wants_events(void) {
+  hd_u32 zero = 0;
+  struct hd_config* config = bpf_map_lookup_elem(&hd_config, &zero);
+  return config && config->events;
+}
+
 static __always_inline void hd_emit(struct hd_event* event) {
+  if (!hd_wants_events()) return;
   if (bpf_ringbuf_output(&hd_events, event, sizeof(*event), 0)) hd_lose_event();
 }
 

@@ -134,6 +134,7 @@ Result<void> Agent::publish_config() {
   hd_config config{};
   config.fast_path = node_.attached() ? fast_path_.landing : HD_FAST_OFF;
   config.own_references = fast_path_.own_references;
+  config.events = spdlog::should_log(spdlog::level::debug) ? 1 : 0;  // nobody else wants them
   return node_.set_config(config);
 }
 
@@ -178,10 +179,7 @@ void Agent::read_events() {
 }
 
 void Agent::on_event(const hd_event& event) {
-  ++events_.received;
-  ++events_.by_verdict[event.decision.verdict];
-  if (event.tier <= HD_TIER_HANDLER) ++events_.by_cgroup[event.cgroup][event.tier];
-  if (!spdlog::should_log(spdlog::level::debug)) return;
+  ++events_;
   const bool known = policy_ && event.decision.generation == policy_->generation().number() &&
                      event.decision.rule < policy_->manifest().rules.size();
   spdlog::debug(

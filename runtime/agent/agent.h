@@ -44,11 +44,6 @@ class Agent {
     std::string help;
     std::int64_t time = 0;  // seconds since 1970
   };
-  struct Events {
-    std::uint64_t received = 0;
-    std::map<std::uint16_t, std::uint64_t> by_verdict;
-    std::unordered_map<std::uint64_t, std::array<std::uint64_t, 3>> by_cgroup;  // of the client, by hd_tier
-  };
 
   Agent(Options options, Loop loop, loader::Node node)
       : options_(std::move(options)), loop_(std::move(loop)), node_(std::move(node)) {}
@@ -90,7 +85,7 @@ class Agent {
   std::unique_ptr<Policy> replaced_;  // decides no more; somebody may still be looking at it
   std::uint64_t replacements_ = 0;
   std::optional<loader::EventReader> event_reader_;
-  Events events_;
+  std::uint64_t events_ = 0;  // that were read
   std::vector<OpenConnection> before_attach_;
   Reload last_reload_;
   UniqueFd signals_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/loader/fast_figures.h"
 #include "runtime/loader/mounts.h"
 
 namespace heddle::agent {
@@ -12,7 +13,7 @@ Result<std::unique_ptr<Policy>> Policy::load(loader::Node& node, const bundle::O
                                              loader::CgroupTree::Changed changed) {
   Result<loader::Generation> generation = node.load(opened);
   if (!generation) return generation.error();
-  std::unique_ptr<Policy> policy(new Policy(std::move(*generation)));
+  std::unique_ptr<Policy> policy(new Policy(node.state(), std::move(*generation)));
   std::vector<std::string> patterns;
   for (const auto& workload : opened.manifest.workloads) patterns.push_back(workload.cgroup);
   Result<std::unique_ptr<loader::CgroupTree>> tree = loader::CgroupTree::make(
@@ -37,6 +38,11 @@ Result<std::unique_ptr<Policy>> Policy::load(loader::Node& node, const bundle::O
                      ->cgroup);
   }
   return policy;
+}
+
+void Policy::erase(std::uint64_t id) {
+  generation_.erase_cgroup(id);
+  loader::forget_use(state_, id);
 }
 
 // Its thread writes through us.

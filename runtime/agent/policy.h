@@ -29,10 +29,12 @@ class Policy final : private loader::CgroupTable {
   [[nodiscard]] std::vector<std::string> missing() const;
 
  private:
-  explicit Policy(loader::Generation generation) : generation_(std::move(generation)) {}
+  Policy(const loader::State& state, loader::Generation generation)
+      : state_(state), generation_(std::move(generation)) {}
   Result<void> set(std::uint64_t id, hd_cgroup entry) override { return generation_.set_cgroup(id, entry); }
-  void erase(std::uint64_t id) override { generation_.erase_cgroup(id); }
+  void erase(std::uint64_t id) override;
 
+  const loader::State& state_;
   loader::Generation generation_;
   std::unique_ptr<loader::CgroupTree> tree_;  // ends before what it writes to
 };

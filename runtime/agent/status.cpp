@@ -57,7 +57,7 @@ nlohmann::json Agent::status() const {
       {"fast_path", status_of_fast_path()},
       {"rules", status_of_rules()},
       {"connections_before_attach", status_of_connections()},
-      {"events", {{"received", events_.received}, {"lost", loader::lost_events(node_.state())}}},
+      {"events", {{"received", events_}, {"lost", loader::lost_events(node_.state())}}},
       {"last_reload",
        {{"ok", last_reload_.ok},
         {"digest", last_reload_.digest},
@@ -111,15 +111,13 @@ nlohmann::json Agent::status_of_workloads() const {
   for (const loader::CgroupTree::Workload& found : policy_->tree().workloads()) {
     Json& entry = workloads[found.index];
     entry["cgroups"].push_back(node_.cgroup_root() + "/" + found.path);
-    if (const auto events = events_.by_cgroup.find(found.id); events != events_.by_cgroup.end()) {
-      add(entry["requests"]["kernel"], events->second[HD_TIER_KERNEL]);
-      add(entry["requests"]["handler"], events->second[HD_TIER_HANDLER]);
-    }
     if (!figures) continue;
     const auto held = figures->by_cgroup.find(found.id);
     if (held == figures->by_cgroup.end()) continue;
     add(entry["clients"], held->second.clients);
-    add(entry["queued_bytes"], held->second.queued);
+    add(entry["queued_bytes"], held->second.use.queued);
+    add(entry["requests"]["kernel"], held->second.use.kernel);
+    add(entry["requests"]["handler"], held->second.use.handler);
   }
   return workloads;
 }

@@ -22,6 +22,14 @@ std::uint64_t sum_of(int map, std::uint32_t index) {
   return sum;
 }
 
+void read_use(int map, FastFigures& figures) {
+  std::uint64_t cgroup = 0;
+  hd_use use{};
+  for (const std::uint64_t* before = nullptr; bpf_map_get_next_key(map, before, &cgroup) == 0; before = &cgroup) {
+    if (bpf_map_lookup_elem(map, &cgroup, &use) == 0) figures.by_cgroup[cgroup].use = use;
+  }
+}
+
 }  // namespace
 
 bool has_busy_flows(const State& state) {
@@ -34,11 +42,16 @@ bool has_busy_flows(const State& state) {
   });
 }
 
+void forget_use(const State& state, std::uint64_t cgroup) {
+  bpf_map_delete_elem(state.fd("hd_use"), &cgroup);
+}
+
 Result<FastFigures> read_fast_figures(const State& state) {
   FastFigures figures;
   for (std::uint32_t i = 0; i < HD_FAST_COUNTERS; ++i) figures.counts[i] = sum_of(state.fd("hd_fast"), i);
   const std::uint32_t zero = 0;
   bpf_map_lookup_elem(state.fd("hd_queued"), &zero, &figures.queued);
+  read_use(state.fd("hd_use"), figures);
   Result<MapView> flows = MapView::make(state.fd("hd_flows"), sizeof(hd_flow) * HD_FLOWS_MAX, false);
   if (!flows) return flows.error();
   Result<MapView> links = MapView::make(state.fd("hd_links"), sizeof(hd_link) * HD_LINKS_MAX, false);
@@ -47,7 +60,9 @@ Result<FastFigures> read_fast_figures(const State& state) {
     const hd_flow& flow = flows->as<hd_flow>()[i];
     if (HD_FLOW_STATE(flow.state) == HD_FLOW_FREE) continue;
     ++figures.flows;
-    ++figures.by_cgroup[flow.cgroup].clients;
+    FastFigures::Workload& workload = figures.by_cgroup[flow.cgroup];
+    ++workload.clients;
+    workload.use.kernel += flow.requests;
   }
   for (std::uint32_t i = 0; i < HD_LINKS_MAX; ++i) {
     const std::uint32_t link = static_cast<std::uint32_t>(links->as<hd_link>()[i].state);
@@ -62,8 +77,6 @@ Result<FastFigures> read_fast_figures(const State& state) {
     figures.slow_endpoints += endpoints->at(i).slow_until > now ? 1 : 0;
     figures.evictions += endpoints->at(i).evictions;
   }
-  for (auto& [cgroup, workload] : figures.by_cgroup)
-    bpf_map_lookup_elem(state.fd("hd_queued_by"), &cgroup, &workload.queued);
   return figures;
 }
 

@@ -13,8 +13,8 @@ namespace heddle::loader {
 /// What the fast path of this node did and holds.
 struct FastFigures {
   struct Workload {
-    std::uint32_t clients = 0;    // open connections that are enrolled
-    std::uint64_t queued = 0;     // redirected bytes that are not known to be read
+    std::uint32_t clients = 0;  // open connections that are enrolled
+    hd_use use{};
   };
   std::array<std::uint64_t, HD_FAST_COUNTERS> counts{};  // by hd_fast_counter
   std::uint64_t queued = 0;
@@ -27,6 +27,9 @@ struct FastFigures {
 };
 
 Result<FastFigures> read_fast_figures(const State& state);
+
+/// The cgroup has gone, and with it what it had.
+void forget_use(const State& state, std::uint64_t cgroup);
 
 /// Whether a request is on its way past the handler.
 bool has_busy_flows(const State& state);

@@ -74,6 +74,7 @@ struct hd_config {
   hd_u32 abi_version;
   hd_u32 fast_path;      /* enum hd_fast_path */
   hd_u32 own_references; /* by references: how many an enrolled socket has of its own, timers aside */
+  hd_u32 events;         /* 1: somebody reads hd_events; else none is written there */
 };
 
 /* hd_listeners, hash, cookie of a network namespace (u64) -> where the handler listens in it. In a namespace that is not
@@ -397,7 +398,7 @@ struct hd_flow {
   hd_u64 client_socket; /* address of C in the kernel, for the programs */
   hd_u64 server_socket; /* and of the S that the last request went to; 0: none has */
   hd_u64 spare[HD_SPARE_LINKS]; /* ids of further links, to other endpoints; changed as `link` is */
-  hd_u64 reserved;
+  hd_u64 requests;  /* decided in the kernel, and redirected */
 };
 HD_STATIC_ASSERT(sizeof(struct hd_flow) == 256, "hd_flow");
 
@@ -462,8 +463,16 @@ enum hd_bell_kind {
   HD_BELL_LINK = 2, /* a link is DEAD */
 };
 
+/* hd_use, hash, cgroup id -> what its clients have and had. Of open connections, requests decided in the kernel are counted in
+ * their flows. */
+struct hd_use {
+  hd_u64 queued;  /* redirected bytes that are not known to be read */
+  hd_u64 kernel;  /* requests */
+  hd_u64 handler;
+};
+
 /* hd_fast, per CPU: what the fast path did; index is enum hd_fast_counter. hd_queued[0] (u64): redirected bytes of this node that are not known
- * to be read; hd_queued_by, hash, cgroup id -> the same for its clients (u64). */
+ * to be read. */
 enum hd_fast_counter {
   HD_FAST_REQUESTS = 0,      /* decided and redirected */
   HD_FAST_RESPONSES,         /* wholly redirected */

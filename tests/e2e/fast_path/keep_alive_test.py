@@ -5,7 +5,7 @@ import unittest
 
 from pattern import digest, pattern
 from wire import Client, expect_answer, get, request
-from world import Case, Excuse, first_requests
+from world import Case, Excuse, eventually, first_requests
 
 MB = 1 << 20
 
@@ -83,6 +83,23 @@ class KeepAlive(Case):
     def test_one_request_over_and_over(self):
         with self.world.on_fast_path(self, *first_requests(1)):
             self.run_table(SMALL[:1], 2000, ["v1"])
+
+    def test_what_the_workload_sent_is_counted(self):
+        """By who decided it, while the connection is open and when it has gone."""
+        def requests():
+            return next(each for each in self.world.status_now()["workloads"] if each["name"] == "web")["requests"]
+
+        before, fast_before = requests(), self.world.fast_path()["requests"]
+        for connection in (1, 2):
+            with Client(self.family) as client:
+                for number in range(100):
+                    exchange(self, client, SMALL[0], "v1", number)
+                fast = self.world.fast_path()["requests"] - fast_before
+                expected = {"kernel": before["kernel"] + fast, "handler": before["handler"] + 100 * connection - fast}
+                eventually(self, lambda: requests() == expected, f"{expected}")
+                self.assertGreater(fast, 97 * connection)
+            eventually(self, lambda: self.world.fast_path()["flows"] == 0, "its flow is free")
+            self.assertEqual(requests(), expected)
 
     def test_framed_by_the_handler(self):
         with self.world.on_fast_path(self, *first_requests(1)):
