@@ -61,7 +61,11 @@ def program_runs(pid, name):
     """How often the programs of this name that a process holds ran, while the kernel is told to count."""
     numbers = set()
     for entry in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        lines = dict(line.split(":", 1) for line in entry.read_text().splitlines() if ":" in line)
+        try:
+            text = entry.read_text()
+        except FileNotFoundError:  # a connection that has ended meanwhile
+            continue
+        lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
         if "prog_id" in lines:
             numbers.add(int(lines["prog_id"]))
     found = [info for info in map(_program_info, numbers) if info and info[64:80].split(b"\0")[0].decode() == name]

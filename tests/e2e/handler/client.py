@@ -1,9 +1,13 @@
 """Runs inside a workload's cgroup: raw requests to the mesh. Commands are the first argument; results go to standard
 output as JSON."""
 
+import fcntl
 import json
 import socket
+import struct
 import sys
+import termios
+import time
 
 ADDRESSES = {"4": (socket.AF_INET, "10.96.7.1"), "6": (socket.AF_INET6, "fd00:7::1"),
              "mapped": (socket.AF_INET6, "::ffff:10.96.7.1")}
@@ -32,6 +36,11 @@ def read_response(peer, data=b""):
         data += peer.recv(65536)
     rule = fields.get(b"x-heddle-rule", b"").decode()
     return int(head.split()[1]), rule, data[:length].decode("latin-1"), data[length:]
+
+
+def unacknowledged(peer):
+    """Bytes that the other end's kernel has not taken yet: even on loopback that is later than the write."""
+    return struct.unpack("i", fcntl.ioctl(peer, termios.TIOCOUTQ, struct.pack("i", 0)))[0]
 
 
 def ended(peer):
@@ -76,12 +85,16 @@ def raw(*hexed):
 
 
 def many(count, path):
-    """`count` connections; when told by a line on standard input, one request on each; the statuses."""
+    """`count` connections with half a head on each; when told by a line on standard input, the rest; the statuses."""
     peers = [connect() for _ in range(int(count))]
-    print("connected", flush=True)
+    for peer in peers:
+        peer.sendall(f"GET {path} HTTP/1.1\r\n".encode())
+    print("begun", flush=True)
     sys.stdin.readline()
     for peer in peers:
-        peer.sendall(f"GET {path} HTTP/1.1\r\nHost: echo\r\n\r\n".encode())
+        peer.sendall(b"Host: echo\r\n\r\n")
+    while any(unacknowledged(peer) for peer in peers):
+        time.sleep(0.01)
     print("sent", flush=True)
     return [read_response(peer)[0] for peer in peers]
 

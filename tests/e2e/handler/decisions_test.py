@@ -170,8 +170,11 @@ class EndToEnd(unittest.TestCase):
         self.addCleanup(count_runs, count_runs(True))
         process = self.mesh.popen("web", [sys.executable, CLIENT, "many", "64", "/held"], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True)
-        self.assertEqual(process.stdout.readline(), "connected\n")
-        # All connections are accepted once the worker has answered somebody who came later.
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "begun\n")
+        # A connection waits in the queue until something comes on it. All are accepted once the worker has answered
+        # somebody who came later.
         self.assertEqual(self.mesh.curl("web", self.url("/hello"))[1], 200)
         worker = self.mesh.workers()[0]
         # The ends of earlier requests are reported when nothing else is to be done, once and for all.
