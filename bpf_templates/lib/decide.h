@@ -4,6 +4,7 @@
 #define HEDDLE_LIB_DECIDE_H
 
 #include "bpf_templates/lib/ended.h"
+#include "bpf_templates/lib/sticky.h"
 #include "bpf_templates/lib/tables.h"
 #include "bpf_templates/lib/work.h"
 
@@ -69,6 +70,8 @@ static __always_inline void hd_begin(struct hd_work* work) {
   work->facts.service = HD_NONE;
   work->facts.has_peer = 0;
   work->field_count = 0;
+  work->address_field = HD_NONE;
+  work->port_field = HD_NONE;
   work->fixed_endpoint = HD_NONE;
   work->balance = HD_NONE;
   if (work->request.flags & HD_REQUEST_DRAW) {
@@ -95,6 +98,8 @@ static __always_inline void hd_set_service(struct hd_work* work, hd_u32 number, 
   work->first_field = service->first_field;
   work->field_count = service->field_count;
   work->atom_words = service->atom_words;
+  work->address_field = service->address_field;
+  work->port_field = service->port_field;
 }
 
 /* Step 1: whose address was dialled, and who dialled it. */
@@ -354,7 +359,8 @@ __attribute__((noinline)) int hd_follow(struct hd_work* work, hd_u32 number) {
   if (rule->action == HD_ACTION_RESPOND) return hd_end(work, HD_VERDICT_RESPOND, (hd_u16)rule->status, number);
   hd_u32 pool = rule->target;
   if (rule->action == HD_ACTION_SPLIT) {
-    hd_u64 u = hd_mix(work->decision.draw ^ rule->digest) >> 32;
+    hd_u64 draw = rule->sticky == HD_NONE ? work->decision.draw : hd_sticky_draw(work, rule->sticky);
+    hd_u64 u = hd_mix(draw ^ rule->digest) >> 32;
     struct hd_drawn drawn = {.first = rule->target, .value = (hd_u32)(u * 1000000 >> 32), .pool = HD_NONE};
     bpf_loop(rule->parts, hd_try_part, &drawn, 0);
     pool = drawn.pool;
@@ -364,6 +370,7 @@ __attribute__((noinline)) int hd_follow(struct hd_work* work, hd_u32 number) {
 
 /* Steps 3 to 6, once the facts are there. */
 static __always_inline int hd_decide_facts(struct hd_work* work) {
+  if ((work->address_field & work->port_field) != HD_NONE) hd_match_connection(work);
   hd_u32 number = hd_access(&work->facts);
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   work->decision.access = number;

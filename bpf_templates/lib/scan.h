@@ -111,6 +111,23 @@ static __always_inline int hd_may_repeat(struct hd_work* work, hd_u32 field) {
   return entry && (entry->flags & HD_FIELD_MAY_REPEAT);
 }
 
+/* The name at `before` comes once more, and its value counts. */
+static __always_inline int hd_is_second(struct hd_work* work, hd_u32 field) {
+  return field < HD_FIELDS_MAX && (work->seen >> (field & 63) & 1) && !hd_may_repeat(work, field);
+}
+
+/* The target ends at `at`. What is wrong with a path comes before what is wrong with its query. */
+static __always_inline int hd_target_end(struct hd_work* work, hd_u32 at) {
+  if (at - work->target_begin > HD_TARGET_MAX) {
+    hd_refuse(work, HD_FORM_TARGET_TOO_LONG, HD_RULE_MALFORMED);
+  } else if (work->repeated) {
+    hd_refuse(work, 400, HD_RULE_MALFORMED);
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
 /* What an event at position `at` means for the decision. Returns 1 when the scan is over. */
 __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 event, hd_u32 at, hd_u32 before) {
   hd_u32 field;
@@ -122,11 +139,23 @@ __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 even
       return 0;
     case HD_SCAN_PATH_END:
       hd_field_span(work, HD_FIELD_PATH, work->target_begin, at);
-      /* fallthrough: without a query the target ends here too */
+      return hd_target_end(work, at); /* without a query the target ends here too */
     case HD_SCAN_TARGET_END:
-      if (at - work->target_begin <= HD_TARGET_MAX) return 0;
-      hd_refuse(work, HD_FORM_TARGET_TOO_LONG, HD_RULE_MALFORMED);
-      return 1;
+      return hd_target_end(work, at);
+    case HD_SCAN_QUERY_NAME:
+    case HD_SCAN_QUERY_BARE:
+    case HD_SCAN_QUERY_BARE_END:
+      field = hd_field_of(work, before);
+      work->field = field;
+      work->value_begin = at + 1;
+      if (hd_is_second(work, field)) work->repeated = 1;
+      if (event == HD_SCAN_QUERY_NAME) return 0;
+      hd_field_span(work, field, at, at);
+      return event == HD_SCAN_QUERY_BARE_END ? hd_target_end(work, at) : 0;
+    case HD_SCAN_QUERY_VALUE:
+    case HD_SCAN_QUERY_VALUE_END:
+      hd_field_span(work, work->field, work->value_begin, at);
+      return event == HD_SCAN_QUERY_VALUE_END ? hd_target_end(work, at) : 0;
     case HD_SCAN_OLD:
       work->old_version = 1;
       work->framing = HD_FRAMING_HANDLER;
@@ -144,9 +173,17 @@ __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 even
       work->field = field;
       work->value_begin = at;
       work->value_end = at;
-      if (field >= HD_FIELDS_MAX || !(work->seen >> (field & 63) & 1) || hd_may_repeat(work, field)) return 0;
+      if (!hd_is_second(work, field)) return 0;
       hd_refuse(work, 400, HD_RULE_MALFORMED);
       return 1;
+    case HD_SCAN_BARE_NAME:
+      field = hd_field_of(work, before);
+      if (hd_is_second(work, field)) {
+        hd_refuse(work, 400, HD_RULE_MALFORMED);
+        return 1;
+      }
+      hd_field_span(work, field, at, at);
+      return 0;
     case HD_SCAN_CONNECTION:
       if (hd_field_of(work, before) == HD_NONE) return 0;
       hd_refuse(work, 400, HD_RULE_MALFORMED);
@@ -278,6 +315,7 @@ __attribute__((noinline)) int hd_scan_head(struct hd_work* work) {
   hd_refuse(work, 400, HD_RULE_MALFORMED);
   work->field = HD_NONE;
   work->seen = 0;
+  work->repeated = 0;
   work->old_version = 0;
   work->head_end = 0;
   work->length_at = 0;
@@ -317,6 +355,16 @@ static long hd_copy_word(hd_u32 index, struct hd_copy* copy) {
   return 0;
 }
 
+/* What holds of a value whose automaton ended in that state goes into the facts. */
+static __always_inline int hd_take_row(struct hd_work* work, struct hd_field* field, hd_u32 state) {
+  hd_u32 row = hd_step_accepts(state), words = field->words;
+  struct hd_copy copy = {.work = work, .from = field->sets + row * words, .to = field->atom_word};
+  if (words == 1) return (int)hd_copy_word(0, &copy);
+  if (words > HD_ATOM_WORDS) return 1;
+  bpf_loop(words, hd_copy_word, &copy, 0);
+  return 0;
+}
+
 /* Field number `index` of the service: which of its tests hold goes into the facts. */
 static long hd_match_field(hd_u32 index, struct hd_work** in) {
   struct hd_work* work = *in;
@@ -332,12 +380,29 @@ static long hd_match_field(hd_u32 index, struct hd_work** in) {
   /* Most values are read in one step. */
   if (!hd_value_step(0, &cursor) && cursor.at < cursor.until)
     bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &cursor, 0);
-  hd_u32 row = hd_step_accepts(cursor.state);
-  struct hd_copy copy = {.work = work, .from = field->sets + row * field->words, .to = field->atom_word};
-  hd_u32 words = field->words;
-  if (words == 1) return hd_copy_word(0, &copy);
-  if (words > HD_ATOM_WORDS) return 1;
-  bpf_loop(words, hd_copy_word, &copy, 0);
+  return hd_take_row(work, field, cursor.state);
+}
+
+/* An address has all its bytes or none. */
+static __always_inline void hd_match_bytes(struct hd_work* work, hd_u32 number, const hd_u8* bytes, int count) {
+  struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
+  if (!field) return;
+  hd_u32 state = field->start;
+  for (int i = 0; i < count; i++) state = hd_step_next(state, bytes[i]) & HD_STEP_STATE;
+  hd_take_row(work, field, state);
+}
+
+/* Which tests hold of the connection: its client's address, where that is known, and the port dialled. Behind
+ * hd_match_fields; where there is no head, this is all. */
+__attribute__((noinline)) int hd_match_connection(struct hd_work* work) {
+  if (!work) return 0;
+  if (!work->field_count) __builtin_memset(work->facts.atoms, 0, sizeof(work->facts.atoms));
+  hd_u64* halves = (hd_u64*)work->request.source;
+  hd_u16 port = work->request.destination_port;
+  hd_u8 bytes[2] = {(hd_u8)(port >> 8), (hd_u8)port};
+  if (work->address_field != HD_NONE && (halves[0] | halves[1]))
+    hd_match_bytes(work, work->address_field, work->request.source, 16);
+  if (work->port_field != HD_NONE) hd_match_bytes(work, work->port_field, bytes, 2);
   return 0;
 }
 

@@ -25,10 +25,13 @@ struct hd_work {
   hd_u32 first_field;
   hd_u32 field_count;
   hd_u32 atom_words;
+  hd_u32 address_field;
+  hd_u32 port_field;
   hd_u32 field;          /* whose value is being read; HD_NONE: nobody's */
   hd_u32 value_begin;
   hd_u32 value_end;
   hd_u32 target_begin;
+  hd_u32 repeated;       /* a query parameter whose value counts occurs twice */
   hd_u32 old_version;
   hd_u32 open_end;       /* bytes behind the head are no part of it (else they make it malformed) */
   hd_u32 head_end;       /* where the head ends; 0: not within its bytes */

@@ -16,17 +16,18 @@ struct Callers {
   Span span;
 };
 
-enum class Attribute : std::uint8_t { path, host, method, header, from };
-enum class Operator : std::uint8_t { is, in, not_in, under, starts, present, absent };
+enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from };
+enum class Operator : std::uint8_t { is, in, not_in, under, starts, ends, contains, like, matches, present, absent };
 
 /// One comparison.
 struct Test {
   Attribute attribute = Attribute::path;
   Span attribute_span;         // `path`, `header "x"`
-  std::optional<String> name;  // of the header
+  std::optional<String> name;  // of the header, query parameter or cookie
   Operator op = Operator::is;
   Span op_span;                  // `is`, `not in`
-  std::vector<String> operands;  // methods too: their names
+  std::vector<String> operands;  // methods, addresses and ports too, as they are written; of `matches` what stands between the slashes
+  bool ignoring_case = false;
   Callers callers;
 };
 

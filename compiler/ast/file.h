@@ -138,11 +138,20 @@ struct SplitPart {
   Span span;
 };
 
+/// `header "x"`, `address`.
+struct StickyKey {
+  enum class Kind : std::uint8_t { header, query, cookie, address };
+  Kind kind = Kind::address;
+  std::optional<String> name;
+  Span span;
+};
+
 struct Target {
   enum class Kind : std::uint8_t { pool, split, respond, unsupported };
   Kind kind = Kind::pool;
   QualifiedName pool;
   std::vector<SplitPart> parts;
+  std::optional<StickyKey> by;  // of a split
   Respond respond;
   Span span;
 };

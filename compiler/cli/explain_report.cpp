@@ -74,6 +74,7 @@ class DecisionText {
     text_ += "  => " + eval::outcome_text(policy_, outcome) + " by `" + outcome.rule + "`";
     const bool routed = !outcome.access_rule.empty() && outcome.access_rule != outcome.rule;
     if (routed) text_ += ", allowed by `" + outcome.access_rule + "`";
+    if (outcome.asked_source) text_ += " (as for no client's address: say which with `at`)";
     text_ += "\n";
   }
 

@@ -8,20 +8,25 @@
 
 namespace heddle::eval {
 
-Decision::Decision(const model::Policy& policy, const World& world, const std::vector<TestedHeaders>& tested,
+Decision::Decision(const model::Policy& policy, const World& world, const std::vector<TestedNames>& tested,
                    const Request& request, std::vector<Step>* trace)
     : policy_(policy), world_(world), tested_(tested), request_(request), trace_(trace) {}
 
 Outcome Decision::run() {
   if (decide_destination()) return outcome_;
+  facts_.source = request_.source.ip;
+  facts_.port = request_.destination.port;
   if (is_http() && decide_form()) return outcome_;
   find_caller();
-  if (decide_access()) return outcome_;
+  const bool denied = decide_access();
+  outcome_.asked_source = facts_.asked_source;
+  if (denied) return outcome_;
   if (destination_->endpoint) {
     decide_direct();
   } else {
     decide_route();
   }
+  outcome_.asked_source = facts_.asked_source;
   return outcome_;
 }
 
@@ -143,9 +148,12 @@ void Decision::take(const model::RouteRule& rule) {
 }
 
 void Decision::split(const model::RouteRule& rule) {
-  const std::uint32_t share = share_of(request_.draw, rule.id);
+  std::optional<std::string> value;
+  if (rule.target.by) value = sticky_value(*rule.target.by, facts_);
+  const std::uint64_t draw = value ? draw_of_value(*value) : request_.draw;
+  const std::uint32_t share = share_of(draw, rule.id);
   const std::size_t part = part_of(rule.target.split, share);
-  note([&] { return split_step(policy_, destination_->service, rule, request_.draw, share, part); });
+  note([&] { return split_step(policy_, destination_->service, rule, value.has_value(), draw, share, part); });
   forward(rule.id, {destination_->service, rule.target.split[part].pool.subset}, rule.timeout_ms);
 }
 

@@ -18,7 +18,7 @@ namespace heddle::eval {
 class Decision {
  public:
   /// `trace` may be null. `tested` is by service.
-  Decision(const model::Policy& policy, const World& world, const std::vector<TestedHeaders>& tested,
+  Decision(const model::Policy& policy, const World& world, const std::vector<TestedNames>& tested,
            const Request& request, std::vector<Step>* trace);
 
   Outcome run();
@@ -47,7 +47,7 @@ class Decision {
 
   const model::Policy& policy_;
   const World& world_;
-  const std::vector<TestedHeaders>& tested_;
+  const std::vector<TestedNames>& tested_;
   const Request& request_;
   std::vector<Step>* trace_;
 

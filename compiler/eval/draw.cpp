@@ -37,6 +37,10 @@ std::uint64_t unmix(std::uint64_t z) {
 
 }  // namespace
 
+std::uint64_t draw_of_value(std::string_view value) {
+  return digest_of(value);
+}
+
 std::uint64_t mixed_draw(std::uint64_t draw, std::string_view name) {
   return mix(draw ^ digest_of(name));
 }

@@ -13,6 +13,9 @@ namespace heddle::eval {
 /// rule's id, so that two splits do not choose alike. Pinned: the kernel computes the same.
 std::uint32_t share_of(std::uint64_t draw, std::string_view rule_id);
 
+/// The draw of all requests that have this value in common. Pinned, too.
+std::uint64_t draw_of_value(std::string_view value);
+
 /// The draw in the eyes of one thing that is drawn for. Pinned, too.
 std::uint64_t mixed_draw(std::uint64_t draw, std::string_view name);
 

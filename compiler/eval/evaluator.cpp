@@ -7,7 +7,7 @@
 namespace heddle::eval {
 
 Evaluator::Evaluator(const model::Policy& policy, World world) : policy_(policy), world_(std::move(world)) {
-  for (const model::Service& service : policy.services) tested_.push_back(tested_headers(service));
+  for (const model::Service& service : policy.services) tested_.push_back(tested_names(service));
 }
 
 Outcome Evaluator::decide(const Request& request) const {

@@ -27,7 +27,7 @@ class Evaluator {
  private:
   const model::Policy& policy_;
   World world_;
-  std::vector<TestedHeaders> tested_;  // by service
+  std::vector<TestedNames> tested_;  // by service
 };
 
 }  // namespace heddle::eval

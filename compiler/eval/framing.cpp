@@ -5,6 +5,7 @@
 
 #include "compiler/eval/bytes.h"
 #include "compiler/eval/host.h"
+#include "compiler/eval/parts.h"
 
 namespace heddle::eval {
 namespace {
@@ -57,10 +58,18 @@ std::optional<Refusal> check_lengths(const Head& head) {
   return std::nullopt;
 }
 
-std::optional<Refusal> check_repeated(const Head& head, const TestedHeaders& tested) {
-  for (const std::string& name : tested.singular) {
-    if (values_of(head, name).size() > 1)
-      return refuse("header `" + name + "` occurs twice, and the policy tests it");
+std::optional<Refusal> check_repeated(const Head& head, const TestedNames& tested) {
+  const auto twice = [](const char* what, const std::string& name) {
+    return refuse(std::string(what) + " `" + name + "` occurs twice, and the policy tests it");
+  };
+  for (const std::string& name : tested.singular_headers) {
+    if (values_of(head, name).size() > 1) return twice("header", name);
+  }
+  for (const std::string& name : tested.singular_queries) {
+    if (query_values(head, name).size() > 1) return twice("query parameter", name);
+  }
+  for (const std::string& name : tested.singular_cookies) {
+    if (cookie_values(head, name).size() > 1) return twice("cookie", name);
   }
   return std::nullopt;
 }
@@ -74,11 +83,11 @@ std::vector<std::string> connection_names(const Head& head) {
   return names;
 }
 
-std::optional<Refusal> check_connection(const Head& head, const TestedHeaders& tested) {
+std::optional<Refusal> check_connection(const Head& head, const TestedNames& tested) {
   const auto names = connection_names(head);
   if (names.size() > max_connection_elements) return refuse("`Connection` names more than 64 headers");
   for (const std::string& name : names) {
-    if (tested.names.contains(name) || std::ranges::find(never_hop_by_hop, name) != never_hop_by_hop.end()) {
+    if (tested.headers.contains(name) || std::ranges::find(never_hop_by_hop, name) != never_hop_by_hop.end()) {
       return refuse("`Connection` names `" + name + "`");
     }
   }
@@ -87,7 +96,7 @@ std::optional<Refusal> check_connection(const Head& head, const TestedHeaders& t
 
 }  // namespace
 
-std::optional<Refusal> check_framing(Head& head, const TestedHeaders& tested) {
+std::optional<Refusal> check_framing(Head& head, const TestedNames& tested) {
   if (auto refusal = check_host(head)) return refusal;
   if (auto refusal = check_lengths(head)) return refusal;
   if (auto refusal = check_repeated(head, tested)) return refusal;

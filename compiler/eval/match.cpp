@@ -1,13 +1,15 @@
 #include "compiler/eval/match.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "compiler/eval/bytes.h"
+#include "compiler/eval/parts.h"
+#include "compiler/eval/regex.h"
 
 namespace heddle::eval {
 namespace {
@@ -20,40 +22,108 @@ using model::Test;
 /// The value that a test looks at; none if the request does not have it.
 using Value = std::optional<std::string_view>;
 
-bool is_under(std::string_view path, std::string_view prefix) {
-  if (!path.starts_with(prefix)) return false;
-  return path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/';
+/// Whole segments of a path, or whole labels of a host: `example.com` covers `a.example.com`.
+bool is_under(const Test& test, std::string_view text, std::string_view literal) {
+  if (text == literal) return true;
+  if (test.attribute == Attribute::host) return text.ends_with("." + std::string(literal));
+  return text.starts_with(literal.ends_with('/') ? std::string(literal) : std::string(literal) + "/");
+}
+
+/// Segment by segment. Both begin with `/`.
+bool is_like(std::string_view text, std::string_view pattern) {
+  while (!pattern.empty()) {
+    if (pattern == "/**") return text.empty() || text.front() == '/';
+    if (text.empty() || text.front() != '/') return false;
+    pattern.remove_prefix(1);
+    text.remove_prefix(1);
+    const std::size_t wanted_end = std::min(pattern.find('/'), pattern.size());
+    const std::size_t found_end = std::min(text.find('/'), text.size());
+    const std::string_view wanted = pattern.substr(0, wanted_end);
+    const std::string_view found = text.substr(0, found_end);
+    if (wanted.starts_with('{') ? found.empty() : found != wanted) return false;
+    pattern.remove_prefix(wanted_end);
+    text.remove_prefix(found_end);
+  }
+  return text.empty();
+}
+
+bool compare_strings(const Test& test, std::string_view text, std::string_view literal) {
+  switch (test.op) {
+    case Operator::is:
+      return text == literal;
+    case Operator::under:
+      return is_under(test, text, literal);
+    case Operator::starts:
+      return text.starts_with(literal);
+    case Operator::ends:
+      return text.ends_with(literal);
+    case Operator::contains:
+      return text.find(literal) != std::string_view::npos;
+    case Operator::like:
+      return is_like(text, literal);
+    case Operator::matches:
+      return matches(*test.regex, text);
+    case Operator::present:
+      return true;
+    case Operator::absent:
+      break;
+  }
+  return false;
 }
 
 /// A test of an absent value is false, but for `absent`.
-bool compare(Operator op, Value value, std::string_view literal) {
-  static const std::map<Operator, std::function<bool(std::string_view, std::string_view)>> comparisons = {
-      {Operator::is, [](auto text, auto operand) { return text == operand; }},
-      {Operator::under, is_under},
-      {Operator::starts, [](auto text, auto operand) { return text.starts_with(operand); }},
-      {Operator::present, [](auto, auto) { return true; }},
-  };
-  if (!value) return op == Operator::absent;
-  return op != Operator::absent && comparisons.at(op)(*value, literal);
+bool compare(const Test& test, Value value, std::string_view literal) {
+  if (!value) return test.op == Operator::absent;
+  if (!test.ignoring_case) return compare_strings(test, *value, literal);
+  return compare_strings(test, lower(*value), lower(literal));
 }
 
 bool test_path(const Test& test, const Facts& facts) {
-  return compare(test.op, facts.path, comparable_path(test.literal));
+  return compare(test, facts.path, comparable_path(test.literal));
 }
 
 bool test_host(const Test& test, const Facts& facts) {
   const auto& host = facts.head->host;
-  return compare(test.op, host ? Value(*host) : std::nullopt, lower(test.literal));
+  return compare(test, host ? Value(*host) : std::nullopt, lower(test.literal));
 }
 
 bool test_method(const Test& test, const Facts& facts) {
-  return compare(test.op, facts.head->method, test.literal);
+  return compare(test, facts.head->method, test.literal);
 }
 
 /// A header whose value is compared has one line here, or none: two were refused.
 bool test_header(const Test& test, const Facts& facts) {
   const auto values = values_of(*facts.head, lower(test.name));
-  return compare(test.op, values.empty() ? std::nullopt : Value(values.front()), test.literal);
+  return compare(test, values.empty() ? std::nullopt : Value(values.front()), test.literal);
+}
+
+/// The escapes of a query compare as those of a path.
+bool test_query(const Test& test, const Facts& facts) {
+  const auto values = query_values(*facts.head, test.name);
+  if (values.empty()) return compare(test, std::nullopt, "");
+  return compare(test, comparable_path(values.front()), comparable_path(test.literal));
+}
+
+bool test_cookie(const Test& test, const Facts& facts) {
+  const auto values = cookie_values(*facts.head, test.name);
+  return compare(test, values.empty() ? std::nullopt : Value(values.front()), test.literal);
+}
+
+bool knows_source(const Facts& facts) {
+  if (facts.source != model::IpAddress{}) return true;
+  facts.asked_source = true;
+  return false;
+}
+
+bool test_address(const Test& test, const Facts& facts) {
+  if (!knows_source(facts)) return false;
+  const auto bit = [](const model::IpAddress& address, unsigned at) {
+    return address.bytes[at / 8] >> (7 - at % 8) & 1;
+  };
+  for (unsigned at = 0; at < test.range.bits; ++at) {
+    if (bit(facts.source, at) != bit(test.range.first, at)) return false;
+  }
+  return true;
 }
 
 bool test_head(const Test& test, const Facts& facts) {
@@ -62,6 +132,8 @@ bool test_head(const Test& test, const Facts& facts) {
       {Attribute::host, test_host},
       {Attribute::method, test_method},
       {Attribute::header, test_header},
+      {Attribute::query, test_query},
+      {Attribute::cookie, test_cookie},
   };
   if (facts.head == nullptr) {
     std::fputs("heddle: a condition on a tcp service tests a part of a request\n", stderr);
@@ -72,6 +144,8 @@ bool test_head(const Test& test, const Facts& facts) {
 
 bool holds_test(const Test& test, const Facts& facts) {
   if (test.attribute == Attribute::from) return includes(test.callers, facts.caller);
+  if (test.attribute == Attribute::port) return test.port == facts.port;
+  if (test.attribute == Attribute::address) return test_address(test, facts);
   return test_head(test, facts);
 }
 
@@ -86,6 +160,21 @@ Match match_children(const Condition& condition, const Facts& facts, bool decidi
 }
 
 }  // namespace
+
+std::optional<std::string> sticky_value(const model::StickyKey& key, const Facts& facts) {
+  using Kind = model::StickyKey::Kind;
+  if (key.kind == Kind::address) {
+    if (!knows_source(facts)) return std::nullopt;
+    return std::string(facts.source.bytes.begin(), facts.source.bytes.end());
+  }
+  if (key.kind == Kind::header) {
+    const auto values = values_of(*facts.head, key.name);
+    return values.empty() ? std::nullopt : std::optional(std::string(values.front()));
+  }
+  const auto values = key.kind == Kind::query ? query_values(*facts.head, key.name) : cookie_values(*facts.head, key.name);
+  if (values.empty()) return std::nullopt;
+  return key.kind == Kind::query ? comparable_path(values.front()) : values.front();
+}
 
 std::string comparable_path(std::string_view path) {
   std::string result(path);

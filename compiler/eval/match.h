@@ -1,11 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "compiler/eval/caller.h"
 #include "compiler/eval/head.h"
 #include "compiler/model/condition.h"
+#include "compiler/model/policy.h"
 
 namespace heddle::eval {
 
@@ -14,6 +16,9 @@ struct Facts {
   Caller caller;
   const Head* head = nullptr;  // none: tcp
   std::string path;            // of the head, in the form in which paths are compared
+  model::IpAddress source = {};      // of the client's socket; all zero: it is not known
+  std::uint16_t port = 0;            // the one dialled
+  mutable bool asked_source = false;  // something depended on a source that is not known
 };
 
 /// Whether a condition is true, and the smallest part of it that made it so, with that part's own truth.
@@ -24,6 +29,10 @@ struct Match {
 };
 
 Match match(const model::Condition& condition, const Facts& facts);
+
+/// The value that requests share which a sticky choice takes for equal, in the form in which it is compared; none if the
+/// request does not have it.
+std::optional<std::string> sticky_value(const model::StickyKey& key, const Facts& facts);
 
 /// A path with the hex digits of its escapes in upper case, the form in which paths are compared.
 std::string comparable_path(std::string_view path);

@@ -53,6 +53,7 @@ struct Outcome {
   std::optional<model::SocketAddress> drawn;    // the one of them that the draw chooses: `balance random`
   std::uint32_t timeout_ms = 0;                 // for the whole request; 0: none
   std::string body;                             // respond
+  bool asked_source = false;                    // it depended on the client's address, which is not known
 };
 
 /// `forward`, `respond`, …

@@ -106,7 +106,7 @@ Step route_step(const model::RouteRule& rule, const Match& found) {
   return result;
 }
 
-Step split_step(const model::Policy& policy, model::ServiceId service, const model::RouteRule& rule,
+Step split_step(const model::Policy& policy, model::ServiceId service, const model::RouteRule& rule, bool sticky,
                 std::uint64_t draw, std::uint32_t share, std::size_t part) {
   std::vector<std::string> parts;
   for (std::size_t index = 0; index < rule.target.split.size(); ++index) {
@@ -114,7 +114,9 @@ Step split_step(const model::Policy& policy, model::ServiceId service, const mod
     parts.push_back((index == part ? "*" : "") + percent_text(one.weight_ppm) + " " +
                     pool_name(policy, {service, one.pool.subset}));
   }
-  return step(Stage::target, "split { " + join(parts) + " }: draw " + std::to_string(draw) + " has share " +
+  const std::string by = rule.target.by ? "by " + model::key_text(*rule.target.by) + " " : "";
+  return step(Stage::target, "split " + by + "{ " + join(parts) + " }: " +
+                                 (sticky ? "its value" : "draw " + std::to_string(draw)) + " has share " +
                                  percent_text(share));
 }
 

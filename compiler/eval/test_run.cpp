@@ -26,7 +26,10 @@ class CaseRun {
   /// Which rule a request meets does not depend on the draw, so the reference knows which draws there are to
   /// try.
   void run_request(Request request) {
-    const model::RouteRule* rule = find_route_rule(policy_, Evaluator(policy_).decide(request).route_rule);
+    const Outcome known = Evaluator(policy_).decide(request);
+    if (known.asked_source)
+      return fail_unsent("what happens depends on the client's address: add `at 10.0.0.1`, or whatever it is");
+    const model::RouteRule* rule = find_route_rule(policy_, known.route_rule);
     if (rule == nullptr || rule->target.kind != model::Target::Kind::split) {
       if (const auto outcome = decide(request)) compare(request, *outcome, std::nullopt);
       return;

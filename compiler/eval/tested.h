@@ -7,13 +7,15 @@
 
 namespace heddle::eval {
 
-/// The headers whose value a service's policy depends on, names in lower case.
-struct TestedHeaders {
-  std::set<std::string> names;     // all of them
-  std::set<std::string> singular;  // those whose value is compared: a second line would be a second value
+/// What a service's policy depends on. Singular is whose value is compared: a second one would be a second value.
+struct TestedNames {
+  std::set<std::string> headers;  // all of them, in lower case; `cookie` where a cookie is tested
+  std::set<std::string> singular_headers;
+  std::set<std::string> singular_queries;
+  std::set<std::string> singular_cookies;
 };
 
 /// Of `access` and `route` together, whichever of them a request meets.
-TestedHeaders tested_headers(const model::Service& service);
+TestedNames tested_names(const model::Service& service);
 
 }  // namespace heddle::eval

@@ -24,6 +24,11 @@ std::string IpAddress::text() const {
   return buffer;
 }
 
+std::string AddressRange::text() const {
+  if (bits == 128) return first.text();
+  return first.text() + "/" + std::to_string(first.is_v4() && bits >= 96 ? bits - 96 : bits);
+}
+
 std::string SocketAddress::text() const {
   const std::string host = ip.is_v4() ? ip.text() : "[" + ip.text() + "]";
   return host + ":" + std::to_string(port);

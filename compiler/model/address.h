@@ -18,6 +18,15 @@ struct IpAddress {
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
 
+/// All addresses whose first `bits` bits (of 128) are those of `first`.
+struct AddressRange {
+  IpAddress first;
+  std::uint8_t bits = 128;
+
+  /// `10.0.0.0/8`, or a single address.
+  [[nodiscard]] std::string text() const;
+};
+
 struct SocketAddress {
   IpAddress ip;
   std::uint16_t port = 0;  // host byte order

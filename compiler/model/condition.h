@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "compiler/model/address.h"
+#include "compiler/model/regex.h"
 #include "compiler/source/span.h"
 
 namespace heddle::model {
@@ -11,9 +14,9 @@ namespace heddle::model {
 using IdentityId = std::uint32_t;
 
 /// What of a request a test looks at (language reference, "What a request is").
-enum class Attribute : std::uint8_t { path, host, method, header, from };
+enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from };
 
-enum class Operator : std::uint8_t { is, under, starts, present, absent };
+enum class Operator : std::uint8_t { is, under, starts, ends, contains, like, matches, present, absent };
 
 /// Who a `from` names: `any`, everybody with a peer, everybody without, or the holders of declared identities.
 struct Callers {
@@ -28,9 +31,14 @@ struct Callers {
 struct Test {
   Attribute attribute = Attribute::path;
   Operator op = Operator::is;
-  std::string name;     // Attribute::header: the header's name in lower case, else empty
-  std::string literal;  // the operand in wire form; hosts in lower case; empty for present, absent and from
+  std::string name;     // of the header (in lower case), query parameter or cookie; else empty
+  std::string literal;  // the operand in wire form; hosts, and all that ignores case, in lower case; of `matches` the text
+                        // of the expression; empty for present, absent and from
   Callers callers;      // Attribute::from
+  bool ignoring_case = false;
+  std::shared_ptr<const Regex> regex = nullptr;  // Operator::matches
+  AddressRange range = {};                       // Attribute::address
+  std::uint16_t port = 0;                        // Attribute::port
 };
 
 /// A boolean combination of tests. `all` and `any` have at least two children, `negation` exactly one, `test` none.

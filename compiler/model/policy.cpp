@@ -1,8 +1,16 @@
 #include "compiler/model/policy.h"
 
+#include <array>
+
 #include <algorithm>
 
 namespace heddle::model {
+
+std::string key_text(const StickyKey& key) {
+  static constexpr std::array<const char*, 4> names = {"header", "query", "cookie", "address"};
+  const std::string name = names.at(static_cast<std::size_t>(key.kind));
+  return key.name.empty() ? name : name + " \"" + key.name + "\"";
+}
 
 std::string rule_id(const std::string& kind, const std::string& qualified_service, const std::string& label) {
   const std::size_t dot = qualified_service.find('.');

@@ -82,11 +82,24 @@ struct Respond {
   std::string body;
 };
 
+/// What equal requests have in common: a part of the request, or the client's address.
+struct StickyKey {
+  enum class Kind : std::uint8_t { header, query, cookie, address };
+  Kind kind = Kind::address;
+  std::string name;  // headers in lower case; empty for an address
+
+  friend bool operator==(const StickyKey&, const StickyKey&) = default;
+};
+
+/// `header "x-user"`, `address`.
+std::string key_text(const StickyKey& key);
+
 struct Target {
   enum class Kind : std::uint8_t { pool, split, respond };
   Kind kind = Kind::pool;
   PoolTarget pool;
   std::vector<SplitPart> split;
+  std::optional<StickyKey> by;  // of a split: equal values take the same part; none: each request draws
   Respond respond;
   source::Span span;
 };

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
+
+#include "compiler/model/regex.h"
 
 namespace heddle::plan {
 
@@ -31,8 +35,27 @@ struct PatternByte {
   std::uint8_t other = 0;
 };
 
+/// An expression as places: which bytes lead into each, and which places may follow it. Place 0 is before the value.
+struct Graph {
+  struct Place {
+    model::Bytes entered_by;
+    std::vector<std::uint32_t> next;
+    bool accepts = false;
+  };
+  std::vector<Place> places;
+};
+
+Graph graph_of(const model::Regex& regex);
+/// Of `path like`: the pattern as it stands in the policy.
+Graph graph_of_like(std::string_view pattern, bool ignoring_case);
+
 /// What a value has to look like.
 struct Pattern {
+  enum class Begin : std::uint8_t {
+    here,       // the value begins with the body
+    anywhere,   // any bytes may precede
+    after_dot   // the value begins with the body, or with any bytes and a `.`
+  };
   enum class End : std::uint8_t {
     here,       // the value ends with the body
     anywhere,   // any bytes may follow
@@ -40,7 +63,9 @@ struct Pattern {
   };
   std::vector<PatternByte> body;
   End end = End::here;
-  bool after_dot = false;  // the body may also begin after any `.`
+  Begin begin = Begin::here;
+  std::optional<Graph> graph = std::nullopt;  // instead of a body; the value is matched as a whole
+  bool escapes = false;  // the digits of the value's escapes are read in upper case
 };
 
 /// The automaton that tells which of the patterns a value matches. Accepted classes count from 1;
@@ -52,15 +77,17 @@ struct Classifier {
   bool too_large = false;
 };
 
-/// States that the patterns of one string may need together; `classify` stops past it, with `too_large` set.
+/// States that the patterns of one string may need together, and one expression alone.
 inline constexpr std::size_t state_limit = 65536;
+inline constexpr std::size_t expression_limit = 4096;
 
-Classifier classify(const std::vector<Pattern>& patterns);
+/// Stops past `limit` states, with `too_large` set.
+Classifier classify(const std::vector<Pattern>& patterns, std::size_t limit = state_limit);
 
 /// Bytes as they are, or with both cases of every letter.
 std::vector<PatternByte> exact_bytes(std::string_view text);
 std::vector<PatternByte> caseless_bytes(std::string_view text);
-/// The bytes of a path: the two digits of an escape compare in either case.
+/// The bytes of a path from its beginning: the two digits of an escape compare in either case.
 std::vector<PatternByte> path_bytes(std::string_view text);
 
 }  // namespace heddle::plan

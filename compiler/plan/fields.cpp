@@ -1,5 +1,12 @@
 #include "compiler/plan/fields.h"
 
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+
+#include "bpf_templates/include/heddle/abi.h"
+
 namespace heddle::plan {
 namespace {
 
@@ -7,26 +14,77 @@ using model::Attribute;
 using model::Condition;
 using model::Operator;
 
+/// In the value's normal form, where that is not the form on the wire.
 std::vector<PatternByte> body_of(const model::Test& test) {
-  if (test.attribute == Attribute::path) return path_bytes(test.literal);
-  if (test.attribute == Attribute::host) return caseless_bytes(test.literal);
+  if (test.ignoring_case || test.attribute == Attribute::host) return caseless_bytes(test.literal);
   return exact_bytes(test.literal);
 }
 
-Pattern pattern_of(const model::Test& test) {
-  Pattern pattern;
-  if (test.op == Operator::present || test.op == Operator::absent) {
-    pattern.end = Pattern::End::anywhere;
+bool has_escapes(Attribute attribute) {
+  return attribute == Attribute::path || attribute == Attribute::query;
+}
+
+/// From the beginning of a value it is known where its escapes are.
+std::vector<PatternByte> body_from_beginning(const model::Test& test) {
+  if (has_escapes(test.attribute) && !test.ignoring_case) return path_bytes(test.literal);
+  return body_of(test);
+}
+
+Pattern under(const model::Test& test) {
+  Pattern pattern{.body = body_from_beginning(test)};
+  if (test.attribute == Attribute::host) {
+    pattern.begin = Pattern::Begin::after_dot;
     return pattern;
   }
-  pattern.body = body_of(test);
-  if (test.op == Operator::starts) pattern.end = Pattern::End::anywhere;
-  if (test.op == Operator::under && test.attribute == Attribute::host) pattern.after_dot = true;
-  if (test.op == Operator::under && test.attribute == Attribute::path) {
-    const bool closed = !test.literal.empty() && test.literal.back() == '/';
-    pattern.end = closed ? Pattern::End::anywhere : Pattern::End::at_segment;
-  }
+  const bool closed = !test.literal.empty() && test.literal.back() == '/';
+  pattern.end = closed ? Pattern::End::anywhere : Pattern::End::at_segment;
   return pattern;
+}
+
+/// So many bytes of which the first bits are said.
+Pattern of_bits(std::span<const std::uint8_t> bytes, std::size_t bits) {
+  model::Regex whole;
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    const std::size_t said = std::min<std::size_t>(8, bits - std::min(bits, at * 8));
+    model::Regex byte;
+    byte.kind = model::Regex::Kind::bytes;
+    const unsigned wanted = bytes[at];
+    for (unsigned value = 0; value < 256; ++value) byte.bytes[value] = value >> (8 - said) == wanted >> (8 - said);
+    whole.children.push_back(std::move(byte));
+  }
+  return {.body = {}, .graph = graph_of(whole)};
+}
+
+Pattern pattern_of(const model::Test& test) {
+  if (test.attribute == Attribute::address) return of_bits(test.range.first.bytes, test.range.bits);
+  if (test.attribute == Attribute::port) {
+    const std::array<std::uint8_t, 2> bytes = {static_cast<std::uint8_t>(test.port >> 8),
+                                               static_cast<std::uint8_t>(test.port & 255)};
+    return of_bits(bytes, 16);
+  }
+  using Begin = Pattern::Begin;
+  using End = Pattern::End;
+  const bool escapes = has_escapes(test.attribute) && !test.ignoring_case;
+  switch (test.op) {
+    case Operator::present:
+    case Operator::absent:
+      return {.body = {}, .end = End::anywhere};
+    case Operator::is:
+      return {.body = body_from_beginning(test)};
+    case Operator::under:
+      return under(test);
+    case Operator::starts:
+      return {.body = body_from_beginning(test), .end = End::anywhere};
+    case Operator::ends:
+      return {.body = body_of(test), .end = End::here, .begin = Begin::anywhere, .escapes = escapes};
+    case Operator::contains:
+      return {.body = body_of(test), .end = End::anywhere, .begin = Begin::anywhere, .escapes = escapes};
+    case Operator::like:
+      return {.body = {}, .graph = graph_of_like(test.literal, test.ignoring_case)};
+    case Operator::matches:
+      break;
+  }
+  return {.body = {}, .graph = graph_of(*test.regex), .escapes = escapes};
 }
 
 bool asks_presence(const model::Test& test) {
@@ -36,7 +94,23 @@ bool asks_presence(const model::Test& test) {
 /// `absent` is the negation of `present` and shares its bit.
 std::string key_of(const model::Test& test) {
   if (asks_presence(test)) return "present";
-  return std::to_string(static_cast<int>(test.op)) + " " + test.literal;
+  return std::to_string(static_cast<int>(test.op)) + (test.ignoring_case ? "i " : " ") + test.literal;
+}
+
+/// None: an address is no string.
+std::optional<Attribute> attribute_of(const model::StickyKey& key) {
+  using Kind = model::StickyKey::Kind;
+  switch (key.kind) {
+    case Kind::header:
+      return Attribute::header;
+    case Kind::query:
+      return Attribute::query;
+    case Kind::cookie:
+      return Attribute::cookie;
+    case Kind::address:
+      break;
+  }
+  return std::nullopt;
 }
 
 Formula negated(Formula formula) {
@@ -49,17 +123,24 @@ Formula negated(Formula formula) {
 }  // namespace
 
 Fields::Fields() {
+  method_.attribute = Attribute::method;
+  host_.attribute = Attribute::host;
+  address_.attribute = Attribute::address;
+  port_.attribute = Attribute::port;
   method_.may_repeat = false;
   path_.may_repeat = false;
   host_.may_repeat = false;
 }
 
-Field& Fields::find_or_add(const model::Test& test) {
-  if (test.attribute == Attribute::method) return method_;
-  if (test.attribute == Attribute::path) return path_;
-  if (test.attribute == Attribute::host) return host_;
-  Field& field = headers_[test.name];
-  field.name = test.name;
+Field& Fields::find_or_add(Attribute attribute, const std::string& name) {
+  if (attribute == Attribute::method) return method_;
+  if (attribute == Attribute::path) return path_;
+  if (attribute == Attribute::host) return host_;
+  if (attribute == Attribute::address) return address_;
+  if (attribute == Attribute::port) return port_;
+  Field& field = named_[{attribute, name}];
+  field.attribute = attribute;
+  field.name = name;
   return field;
 }
 
@@ -67,18 +148,33 @@ const Field& Fields::find(const model::Test& test) const {
   if (test.attribute == Attribute::method) return method_;
   if (test.attribute == Attribute::path) return path_;
   if (test.attribute == Attribute::host) return host_;
-  return headers_.at(test.name);
+  if (test.attribute == Attribute::address) return address_;
+  if (test.attribute == Attribute::port) return port_;
+  return named_.at({test.attribute, test.name});
 }
 
 void Fields::collect(const Condition& condition) {
   for (const Condition& child : condition.children) collect(child);
   if (condition.kind != Condition::Kind::test || condition.test.attribute == Attribute::from) return;
-  Field& field = find_or_add(condition.test);
+  Field& field = find_or_add(condition.test.attribute, condition.test.name);
   if (!asks_presence(condition.test)) field.may_repeat = false;
   const auto number = static_cast<std::uint32_t>(field.patterns.size());
   if (field.index.try_emplace(key_of(condition.test), number).second) {
     field.patterns.push_back(pattern_of(condition.test));
+    field.places.push_back(condition.span);
   }
+}
+
+void Fields::collect(const model::StickyKey& key) {
+  if (const auto attribute = attribute_of(key)) find_or_add(*attribute, key.name).may_repeat = false;
+}
+
+std::uint32_t Fields::number_of(const model::StickyKey& key) const {
+  const auto attribute = attribute_of(key);
+  if (!attribute) return HD_STICKY_ADDRESS;
+  const Field* wanted = &named_.at({*attribute, key.name});
+  const auto fields = in_order();
+  return static_cast<std::uint32_t>(std::find(fields.begin(), fields.end(), wanted) - fields.begin());
 }
 
 std::uint32_t Fields::lay_out() {
@@ -90,13 +186,15 @@ std::uint32_t Fields::lay_out() {
   place(method_);
   place(path_);
   place(host_);
-  for (auto& [name, field] : headers_) place(field);
+  place(address_);
+  place(port_);
+  for (auto& [name, field] : named_) place(field);
   return word;
 }
 
 std::vector<const Field*> Fields::in_order() const {
   std::vector<const Field*> fields = {&method_, &path_, &host_};
-  for (const auto& [name, field] : headers_) fields.push_back(&field);
+  for (const auto& [name, field] : named_) fields.push_back(&field);
   return fields;
 }
 

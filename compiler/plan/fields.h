@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compiler/model/policy.h"
@@ -13,8 +14,10 @@ namespace heddle::plan {
 
 /// One string of a request, and everything that one service asks of it.
 struct Field {
-  std::string name;  // of the header, else empty
+  model::Attribute attribute = model::Attribute::path;
+  std::string name;  // of the header, query parameter or cookie; else empty
   std::vector<Pattern> patterns;
+  std::vector<source::Span> places;            // of the patterns, in the policy
   std::map<std::string, std::uint32_t> index;  // test as text -> pattern
   bool may_repeat = true;                      // until a value is tested
   std::uint32_t atom_word = 0;
@@ -24,28 +27,38 @@ struct Field {
   }
 };
 
-/// The fields of one service: method, path, host, then its headers by name. First every condition is
+/// The fields of one service: method, path, host, then headers, query parameters and cookies by name. First every condition is
 /// collected, then the bits are laid out, then conditions become formulas over them.
 class Fields {
  public:
   Fields();
 
   void collect(const model::Condition& condition);
+  /// A value is asked for as a whole.
+  void collect(const model::StickyKey& key);
+  /// Its place in `in_order`; HD_STICKY_ADDRESS.
+  [[nodiscard]] std::uint32_t number_of(const model::StickyKey& key) const;
   /// Gives every field its words; the number of words in all.
   std::uint32_t lay_out();
   [[nodiscard]] Formula formula(const model::Condition& condition) const;
 
+  /// The strings of a head.
   [[nodiscard]] std::vector<const Field*> in_order() const;
+  /// The client's address, as 16 bytes, and the port dialled, as 2: strings like the others, of a connection.
+  [[nodiscard]] const Field& address() const { return address_; }
+  [[nodiscard]] const Field& port() const { return port_; }
 
  private:
   [[nodiscard]] const Field& find(const model::Test& test) const;
-  Field& find_or_add(const model::Test& test);
+  Field& find_or_add(model::Attribute attribute, const std::string& name);
   [[nodiscard]] Formula test_formula(const model::Test& test) const;
 
   Field method_;
   Field path_;
   Field host_;
-  std::map<std::string, Field> headers_;
+  Field address_;
+  Field port_;
+  std::map<std::pair<model::Attribute, std::string>, Field> named_;
 };
 
 Formula callers_formula(const model::Callers& callers);

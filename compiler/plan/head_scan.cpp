@@ -159,14 +159,23 @@ struct Trie {
 
 class Writer {
  public:
-  explicit Writer(const std::vector<std::string>& names) {
+  explicit Writer(const std::vector<TestedName>& names) {
     names_.add(length_name, number_of_length);
     for (const std::string_view name : framing_names) names_.add(name, number_of_framing);
     names_.add("connection", number_of_connection);
     elements_.add("keep-alive", HD_NAME_KEEP_ALIVE);
     for (Trie* trie : {&elements_, &names_}) {
       trie->add("host", HD_NAME_HOST);
-      for (std::size_t i = 0; i < names.size(); ++i) trie->add(names[i], name_number(names[i], i));
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        const std::uint32_t number = name_number(names[i], i);
+        if (names[i].attribute == model::Attribute::header) trie->add(names[i].name, number);
+        if (names[i].attribute == model::Attribute::cookie) trie->add("cookie", HD_NAME_COOKIE);
+      }
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::uint32_t number = name_number(names[i], i);
+      if (names[i].attribute == model::Attribute::query) queries_.add(names[i].name, number);
+      if (names[i].attribute == model::Attribute::cookie) cookies_.add(names[i].name, number);
     }
     start_ = b_.state();  // 0 is also where everything malformed goes
     line_ = b_.state();
@@ -201,10 +210,9 @@ class Writer {
     b_.on(at, ' ', target, HD_SCAN_BAD_METHOD);
   }
 
-  /// The two digits of an escape; what it may not stand for is the path's trouble, in a query too.
-  void escape_states(StateId from, StateId back) {
+  /// The two digits of an escape, and where it goes on; what it may not stand for is the path's trouble, in a query too.
+  StateId escape_states(StateId back) {
     const StateId first = b_.state();
-    b_.on(from, '%', first);
     bad_path(first);
     for (int high = 0; high < 16; ++high) {
       const StateId second = b_.state();
@@ -217,6 +225,7 @@ class Writer {
         if (!refused) b_.on(second, c, back);
       }
     }
+    return first;
   }
   void bad_path(StateId state) {
     b_.on(state, is_visible, state, HD_SCAN_BAD_PATH);
@@ -245,18 +254,40 @@ class Writer {
     b_.on(segment_start, '/', segment_start, HD_SCAN_BAD_PATH);
     b_.on(segment_start, '.', dot);
     b_.on(dot, '.', dots);
-    escape_states(segment, segment);
-    for (const StateId state : {segment_start, dot, dots}) escape_states(state, segment);
+    const StateId escape = escape_states(segment);
+    for (const StateId state : {segment_start, segment, dot, dots}) b_.on(state, '%', escape);
     return target;
   }
 
+  /// `&` and the space end a name or a value; what that means for the value says the event.
+  void query_part(StateId state, StateId on, StateId next, StateId version, std::uint8_t between, std::uint8_t end) {
+    b_.on(state, is_visible, on);
+    b_.on(state, '&', next, between);
+    b_.on(state, '#', state, HD_SCAN_BAD_PATH);
+    b_.on(state, ' ', version, end);
+  }
+
   StateId query_states(StateId version) {
-    const StateId query = b_.state();
-    b_.on(query, is_visible, query);
-    b_.on(query, '#', query, HD_SCAN_BAD_PATH);
-    b_.on(query, ' ', version, HD_SCAN_TARGET_END);
-    escape_states(query, query);
-    return query;
+    const StateId other = b_.state();  // a name that nobody tests, or its value
+    std::vector<StateId> of(queries_.nodes.size(), other);
+    if (of.size() > 1) of[0] = b_.state();
+    for (std::size_t n = 1; n < of.size(); ++n) of[n] = b_.state(queries_.nodes[n].number);
+    query_part(other, other, of[0], version, HD_SCAN_NONE, HD_SCAN_TARGET_END);
+    const StateId escape = escape_states(other);
+    b_.on(other, '%', escape);
+    if (of.size() == 1) return other;
+    const StateId value = b_.state();
+    query_part(value, value, of[0], version, HD_SCAN_QUERY_VALUE, HD_SCAN_QUERY_VALUE_END);
+    b_.on(value, '%', escape_states(value));
+    for (std::size_t n = 0; n < of.size(); ++n) {
+      const bool tested = queries_.nodes[n].is_name;
+      query_part(of[n], other, of[0], version, tested ? HD_SCAN_QUERY_BARE : HD_SCAN_NONE,
+                 tested ? HD_SCAN_QUERY_BARE_END : HD_SCAN_TARGET_END);
+      b_.on(of[n], '%', escape);
+      if (tested) b_.on(of[n], '=', value, HD_SCAN_QUERY_NAME);
+      for (const auto& [c, child] : queries_.nodes[n].children) b_.on(of[n], c, of[child]);
+    }
+    return of[0];
   }
 
   StateId version_states() {
@@ -296,7 +327,9 @@ class Writer {
   }
 
   void name_states(StateId any_name, StateId any_value) {
-    const StateId value = value_states();
+    const Value value = value_states();
+    end_value(value, '\r', line_feed_);
+    const StateId cookies = cookies_.nodes.size() > 1 ? cookie_states() : any_value;
     host_ = host_states();
     const StateId connection = connection_states();
     std::vector<StateId> of(names_.nodes.size(), line_);
@@ -308,32 +341,74 @@ class Writer {
       if (!node.is_name) continue;
       if (node.number == number_of_connection) {
         b_.on(of[n], ':', connection);
+      } else if (node.number == HD_NAME_COOKIE) {
+        b_.on(of[n], ':', cookies);
       } else if (node.number == number_of_length) {
         b_.on(of[n], ':', any_value, HD_SCAN_LENGTH);
       } else if (node.number == number_of_framing) {
         b_.on(of[n], ':', any_value, HD_SCAN_NOT_FAST);
       } else {
-        b_.on(of[n], ':', node.number == HD_NAME_HOST ? host_ : value, HD_SCAN_NAME);
+        b_.on(of[n], ':', node.number == HD_NAME_HOST ? host_ : value.before, HD_SCAN_NAME);
       }
     }
     connect(names_, of);
   }
 
-  /// The value of a header that some policy tests.
-  StateId value_states() {
-    const StateId before = b_.state();
-    const StateId inside = b_.state();
-    const StateId blanks = b_.state();
-    b_.on(before, is_blank, before);
-    b_.on(before, is_value, inside, HD_SCAN_VALUE);
-    b_.on(before, '\r', line_feed_, HD_SCAN_LINE_END);
-    b_.on(inside, is_value, inside);
-    b_.on(inside, is_blank, blanks, HD_SCAN_SPACE);
-    b_.on(inside, '\r', line_feed_, HD_SCAN_VALUE_END);
-    b_.on(blanks, is_blank, blanks);
-    b_.on(blanks, is_value, inside);
-    b_.on(blanks, '\r', line_feed_, HD_SCAN_LINE_END);
-    return before;
+  /// A value that some policy tests: before its first byte, in it, and behind what may be its last.
+  struct Value {
+    StateId before;
+    StateId inside;
+    StateId blanks;
+  };
+
+  Value value_states() {
+    const Value value{b_.state(), b_.state(), b_.state()};
+    b_.on(value.before, is_blank, value.before);
+    b_.on(value.before, is_value, value.inside, HD_SCAN_VALUE);
+    b_.on(value.inside, is_value, value.inside);
+    b_.on(value.inside, is_blank, value.blanks, HD_SCAN_SPACE);
+    b_.on(value.blanks, is_blank, value.blanks);
+    b_.on(value.blanks, is_value, value.inside);
+    return value;
+  }
+
+  void end_value(const Value& value, int byte, StateId next) {
+    b_.on(value.before, byte, next, HD_SCAN_LINE_END);
+    b_.on(value.inside, byte, next, HD_SCAN_VALUE_END);
+    b_.on(value.blanks, byte, next, HD_SCAN_LINE_END);
+  }
+
+  /// A `Cookie` line: the names that some policy tests, and the values behind them.
+  StateId cookie_states() {
+    const Value value = value_states();
+    const StateId start = b_.state();
+    const StateId other = b_.state();
+    for (const StateId state : {start, other}) {
+      b_.on(state, is_value, other);
+      b_.on(state, is_blank, state);
+      b_.on(state, ';', start);
+      b_.on(state, '\r', line_feed_);
+    }
+    end_value(value, ';', start);
+    end_value(value, '\r', line_feed_);
+    std::vector<StateId> of(cookies_.nodes.size(), start);
+    for (std::size_t n = 1; n < of.size(); ++n) {
+      const Trie::Node& node = cookies_.nodes[n];
+      of[n] = b_.state(node.number);
+      const StateId blanks = node.is_name ? b_.state(node.number) : other;
+      for (const StateId state : {of[n], blanks}) {
+        if (state == other) continue;
+        b_.on(state, is_value, other);
+        b_.on(state, is_blank, blanks);
+        if (node.is_name) b_.on(state, '=', value.before, HD_SCAN_NAME);
+        b_.on(state, ';', start, node.is_name ? HD_SCAN_BARE_NAME : HD_SCAN_NONE);
+        b_.on(state, '\r', line_feed_, node.is_name ? HD_SCAN_BARE_NAME : HD_SCAN_NONE);
+      }
+    }
+    for (std::size_t n = 0; n < of.size(); ++n) {
+      for (const auto& [c, child] : cookies_.nodes[n].children) b_.on(of[n], c, of[child]);
+    }
+    return start;
   }
 
   StateId host_states() {
@@ -412,6 +487,8 @@ class Writer {
   Builder b_;
   Trie elements_;  // what Connection must not name
   Trie names_;     // the same and `connection`
+  Trie queries_;   // tested query parameters and cookies, in their case
+  Trie cookies_;
   StateId start_ = 0;
   StateId line_ = 0;
   StateId line_feed_ = 0;
@@ -422,11 +499,12 @@ class Writer {
 
 }  // namespace
 
-std::uint32_t name_number(std::string_view name, std::size_t index) {
-  return (HD_NAME_FIRST + static_cast<std::uint32_t>(index)) | (is_framing(name) ? HD_NAME_FRAMING : 0U);
+std::uint32_t name_number(const TestedName& name, std::size_t index) {
+  const bool framing = name.attribute == model::Attribute::header && is_framing(name.name);
+  return (HD_NAME_FIRST + static_cast<std::uint32_t>(index)) | (framing ? HD_NAME_FRAMING : 0U);
 }
 
-HeadScan head_scan(const std::vector<std::string>& names) {
+HeadScan head_scan(const std::vector<TestedName>& names) {
   return Writer(names).finish();
 }
 

@@ -1,17 +1,25 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "bpf_templates/include/heddle/abi.h"
+#include "compiler/model/condition.h"
 #include "compiler/plan/automaton.h"
 
 namespace heddle::plan {
 
-/// The number of tested name `index` (lower case) in the scan.
-std::uint32_t name_number(std::string_view name, std::size_t index);
+/// A header (in lower case), query parameter or cookie that some policy tests.
+struct TestedName {
+  model::Attribute attribute = model::Attribute::header;
+  std::string name;
+  auto operator<=>(const TestedName&) const = default;
+};
+
+/// The number of a tested name in the scan; `index` is its place among all.
+std::uint32_t name_number(const TestedName& name, std::size_t index);
 
 /// The automaton that reads a whole request head: the grammar of a canonical head with `paths strict`, the
 /// names that some policy tests, and those that keep a request from the fast path.
@@ -20,6 +28,6 @@ struct HeadScan {
   hd_scan states;  // as numbers of the automaton's states
 };
 
-HeadScan head_scan(const std::vector<std::string>& names);
+HeadScan head_scan(const std::vector<TestedName>& names);
 
 }  // namespace heddle::plan

@@ -6,8 +6,10 @@
 namespace heddle::plan {
 namespace {
 
-constexpr std::array<std::string_view, 5> attribute_names = {"path", "host", "method", "header", "from"};
-constexpr std::array<std::string_view, 5> operator_names = {"is", "under", "starts", "present", "absent"};
+constexpr std::array<std::string_view, 9> attribute_names = {"path",   "host",    "method", "header", "query",
+                                                             "cookie", "address", "port",   "from"};
+constexpr std::array<std::string_view, 9> operator_names = {"is",   "under",   "starts",  "ends",  "contains",
+                                                            "like", "matches", "present", "absent"};
 
 /// As a string of the language writes it; everything but plain ASCII as \xHH.
 std::string quoted(std::string_view text) {
@@ -27,11 +29,12 @@ std::string quoted(std::string_view text) {
 
 std::string test_meaning(const model::Test& test, const model::Policy& policy) {
   if (test.attribute == model::Attribute::from) return "from " + meaning(test.callers, policy);
-  std::string out(attribute_names[static_cast<std::size_t>(test.attribute)]);
-  if (test.attribute == model::Attribute::header) out += " " + quoted(test.name);
-  out += " " + std::string(operator_names[static_cast<std::size_t>(test.op)]);
+  std::string out(attribute_names.at(static_cast<std::size_t>(test.attribute)));
+  if (!test.name.empty()) out += " " + quoted(test.name);
+  out += " " + std::string(operator_names.at(static_cast<std::size_t>(test.op)));
   const bool has_literal = test.op != model::Operator::present && test.op != model::Operator::absent;
-  return has_literal ? out + " " + quoted(test.literal) : out;
+  if (has_literal) out += " " + quoted(test.literal);
+  return test.ignoring_case ? out + " ignoring case" : out;
 }
 
 }  // namespace
@@ -91,7 +94,7 @@ std::string meaning(const model::Target& target, const model::Service& service) 
     case model::Target::Kind::split:
       break;
   }
-  std::string out = "split {";
+  std::string out = target.by ? "split by " + model::key_text(*target.by) + " {" : "split {";
   for (const model::SplitPart& part : target.split) {
     out += " " + weight(part.weight_ppm) + " " + pool_name(part.pool, service);
   }

@@ -72,6 +72,27 @@ RuleInfo mesh_rule(const char* id) {
   return info;
 }
 
+std::string attribute_text(const Field& field) {
+  switch (field.attribute) {
+    case model::Attribute::header:
+      return "header `" + field.name + "`";
+    case model::Attribute::query:
+      return "query `" + field.name + "`";
+    case model::Attribute::cookie:
+      return "cookie `" + field.name + "`";
+    case model::Attribute::method:
+      return "`method`";
+    case model::Attribute::host:
+      return "`host`";
+    case model::Attribute::address:
+      return "`address`";
+    case model::Attribute::port:
+      return "`port`";
+    default:
+      return "`path`";
+  }
+}
+
 Fields collect_fields(const model::Service& service) {
   Fields fields;
   const auto collect = [&fields](const auto& rules) {
@@ -80,7 +101,11 @@ Fields collect_fields(const model::Service& service) {
     }
   };
   if (service.access) collect(service.access->rules);
-  if (service.route) collect(service.route->rules);
+  if (!service.route) return fields;
+  collect(service.route->rules);
+  for (const model::RouteRule& rule : service.route->rules) {
+    if (rule.target.by) fields.collect(*rule.target.by);
+  }
   return fields;
 }
 
@@ -114,11 +139,11 @@ std::optional<Formula> when_formula(const std::optional<model::Condition>& when,
 void TableWriter::write() {
   limit({}, "the policy", policy_.identities.size(), "identities", HD_IDENTITY_WORDS * std::size_t{64});
   if (!out_.errors.empty()) return;
-  std::set<std::string> names;
+  std::set<TestedName> names;
   for (model::ServiceId id = 0; id < policy_.services.size(); ++id) {
     const auto [fields, is_new] = fields_.try_emplace(id, collect_fields(policy_.services[id]));
     for (const Field* field : fields->second.in_order()) {
-      if (!field->name.empty()) names.insert(field->name);
+      if (!field->name.empty()) names.insert({field->attribute, field->name});
     }
   }
   names_.assign(names.begin(), names.end());
@@ -300,7 +325,7 @@ void TableWriter::write_access(model::ServiceId id, const Fields& fields) {
   decisions.push_back({add_rule(info, entry), always()});
 }
 
-hd_rule TableWriter::target_rule(const model::Target& target, std::uint32_t first_pool) {
+hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fields, std::uint32_t first_pool) {
   const auto pool_of = [first_pool](const model::PoolTarget& pool) {
     return first_pool + (pool.subset ? *pool.subset + 1 : 0);
   };
@@ -318,6 +343,7 @@ hd_rule TableWriter::target_rule(const model::Target& target, std::uint32_t firs
       break;
     case model::Target::Kind::split: {
       rule.action = HD_ACTION_SPLIT;
+      rule.sticky = target.by ? fields.number_of(*target.by) : HD_NONE;
       rule.target = static_cast<std::uint32_t>(tables().parts.size());
       rule.parts = static_cast<std::uint32_t>(target.split.size());
       for (const model::SplitPart& part : target.split) {
@@ -334,7 +360,7 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
   const std::uint32_t first_pool = tables().services[id].pool;
   std::vector<Decision>& decisions = out_.plan.services[id].route;
   if (!service.route) {
-    hd_rule rule = target_rule({}, first_pool);
+    hd_rule rule = target_rule({}, fields, first_pool);
     rule.service = id;
     const RuleInfo info{model::rule_id("route", service.name, "otherwise"),
                         "otherwise -> " + service.name,
@@ -345,7 +371,7 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
     return;
   }
   for (const model::RouteRule& rule : service.route->rules) {
-    hd_rule entry = target_rule(rule.target, first_pool);
+    hd_rule entry = target_rule(rule.target, fields, first_pool);
     entry.service = id;
     entry.timeout_ms = rule.timeout_ms;
     const std::uint32_t number =
@@ -355,17 +381,23 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
   }
 }
 
-hd_field TableWriter::write_field(const Field& field, source::Span span) {
+hd_field TableWriter::write_field(const Field& field, const model::Service& service) {
   hd_field entry{};
   entry.atom_word = static_cast<hd_u16>(field.atom_word);
   entry.words = static_cast<hd_u16>(field.words());
   entry.flags = field.may_repeat ? HD_FIELD_MAY_REPEAT : 0;
+  if (field.attribute == model::Attribute::query) entry.flags |= HD_FIELD_ESCAPES;
   entry.sets = static_cast<std::uint32_t>(tables().sets.size());
   if (field.patterns.empty()) return entry;
+  for (std::size_t p = 0; p < field.patterns.size(); ++p) {
+    if (!field.patterns[p].graph) continue;
+    if (classify({field.patterns[p]}, expression_limit).too_large)
+      limit(field.places[p], "this expression", expression_limit + 1, "states or more", expression_limit);
+  }
   const Classifier classifier = classify(field.patterns);
   if (classifier.too_large) {
-    limit(span, "the tests of one string of a request", classifier.automaton.states.size(), "states together",
-          state_limit);
+    limit(service.span, "what service `" + service.name + "` asks of " + attribute_text(field),
+          classifier.automaton.states.size(), "states together", state_limit);
     return entry;
   }
   entry.start = comb_.add(classifier.automaton);
@@ -377,20 +409,35 @@ hd_field TableWriter::write_field(const Field& field, source::Span span) {
   return entry;
 }
 
+/// Its number in hd_fields; HD_NONE: nobody asks for it.
+std::uint32_t TableWriter::write_connection_field(const Field& field, const model::Service& service) {
+  if (field.patterns.empty()) return HD_NONE;
+  tables().fields.push_back(write_field(field, service));
+  return static_cast<std::uint32_t>(tables().fields.size() - 1);
+}
+
 void TableWriter::write_fields(model::ServiceId id, const Fields& fields) {
   const model::Service& service = policy_.services[id];
   hd_service& entry = tables().services[id];
+  entry.address_field = write_connection_field(fields.address(), service);
+  entry.port_field = write_connection_field(fields.port(), service);
   entry.first_field = static_cast<std::uint32_t>(tables().fields.size());
   if (service.protocol != model::Protocol::http) return;
   const std::vector<const Field*> in_order = fields.in_order();
   limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request",
         HD_FIELDS_MAX);
   entry.field_count = static_cast<std::uint32_t>(in_order.size());
+  bool cookies = false;
   for (std::uint32_t f = 0; f < in_order.size(); ++f) {
-    tables().fields.push_back(write_field(*in_order[f], service.span));
+    tables().fields.push_back(write_field(*in_order[f], service));
     if (in_order[f]->name.empty()) continue;
-    const auto name = std::lower_bound(names_.begin(), names_.end(), in_order[f]->name) - names_.begin();
-    tables().names.push_back({{id, name_number(in_order[f]->name, static_cast<std::size_t>(name))}, f});
+    const TestedName name{in_order[f]->attribute, in_order[f]->name};
+    const auto place = std::lower_bound(names_.begin(), names_.end(), name) - names_.begin();
+    tables().names.push_back({{id, name_number(name, static_cast<std::size_t>(place))}, f});
+    // `Connection` may not name the header that they stand in.
+    if (name.attribute != model::Attribute::cookie || cookies) continue;
+    tables().names.push_back({{id, HD_NAME_COOKIE}, f});
+    cookies = true;
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "compiler/plan/comb.h"
 #include "compiler/plan/fields.h"
+#include "compiler/plan/head_scan.h"
 #include "compiler/plan/plan.h"
 
 namespace heddle::plan {
@@ -28,11 +29,12 @@ class TableWriter {
   void write_access(model::ServiceId id, const Fields& fields);
   void write_route(model::ServiceId id, const Fields& fields);
   void write_fields(model::ServiceId id, const Fields& fields);
-  hd_field write_field(const Field& field, source::Span span);
+  std::uint32_t write_connection_field(const Field& field, const model::Service& service);
+  hd_field write_field(const Field& field, const model::Service& service);
 
   std::uint32_t add_rule(const RuleInfo& info, hd_rule rule);
   std::uint32_t add_outcome(model::ServiceId id, const char* what);
-  hd_rule target_rule(const model::Target& target, std::uint32_t first_pool);
+  hd_rule target_rule(const model::Target& target, const Fields& fields, std::uint32_t first_pool);
   std::uint32_t add_text(const std::string& text);
   /// `subject` makes `number` of `what`; more than `bound` cannot be compiled.
   void limit(source::Span span, const std::string& subject, std::size_t number, const char* what,
@@ -43,7 +45,7 @@ class TableWriter {
   const model::Policy& policy_;
   PlanResult& out_;
   Comb comb_;
-  std::vector<std::string> names_;  // all tested headers, sorted
+  std::vector<TestedName> names_;  // of all services, sorted
   std::map<model::ServiceId, Fields> fields_;
 };
 

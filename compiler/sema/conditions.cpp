@@ -1,11 +1,14 @@
 #include "compiler/sema/conditions.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <utility>
 
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/sema/literals.h"
+#include "compiler/sema/numbers.h"
+#include "compiler/sema/regex.h"
 
 namespace heddle::sema {
 
@@ -22,34 +25,46 @@ struct Row {
 };
 
 // What can be said of which attribute; `in` and `not in` go with `is`.
-constexpr Row built[] = {
-    {Attribute::path, Operator::is},        {Attribute::path, Operator::under},
-    {Attribute::path, Operator::starts},    {Attribute::host, Operator::is},
-    {Attribute::method, Operator::is},      {Attribute::header, Operator::is},
-    {Attribute::header, Operator::present}, {Attribute::header, Operator::absent},
+constexpr Row rows[] = {
+    {Attribute::path, Operator::is},         {Attribute::path, Operator::under},
+    {Attribute::path, Operator::starts},     {Attribute::path, Operator::ends},
+    {Attribute::path, Operator::like},       {Attribute::path, Operator::matches},
+    {Attribute::host, Operator::is},         {Attribute::host, Operator::under},
+    {Attribute::host, Operator::matches},    {Attribute::method, Operator::is},
+    {Attribute::address, Operator::is},      {Attribute::port, Operator::is},
+    {Attribute::header, Operator::present},  {Attribute::header, Operator::absent},
+    {Attribute::header, Operator::is},       {Attribute::header, Operator::starts},
+    {Attribute::header, Operator::ends},     {Attribute::header, Operator::contains},
+    {Attribute::header, Operator::matches},
+    {Attribute::query, Operator::present},  {Attribute::query, Operator::absent},
+    {Attribute::query, Operator::is},       {Attribute::query, Operator::starts},
+    {Attribute::query, Operator::ends},     {Attribute::query, Operator::contains},
+    {Attribute::query, Operator::matches},
+    {Attribute::cookie, Operator::present},  {Attribute::cookie, Operator::absent},
+    {Attribute::cookie, Operator::is},       {Attribute::cookie, Operator::starts},
+    {Attribute::cookie, Operator::ends},     {Attribute::cookie, Operator::contains},
+    {Attribute::cookie, Operator::matches},
     {Attribute::from, Operator::is},
 };
 
-// What the language has and this version does not build.
-constexpr Row not_built[] = {{Attribute::host, Operator::under}, {Attribute::header, Operator::starts}};
-
-constexpr const char* attribute_names[] = {"path", "host", "method", "header", "from"};
-constexpr const char* operator_names[] = {"is", "in", "not in", "under", "starts", "present", "absent"};
+constexpr const char* attribute_names[] = {"path",   "host",    "method", "header", "query",
+                                           "cookie", "address", "port",   "from"};
+constexpr const char* operator_names[] = {"is",       "in",   "not in",  "under",   "starts", "ends",
+                                          "contains", "like", "matches", "present", "absent"};
 
 bool is_list(Operator op) {
   return op == Operator::in || op == Operator::not_in;
 }
 
-template <std::size_t Size>
-bool has_row(const Row (&table)[Size], Attribute attribute, Operator op) {
+bool has_row(Attribute attribute, Operator op) {
   const Operator plain = is_list(op) ? Operator::is : op;
-  return std::any_of(std::begin(table), std::end(table),
+  return std::any_of(std::begin(rows), std::end(rows),
                      [&](const Row& r) { return r.attribute == attribute && r.op == plain; });
 }
 
 std::string operators_of(Attribute attribute) {
   std::string text;
-  for (const Row& row : built) {
+  for (const Row& row : rows) {
     if (row.attribute != attribute) continue;
     text += (text.empty() ? "`" : ", `") + std::string(operator_names[static_cast<int>(row.op)]) + "`";
     if (row.op == Operator::is) text += ", `in`, `not in`";
@@ -63,6 +78,14 @@ model::Operator model_operator(Operator op) {
       return model::Operator::under;
     case Operator::starts:
       return model::Operator::starts;
+    case Operator::ends:
+      return model::Operator::ends;
+    case Operator::contains:
+      return model::Operator::contains;
+    case Operator::like:
+      return model::Operator::like;
+    case Operator::matches:
+      return model::Operator::matches;
     case Operator::present:
       return model::Operator::present;
     case Operator::absent:
@@ -75,6 +98,20 @@ model::Operator model_operator(Operator op) {
   return model::Operator::is;
 }
 
+/// What part of the value the operand is.
+Part part_of(Operator op) {
+  switch (op) {
+    case Operator::starts:
+      return Part::beginning;
+    case Operator::contains:
+      return Part::middle;
+    case Operator::ends:
+      return Part::end;
+    default:
+      return Part::whole;
+  }
+}
+
 /// Checks one comparison; what is wrong is reported and makes `right` false.
 class TestChecker {
  public:
@@ -83,11 +120,11 @@ class TestChecker {
   std::optional<model::Condition> check(source::Span span) {
     if (!check_operator()) return std::nullopt;
     if (test_.attribute == Attribute::from) return check_from(span);
-    if (scope_.is_tcp()) {
-      scope_.report_not_on_tcp(test_.attribute_span, attribute_names[static_cast<int>(test_.attribute)]);
+    if (scope_.is_tcp() && test_.attribute != Attribute::port) {
+      report_on_tcp();
       return std::nullopt;
     }
-    if (test_.attribute == Attribute::header) check_header_name();
+    if (test_.name) check_name(*test_.name);
     for (const ast::String& operand : test_.operands) check_operand(operand);
     if (!right_) return std::nullopt;
     return negated(make_alternatives(span), span);
@@ -97,14 +134,19 @@ class TestChecker {
   bool check_operator() {
     const char* attribute = attribute_names[static_cast<int>(test_.attribute)];
     const char* op = operator_names[static_cast<int>(test_.op)];
-    if (has_row(built, test_.attribute, test_.op)) return true;
-    if (has_row(not_built, test_.attribute, test_.op)) {
-      scope_.analysis.report(kinds::not_supported(test_.op_span, std::string(attribute) + " … " + op));
-    } else {
-      scope_.analysis.report(kinds::bad_operator(test_.op_span, attribute, op))
-          .with_help("`" + std::string(attribute) + "` has " + operators_of(test_.attribute));
-    }
+    if (has_row(test_.attribute, test_.op)) return true;
+    scope_.analysis.report(kinds::bad_operator(test_.op_span, attribute, op))
+        .with_help("`" + std::string(attribute) + "` has " + operators_of(test_.attribute));
     return false;
+  }
+
+  void report_on_tcp() {
+    if (test_.attribute == Attribute::address) {
+      scope_.analysis.report(kinds::not_supported(test_.attribute_span, "address` on a tcp service: `address"))
+          .with_help("a connection is decided before its client has an address; `from` says who connects");
+    } else {
+      scope_.report_not_on_tcp(test_.attribute_span, attribute_names[static_cast<int>(test_.attribute)]);
+    }
   }
 
   std::optional<model::Condition> check_from(source::Span span) {
@@ -117,23 +159,22 @@ class TestChecker {
     return negated(std::move(condition), span);
   }
 
-  void check_header_name() {
-    const ast::String& written = *test_.name;
-    name_ = to_lower(written.value);
-    if (!is_header_name(name_)) {
-      fail(scope_.analysis.report(kinds::bad_header_name(written.span, written.value)))
-          .with_help("a name has letters, digits and ``!#$%&'*+-.^_`|~``");
-    } else if (const char* why = why_reserved(name_)) {
-      fail(scope_.analysis.report(kinds::reserved_header(written.span, name_, why)));
-    } else if (scope_.headers.try_emplace(name_, written.span).second &&
-               scope_.headers.size() == max_tested_names + 1) {
-      fail(scope_.analysis.report(
-               kinds::too_many_headers(written.span, scope_.model_service().name, max_tested_names)))
-          .with_help("every request pays for every name that is looked for");
+  void check_name(const ast::String& written) {
+    if (auto name = check_tested_name(scope_, test_.attribute, written)) {
+      name_ = std::move(*name);
+    } else {
+      right_ = false;
     }
   }
 
   void check_operand(const ast::String& operand) {
+    if (test_.op == Operator::matches) return check_regex(operand);
+    if (part_of(test_.op) != Part::whole && operand.value.empty()) {
+      const std::string op = operator_names[static_cast<int>(test_.op)];
+      auto& diagnostic = fail(scope_.analysis.report(kinds::empty_operand(operand.span, op)));
+      if (test_.name) diagnostic.with_help("write `present`");
+      return;
+    }
     switch (test_.attribute) {
       case Attribute::path:
         return check_path_operand(operand);
@@ -145,12 +186,21 @@ class TestChecker {
         }
         return;
       case Attribute::header:
-        if (const auto never = check_header_value(operand.value)) {
+        if (const auto never = check_header_value(operand.value, part_of(test_.op))) {
           suggest(fail(scope_.analysis.report(
                       kinds::header_never_matches(operand.span, operand.value, never->why))),
                   *never);
         }
         return;
+      case Attribute::address:
+        right_ = address_range(scope_.analysis.sink, operand).has_value() && right_;
+        return;
+      case Attribute::port:
+        return check_port(operand);
+      case Attribute::query:
+        return check_named_value(operand, check_query_value(operand.value, part_of(test_.op)));
+      case Attribute::cookie:
+        return check_named_value(operand, check_cookie_value(operand.value, part_of(test_.op)));
       case Attribute::method:
         if (!is_method(operand.value)) {
           fail(scope_.analysis.report(kinds::bad_method(operand.span, operand.value)))
@@ -163,15 +213,62 @@ class TestChecker {
     }
   }
 
+  void check_named_value(const ast::String& operand, const std::optional<NeverMatches>& never) {
+    if (!never) return;
+    const std::string attribute = attribute_names[static_cast<int>(test_.attribute)];
+    suggest(fail(scope_.analysis.report(
+                kinds::value_never_matches(operand.span, attribute, operand.value, never->why))),
+            *never);
+  }
+
+  /// A port that nobody can dial is never the one.
+  void check_port(const ast::String& operand) {
+    const auto port = number_in(scope_.analysis.sink, {operand.value, operand.span}, "a port", 1, 65535);
+    const model::Service& service = scope_.model_service();
+    const auto has_it = [&](const auto& list, const auto& address_of) {
+      return std::any_of(list.begin(), list.end(), [&](const auto& each) { return address_of(each).port == *port; });
+    };
+    const bool known = port && (has_it(service.addresses, [](const auto& address) { return address; }) ||
+                                has_it(service.endpoints, [](const auto& endpoint) { return endpoint.address; }));
+    if (port && !known) scope_.analysis.report(kinds::unknown_port(operand.span, service.name, operand.value));
+    right_ = right_ && known;
+  }
+
+  /// An expression that is read is kept for `make_test`.
+  void check_regex(const ast::String& operand) {
+    const bool escapes = test_.attribute == Attribute::path || test_.attribute == Attribute::query;
+    const RegexText of = escapes                              ? RegexText::escapes
+                         : test_.attribute == Attribute::host ? RegexText::host
+                                                              : RegexText::bytes;
+    ReadRegex read = read_regex(operand.value, of);
+    if (read.error) {
+      source::Span place = operand.span;
+      place.begin = std::min(place.end, place.begin + static_cast<std::uint32_t>(read.error->at));
+      place.end = std::min(place.end, place.begin + static_cast<std::uint32_t>(read.error->length));
+      auto& diagnostic = fail(scope_.analysis.report(kinds::bad_regex(place, read.error->why)));
+      if (!read.error->help.empty()) diagnostic.with_help(read.error->help);
+    } else if (size_of(read.regex) > max_regex_size) {
+      fail(scope_.analysis.report(kinds::regex_too_large(operand.span, max_regex_size)))
+          .with_help("`{m,n}` counts n times, one within the other multiplied");
+    } else if (test_.attribute == Attribute::path && !may_begin_with(read.regex, '/')) {
+      fail(scope_.analysis.report(kinds::path_never_matches(operand.span, operand.value, "a path begins with `/`")))
+          .with_help("an expression matches the whole path: begin it with `\\/`, or with `.*`");
+    } else {
+      regex_ = std::make_shared<const model::Regex>(std::move(read.regex));
+    }
+  }
+
   void check_path_operand(const ast::String& operand) {
-    const PathTest kind = test_.op == Operator::under    ? PathTest::under
-                          : test_.op == Operator::starts ? PathTest::starts
-                                                         : PathTest::is;
-    if (const auto never = check_path(operand.value, kind)) {
+    if (test_.op == Operator::like) {
+      if (const auto never = check_like(operand.value)) {
+        return suggest(fail(scope_.analysis.report(kinds::bad_like(operand.span, operand.value, never->why))), *never);
+      }
+    }
+    if (const auto never = check_path(operand.value, part_of(test_.op))) {
       suggest(
           fail(scope_.analysis.report(kinds::path_never_matches(operand.span, operand.value, never->why))),
           *never);
-    } else if (kind == PathTest::under && operand.value.size() > 1 && operand.value.ends_with("/")) {
+    } else if (test_.op == Operator::under && operand.value.size() > 1 && operand.value.ends_with("/")) {
       fail(scope_.analysis.report(kinds::under_with_slash(operand.span, operand.value)))
           .with_help("`under` goes by whole segments: write `\"" +
                      operand.value.substr(0, operand.value.size() - 1) + "\"`");
@@ -188,21 +285,38 @@ class TestChecker {
       diagnostic.with_help("write `\"" + diagnostics::shortened(never.spelling) + "\"`");
   }
 
+  /// Of an operand that was found right.
+  void set_operand(const ast::String& operand, model::Condition& condition) const {
+    if (test_.attribute == Attribute::address) {
+      condition.test.range = *address_range(scope_.analysis.sink, operand);
+      condition.test.literal = condition.test.range.text();
+    }
+    if (test_.attribute == Attribute::port) {
+      condition.test.port = static_cast<std::uint16_t>(std::stoul(operand.value));
+      condition.test.literal = std::to_string(condition.test.port);
+    }
+  }
+
   [[nodiscard]] std::string normal_form(const std::string& operand) const {
-    if (test_.attribute == Attribute::path) return normalise_path(operand);
-    return test_.attribute == Attribute::host ? to_lower(operand) : operand;
+    if (test_.op == Operator::matches) return operand;
+    if (test_.ignoring_case || test_.attribute == Attribute::host) return to_lower(operand);
+    const bool escapes = test_.attribute == Attribute::path || test_.attribute == Attribute::query;
+    return escapes ? normalise_path(operand) : operand;
   }
 
   [[nodiscard]] model::Condition make_test(source::Span span, std::string literal) const {
-    static constexpr model::Attribute attributes[] = {model::Attribute::path, model::Attribute::host,
-                                                      model::Attribute::method, model::Attribute::header,
-                                                      model::Attribute::from};
+    static constexpr model::Attribute attributes[] = {
+        model::Attribute::path,   model::Attribute::host,    model::Attribute::method,
+        model::Attribute::header, model::Attribute::query,   model::Attribute::cookie,
+        model::Attribute::address, model::Attribute::port,   model::Attribute::from};
     model::Condition condition;
     condition.span = span;
     condition.test.attribute = attributes[static_cast<int>(test_.attribute)];
     condition.test.op = model_operator(test_.op);
     condition.test.name = name_;
     condition.test.literal = std::move(literal);
+    condition.test.ignoring_case = test_.ignoring_case;
+    condition.test.regex = regex_;
     return condition;
   }
 
@@ -214,8 +328,9 @@ class TestChecker {
     std::set<std::string> seen;
     for (const ast::String& operand : test_.operands) {
       std::string literal = normal_form(operand.value);
-      if (seen.insert(literal).second)
-        any.children.push_back(make_test(is_list(test_.op) ? operand.span : span, std::move(literal)));
+      model::Condition one = make_test(is_list(test_.op) ? operand.span : span, std::move(literal));
+      set_operand(operand, one);
+      if (seen.insert(one.test.literal).second) any.children.push_back(std::move(one));
     }
     if (any.children.size() > 1) return any;
     model::Condition single = std::move(any.children.front());
@@ -235,6 +350,7 @@ class TestChecker {
   RuleScope& scope_;
   const ast::Test& test_;
   std::string name_;
+  std::shared_ptr<const model::Regex> regex_;
   bool right_ = true;
 };
 
@@ -251,6 +367,40 @@ void RuleScope::report_not_on_tcp(source::Span span, const std::string& what) co
   if (!node.protocols.empty())
     diagnostic.with_label(node.protocols.front().span, "the protocol is declared here");
   diagnostic.with_help("a tcp service is decided when somebody connects, by `from`");
+}
+
+namespace {
+
+/// Why no request can be asked for that name; reported.
+bool report_bad_name(RuleScope& scope, Attribute attribute, const std::string& name, const ast::String& written) {
+  const std::string token = "a name has letters, digits and ``!#$%&'*+-.^_`|~``";
+  if (attribute == Attribute::header && !is_token(name)) {
+    scope.analysis.report(kinds::bad_header_name(written.span, written.value)).with_help(token);
+  } else if (const char* why = attribute == Attribute::header ? why_reserved(name) : nullptr) {
+    scope.analysis.report(kinds::reserved_header(written.span, name, why));
+  } else if (attribute == Attribute::cookie && !is_token(name)) {
+    scope.analysis.report(kinds::bad_name(written.span, "cookie", written.value)).with_help(token);
+  } else if (attribute == Attribute::query && !is_query_name(name)) {
+    scope.analysis.report(kinds::bad_name(written.span, "query parameter", written.value))
+        .with_help("a name has visible ASCII but `&`, `=`, `#` and `%`: one with escapes cannot be tested");
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<std::string> check_tested_name(RuleScope& scope, Attribute attribute, const ast::String& written) {
+  std::string name = attribute == Attribute::header ? to_lower(written.value) : written.value;
+  if (report_bad_name(scope, attribute, name, written)) return std::nullopt;
+  if (scope.names.emplace(attribute, name).second && scope.names.size() == max_tested_names + 1) {
+    scope.analysis
+        .report(kinds::too_many_names(written.span, scope.model_service().name, max_tested_names))
+        .with_help("every request pays for every name that is looked for");
+    return std::nullopt;
+  }
+  return name;
 }
 
 std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers& callers) {

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "compiler/sema/analysis.h"
 
@@ -16,13 +17,17 @@ struct RuleScope {
   Analysis& analysis;
   std::string space;
   model::ServiceId service = 0;
-  std::map<std::string, source::Span> headers = {};  // tested so far, in lower case
+  std::set<std::pair<ast::Attribute, std::string>> names = {};  // tested so far; headers in lower case
 
   [[nodiscard]] model::Service& model_service() const { return analysis.policy.services[service]; }
   [[nodiscard]] bool is_tcp() const { return model_service().protocol == model::Protocol::tcp; }
   /// Reports that something needs HTTP.
   void report_not_on_tcp(source::Span span, const std::string& what) const;
 };
+
+/// The name of a header, query parameter or cookie as requests are compared with it; counted among the service's.
+/// Nothing if it cannot be tested, which was reported.
+std::optional<std::string> check_tested_name(RuleScope& scope, ast::Attribute attribute, const ast::String& written);
 
 /// The condition in its simple form: `in` and `not in` become `or` and `not`. Nothing if it has an error,
 /// which was reported.

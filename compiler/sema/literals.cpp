@@ -31,29 +31,9 @@ bool is_unreserved(char c) {
   return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/// Segment by segment: what `paths strict` refuses, and the text with all of that put right.
-class PathReader {
- public:
-  PathReader(const std::string& literal, PathTest test) : text_(literal), test_(test) {}
-
-  std::optional<NeverMatches> read() {
-    if (text_.empty() || text_.front() != '/') note("a path begins with `/`");
-    if (text_.size() > longest_target) refuse("a longer target is refused");
-    std::vector<std::string> segments;
-    for (std::size_t begin = text_.starts_with("/") ? 1 : 0; begin <= text_.size();) {
-      const std::size_t end = std::min(text_.find('/', begin), text_.size());
-      last_ = end == text_.size();
-      add_segment(segments, read_segment(std::string_view(text_).substr(begin, end - begin)));
-      begin = end + 1;
-    }
-    if (why_.empty()) return std::nullopt;
-    std::string spelling;
-    for (const std::string& segment : segments) spelling += "/" + segment;
-    if (spelling.empty()) spelling = "/";
-    return NeverMatches{why_, hopeless_ ? std::string() : spelling};
-  }
-
- private:
+/// What a target may not have, and the text with all of that put right.
+class TargetReader {
+ protected:
   void note(const char* why) {
     if (why_.empty()) why_ = why;
   }
@@ -61,33 +41,16 @@ class PathReader {
     note(why);
     hopeless_ = true;
   }
-
-  /// What begins in the last segment of a `starts` may go on in the request.
-  [[nodiscard]] bool may_go_on() const { return last_ && test_ == PathTest::starts; }
-
-  void add_segment(std::vector<std::string>& segments, std::string segment) {
-    if (segment.empty() && !last_) return note("`paths strict` refuses `//`");
-    const bool dots = (segment == "." || segment == "..") && !may_go_on();
-    if (!dots) return segments.push_back(std::move(segment));
-    note("`paths strict` refuses a `.` or `..` segment");
-    if (segment == ".." && !segments.empty()) segments.pop_back();
-    if (last_) segments.emplace_back();
+  [[nodiscard]] std::optional<NeverMatches> result(const std::string& spelling) const {
+    if (why_.empty()) return std::nullopt;
+    return NeverMatches{why_, hopeless_ ? std::string() : spelling};
   }
 
-  std::string read_segment(std::string_view segment) {
-    std::string result;
-    while (!segment.empty()) {
-      const std::size_t length =
-          segment.front() == '%' ? read_escape(segment, result) : read_byte(segment.front(), result);
-      segment.remove_prefix(length);
-    }
-    return result;
-  }
-
-  std::size_t read_escape(std::string_view rest, std::string& result) {
+  /// Takes an escape that the rest begins with, or its `%`; one that is cut off is right if more `may_follow`.
+  std::size_t read_escape(std::string_view rest, bool may_follow, std::string& result) {
     const bool first = rest.size() > 1 && is_hex(rest[1]);
     if (!first || rest.size() < 3 || !is_hex(rest[2])) {
-      const bool cut = may_go_on() && (rest.size() == 1 || (rest.size() == 2 && first));
+      const bool cut = may_follow && (rest.size() == 1 || (rest.size() == 2 && first));
       if (!cut) note("`%` is followed by two hex digits");
       result += cut ? "%" : "%25";
       return 1;
@@ -104,25 +67,100 @@ class PathReader {
     return 3;
   }
 
-  std::size_t read_byte(char byte, std::string& result) {
-    if (byte == '?') refuse("what follows `?` is the query, not the path");
-    if (byte == '#') refuse("a target has no fragment");
-    if (byte == ';') refuse("`paths strict` refuses `;`");
-    if (byte == '\\') refuse("`paths strict` refuses a backslash");
+  void read_byte(char byte, std::string& result) {
     if (is_visible(byte)) {
       result += byte;
     } else {
       note("a space, a control character or a byte outside ASCII is written as an escape");
       result += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
     }
-    return 1;
+  }
+
+ private:
+  bool hopeless_ = false;
+  std::string why_;
+};
+
+class QueryReader : TargetReader {
+ public:
+  std::optional<NeverMatches> read(std::string_view text, Part part) {
+    const bool may_follow = part == Part::beginning || part == Part::middle;
+    if (text.size() > longest_target) refuse("a longer target is refused");
+    std::string spelling;
+    while (!text.empty()) {
+      const char byte = text.front();
+      if (byte == '&') refuse("`&` ends a value");
+      if (byte == '#') refuse("a target has no fragment");
+      const std::size_t length = byte == '%' ? read_escape(text, may_follow, spelling) : 1;
+      if (byte != '%') read_byte(byte, spelling);
+      text.remove_prefix(length);
+    }
+    return result(spelling);
+  }
+};
+
+/// Segment by segment.
+class PathReader : TargetReader {
+ public:
+  PathReader(const std::string& literal, Part part) : text_(literal), part_(part) {}
+
+  std::optional<NeverMatches> read() {
+    const bool whole_segments = text_.starts_with("/");
+    if (!whole_segments && part_ != Part::end) note("a path begins with `/`");
+    if (text_.size() > longest_target) refuse("a longer target is refused");
+    first_ = !whole_segments;
+    std::vector<std::string> segments;
+    for (std::size_t begin = whole_segments ? 1 : 0; begin <= text_.size(); first_ = false) {
+      const std::size_t end = std::min(text_.find('/', begin), text_.size());
+      last_ = end == text_.size();
+      add_segment(segments, read_segment(std::string_view(text_).substr(begin, end - begin)));
+      begin = end + 1;
+    }
+    std::string spelling;
+    for (const std::string& segment : segments) spelling += "/" + segment;
+    if (spelling.empty()) spelling = "/";
+    if (part_ == Part::end && !whole_segments) spelling.erase(0, 1);
+    return result(spelling);
+  }
+
+ private:
+  /// What begins in the last segment of a `starts` may go on in the request, and what ends in the first one of an
+  /// `ends` may have begun before it.
+  [[nodiscard]] bool may_go_on() const { return last_ && part_ == Part::beginning; }
+  [[nodiscard]] bool may_have_begun() const { return first_ && part_ == Part::end; }
+
+  void add_segment(std::vector<std::string>& segments, std::string segment) {
+    if (segment.empty() && !last_ && !may_have_begun()) return note("`paths strict` refuses `//`");
+    const bool dots = (segment == "." || segment == "..") && !may_go_on() && !may_have_begun();
+    if (!dots) return segments.push_back(std::move(segment));
+    note("`paths strict` refuses a `.` or `..` segment");
+    if (segment == ".." && !segments.empty()) segments.pop_back();
+    if (last_) segments.emplace_back();
+  }
+
+  std::string read_segment(std::string_view segment) {
+    std::string result;
+    while (!segment.empty()) {
+      const char byte = segment.front();
+      const std::size_t length = byte == '%' ? read_escape(segment, may_go_on(), result) : 1;
+      if (byte != '%') read_path_byte(byte, result);
+      segment.remove_prefix(length);
+    }
+    return result;
+  }
+
+  void read_path_byte(char byte, std::string& result) {
+    if (byte == '?') refuse("what follows `?` is the query, not the path");
+    if (byte == '#') refuse("a target has no fragment");
+    if (byte == ';') refuse("`paths strict` refuses `;`");
+    if (byte == '\\') refuse("`paths strict` refuses a backslash");
+    read_byte(byte, result);
   }
 
   const std::string& text_;
-  PathTest test_;
+  Part part_;
+  bool first_ = false;  // the segment in hand, and it does not begin with the literal
   bool last_ = false;
-  bool hopeless_ = false;
-  std::string why_;
 };
 
 bool is_host_label(std::string_view label) {
@@ -151,16 +189,42 @@ bool is_host(std::string_view host) {
 
 }  // namespace
 
-std::optional<NeverMatches> check_path(const std::string& literal, PathTest test) {
-  return PathReader(literal, test).read();
+std::optional<NeverMatches> check_path(const std::string& literal, Part part) {
+  return PathReader(literal, part).read();
+}
+
+std::optional<NeverMatches> check_like(const std::string& literal) {
+  const auto is_name = [](std::string_view text) {
+    const auto right = [](char c) { return is_alphanumeric(c) || c == '_' || c == '-'; };
+    return !text.empty() && std::all_of(text.begin(), text.end(), right);
+  };
+  for (std::size_t begin = 1; begin <= literal.size();) {
+    const std::size_t end = std::min(literal.find('/', begin), literal.size());
+    const std::string_view segment = std::string_view(literal).substr(begin, end - begin);
+    const std::string before = literal.substr(0, begin), behind = literal.substr(end);
+    if (segment == "**" && end != literal.size())
+      return NeverMatches{"`**` is the rest of a path, so nothing follows it", before + "**"};
+    if (segment == "*") return NeverMatches{"one segment is written `{name}`", before + "{name}" + behind};
+    if (segment != "**" && segment.find('*') != std::string_view::npos)
+      return NeverMatches{"`{name}` stands for a whole segment, a final `/**` for the rest, and `*` for nothing", ""};
+    const bool braces = segment.find_first_of("{}") != std::string_view::npos;
+    const bool placeholder = segment.size() > 2 && segment.front() == '{' && segment.back() == '}' &&
+                             is_name(segment.substr(1, segment.size() - 2));
+    if (braces && !placeholder)
+      return NeverMatches{"`{name}` stands for a whole segment, and a name has letters, digits, `_` and `-`", ""};
+    begin = end + 1;
+  }
+  return std::nullopt;
 }
 
 std::string normalise_path(const std::string& literal) {
   std::string result = literal;
-  for (std::size_t i = 0; i + 2 < result.size(); ++i) {
+  for (std::size_t i = 0; i < result.size(); ++i) {
     if (result[i] != '%') continue;
-    for (std::size_t k = i + 1; k <= i + 2; ++k) {
-      if (result[k] >= 'a' && result[k] <= 'f') result[k] = static_cast<char>(result[k] - 'a' + 'A');
+    const std::size_t last = std::min(i + 2, result.size() - 1);
+    while (i < last) {
+      char& digit = result[++i];
+      if (digit >= 'a' && digit <= 'f') digit = static_cast<char>(digit - 'a' + 'A');
     }
   }
   return result;
@@ -184,22 +248,39 @@ std::optional<NeverMatches> check_host(const std::string& literal) {
       "a host has letters, digits, `-`, `_` and single dots, or is an IPv6 address in brackets", ""};
 }
 
-std::optional<NeverMatches> check_header_value(const std::string& literal) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
-  const bool breaks =
-      std::any_of(literal.begin(), literal.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-  if (breaks) return NeverMatches{"a header value has no line break and no NUL", ""};
-  if (literal.empty() || (!is_space(literal.front()) && !is_space(literal.back()))) return std::nullopt;
-  const std::size_t begin = std::min(literal.find_first_not_of(" \t"), literal.size());
-  const std::size_t end = literal.find_last_not_of(" \t") + 1;
-  return NeverMatches{"spaces around a header value do not belong to it",
+std::optional<NeverMatches> check_header_value(const std::string& literal, Part part) {
+  const auto is_control = [](char c) {
+    return c != '\t' && (static_cast<unsigned char>(c) < 0x20 || c == 0x7F);
+  };
+  if (std::any_of(literal.begin(), literal.end(), is_control))
+    return NeverMatches{"a value has no line break and no other control character", ""};
+  const bool begins = part == Part::whole || part == Part::beginning;
+  const bool ends = part == Part::whole || part == Part::end;
+  const std::size_t begin = begins ? std::min(literal.find_first_not_of(" \t"), literal.size()) : 0;
+  const std::size_t end = ends ? literal.find_last_not_of(" \t") + 1 : literal.size();
+  if (begin == 0 && end == literal.size()) return std::nullopt;
+  return NeverMatches{"spaces around a value do not belong to it",
                       begin < end ? literal.substr(begin, end - begin) : std::string()};
 }
 
-bool is_header_name(const std::string& name) {
+std::optional<NeverMatches> check_query_value(const std::string& literal, Part part) {
+  return QueryReader().read(literal, part);
+}
+
+std::optional<NeverMatches> check_cookie_value(const std::string& literal, Part part) {
+  if (literal.find(';') != std::string::npos) return NeverMatches{"`;` ends a cookie", ""};
+  return check_header_value(literal, part);
+}
+
+bool is_token(const std::string& name) {
   static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  const auto is_token = [](char c) { return is_alphanumeric(c) || marks.find(c) != std::string_view::npos; };
-  return !name.empty() && std::all_of(name.begin(), name.end(), is_token);
+  const auto right = [](char c) { return is_alphanumeric(c) || marks.find(c) != std::string_view::npos; };
+  return !name.empty() && std::all_of(name.begin(), name.end(), right);
+}
+
+bool is_query_name(const std::string& name) {
+  const auto right = [](char c) { return is_visible(c) && std::string_view("&=#%").find(c) == std::string_view::npos; };
+  return !name.empty() && std::all_of(name.begin(), name.end(), right);
 }
 
 const char* why_reserved(const std::string& lower_case_name) {

@@ -84,6 +84,32 @@ std::string percent_text(std::uint64_t parts) {
   return text;
 }
 
+std::optional<model::AddressRange> address_range(diagnostics::Sink& sink, const ast::String& text) {
+  const std::size_t slash = text.value.find('/');
+  model::AddressRange range;
+  const auto refuse = [&](const char* why) -> diagnostics::Diagnostic& {
+    return sink.report(kinds::bad_address(text.span, text.value, why));
+  };
+  if (!model::parse_ip(text.value.substr(0, slash), range.first)) {
+    refuse("the IP address is malformed");
+    return std::nullopt;
+  }
+  if (slash == std::string::npos) return range;
+  const unsigned most = range.first.is_v4() ? 32 : 128;
+  const auto bits = to_number(text.value.substr(slash + 1), most);
+  if (!bits) {
+    refuse(most == 32 ? "a prefix has at most 32 bits" : "a prefix has at most 128 bits");
+    return std::nullopt;
+  }
+  range.bits = static_cast<std::uint8_t>(*bits + 128 - most);
+  const model::IpAddress written = range.first;
+  for (std::size_t bit = range.bits; bit < 128; ++bit)
+    range.first.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+  if (written == range.first) return range;
+  refuse("it has bits behind its prefix").with_help("write `" + range.text() + "`, or the address without prefix");
+  return std::nullopt;
+}
+
 std::optional<model::SocketAddress> socket_address(diagnostics::Sink& sink, const ast::Address& address) {
   const auto refuse = [&](const char* why) {
     sink.report(kinds::bad_address(address.span, address.text, why));

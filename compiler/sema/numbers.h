@@ -22,6 +22,9 @@ std::optional<std::uint32_t> parts_of_million(const std::string& percent);
 std::string percent_text(std::uint64_t parts);
 
 /// `10.0.0.1:80` or `[fd00::1]:80`; what is wrong is reported.
+/// An address, or a range of them: `10.0.0.0/8`.
+std::optional<model::AddressRange> address_range(diagnostics::Sink& sink, const ast::String& text);
+
 std::optional<model::SocketAddress> socket_address(diagnostics::Sink& sink, const ast::Address& address);
 
 }  // namespace heddle::sema

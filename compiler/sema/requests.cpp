@@ -189,7 +189,7 @@ class RequestChecker {
   }
 
   void check_header(const ast::RequestHeader& header) {
-    if (!is_header_name(header.name.value)) fail(kinds::bad_header_name(header.name.span, header.name.value));
+    if (!is_token(header.name.value)) fail(kinds::bad_header_name(header.name.span, header.name.value));
     check_line(header.value, "a header is one line");
     refuse_on_connect(header.name.span, "with header");
     result_.headers.push_back({header.name.value, header.value.value});

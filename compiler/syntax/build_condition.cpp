@@ -21,6 +21,10 @@ std::optional<ast::Operator> operator_of(P::OperationContext* operation) {
   if (operation->IS() != nullptr) return ast::Operator::is;
   if (operation->UNDER() != nullptr) return ast::Operator::under;
   if (operation->STARTS() != nullptr) return ast::Operator::starts;
+  if (operation->ENDS() != nullptr) return ast::Operator::ends;
+  if (operation->CONTAINS() != nullptr) return ast::Operator::contains;
+  if (operation->LIKE() != nullptr) return ast::Operator::like;
+  if (operation->MATCHES() != nullptr) return ast::Operator::matches;
   if (operation->PRESENT() != nullptr) return ast::Operator::present;
   if (operation->ABSENT() != nullptr) return ast::Operator::absent;
   if (operation->IN() != nullptr)
@@ -41,10 +45,14 @@ class Comparison {
       out_.test.attribute = ast::Attribute::host;
     } else if (attribute->HEADER() != nullptr) {
       out_.test.attribute = ast::Attribute::header;
-      out_.test.name = builder_.string(attribute->STRING(0));
+    } else if (attribute->QUERY() != nullptr) {
+      out_.test.attribute = ast::Attribute::query;
+    } else if (attribute->COOKIE() != nullptr) {
+      out_.test.attribute = ast::Attribute::cookie;
     } else {
       return refuse(builder_.span(attribute->start));
     }
+    if (!attribute->STRING().empty()) out_.test.name = builder_.string(attribute->STRING(0));
     add_operation(context.operation());
   }
 
@@ -74,8 +82,24 @@ class Comparison {
     out_.test.callers.span = builder_.span(context.identityList());
   }
 
-  void operator()(P::AddressTestContext& context) { refuse(builder_.span(context.ADDRESS())); }
-  void operator()(P::PortTestContext& context) { refuse(builder_.span(context.PORT())); }
+  void operator()(P::AddressTestContext& context) {
+    out_.test.attribute = ast::Attribute::address;
+    out_.test.attribute_span = builder_.span(context.ADDRESS());
+    set_list_operator(context.IS(), context.NOT(), context.IN());
+    for (auto* range : context.addressRange())
+      out_.test.operands.push_back({builder_.text(builder_.span(range)), builder_.span(range)});
+  }
+
+  void operator()(P::PortTestContext& context) {
+    out_.test.attribute = ast::Attribute::port;
+    out_.test.attribute_span = builder_.span(context.PORT());
+    set_list_operator(context.IS(), context.NOT(), context.IN());
+    for (auto* port : context.INTEGER()) {
+      const ast::Number number = builder_.number(port);
+      out_.test.operands.push_back({number.text, number.span});
+    }
+  }
+
   void operator()(P::GrpcTestContext& context) { refuse(builder_.span(context.GRPC())); }
 
   void operator()(P::NamedTestContext& context) {
@@ -84,10 +108,12 @@ class Comparison {
     const source::Span name_span =
         context.name() == nullptr ? first : Builder::join(first, builder_.span(context.name()));
     auto& diagnostic = builder_.report(kinds::unknown_attribute(name_span, builder_.text(name_span)));
-    static const std::vector<std::string> attributes = {"path", "host", "method", "header", "from"};
+    static const std::vector<std::string> attributes = {"path",   "host",    "method", "header", "query",
+                                                        "cookie", "address", "port",   "from"};
     const auto meant = diagnostics::did_you_mean(builder_.text(name_span), attributes);
     diagnostic.with_help(meant ? *meant
-                               : "a condition tests `path`, `host`, `method`, `header \"name\"` or `from`");
+                               : "a condition tests `path`, `host`, `method`, `header \"name\"`, `query \"name\"`, "
+                                 "`cookie \"name\"`, `address`, `port` or `from`");
   }
 
  private:
@@ -106,13 +132,23 @@ class Comparison {
   }
 
   void add_operation(P::OperationContext* operation) {
-    if (operation->ignoringCase() != nullptr) refuse(builder_.span(operation->ignoringCase()));
+    out_.test.ignoring_case = operation->ignoringCase() != nullptr;
     const auto op = operator_of(operation);
     if (!op) return refuse(builder_.span(operation->start));
     out_.test.op = *op;
     out_.test.op_span = builder_.span(operation->start);
     if (operation->IN() != nullptr) out_.test.op_span.end = builder_.span(operation->IN()).end;
     for (auto* literal : operation->STRING()) out_.test.operands.push_back(builder_.string(literal));
+    if (operation->REGEX() != nullptr) out_.test.operands.push_back(between_slashes(operation->REGEX()));
+  }
+
+  /// A regular expression as it is written, so that each of its bytes has its place.
+  ast::String between_slashes(TerminalNode* regex) {
+    source::Span span = builder_.span(regex);
+    const std::string text = builder_.text(span);
+    ++span.begin;
+    --span.end;
+    return {text.substr(1, text.size() - 2), span};
   }
 
   Builder& builder_;

@@ -83,6 +83,17 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
   return part;
 }
 
+ast::StickyKey build_key(Builder& builder, P::StickyKeyContext* context) {
+  using KeyKind = ast::StickyKey::Kind;
+  ast::StickyKey key;
+  key.span = builder.span(context);
+  if (context->HEADER() != nullptr) key.kind = KeyKind::header;
+  if (context->QUERY() != nullptr) key.kind = KeyKind::query;
+  if (context->COOKIE() != nullptr) key.kind = KeyKind::cookie;
+  if (context->STRING() != nullptr) key.name = builder.string(context->STRING());
+  return key;
+}
+
 ast::Target build_target(Builder& builder, P::TargetContext* context) {
   if (auto* other = dynamic_cast<P::OtherTargetContext*>(context))
     return build_simple(builder, other->simpleTarget());
@@ -90,8 +101,7 @@ ast::Target build_target(Builder& builder, P::TargetContext* context) {
   ast::Target target;
   target.kind = Kind::split;
   target.span = builder.span(split);
-  if (split->BY() != nullptr)
-    builder.unsupported("split by", Builder::join(builder.span(split->SPLIT()), builder.span(split->BY())));
+  if (split->stickyKey() != nullptr) target.by = build_key(builder, split->stickyKey());
   for (auto* part : split->splitPart()) target.parts.push_back(build_part(builder, part));
   return target;
 }

@@ -25,14 +25,18 @@ const model::AccessRule* pick_allow(const model::Service& service, Random& rando
 Shape pick_shape(bool negated, Random& random) {
   if (negated) return Shape::negated;
   const std::size_t roll = random.below(100);
-  if (roll < 55) return Shape::hit;
-  return roll < 70 ? Shape::miss : roll < 85 ? Shape::truncated : Shape::over_long;
+  if (roll < 50) return Shape::hit;
+  if (roll < 62) return Shape::miss;
+  if (roll < 74) return Shape::truncated;
+  return roll < 84 ? Shape::over_long : roll < 92 ? Shape::repeated : Shape::absent;
 }
 
 /// False if the test has no value of that shape.
 bool apply(Aimer& aimer, const model::Test& test, Shape shape, Draft& draft, Random& random) {
   if (shape == Shape::truncated) return aimer.truncate(test, draft);
   if (shape == Shape::over_long) return aimer.extend(test, draft);
+  if (shape == Shape::repeated) return aimer.repeat(test, draft);
+  if (shape == Shape::absent) return aimer.leave_out(test, draft);
   aimer.satisfy(test, draft, shape == Shape::hit || (shape == Shape::negated && random.chance(40)));
   return true;
 }
@@ -52,22 +56,28 @@ model::SocketAddress pick_destination(const model::Service& service, Random& ran
 }  // namespace
 
 std::string operator_name(const model::Test& test) {
-  static constexpr std::array<const char*, 5> attributes = {"path", "host", "method", "header", "from"};
-  static constexpr std::array<const char*, 5> operators = {"is", "under", "starts", "present", "absent"};
+  static constexpr std::array<const char*, 9> attributes = {"path",   "host",    "method", "header", "query",
+                                                            "cookie", "address", "port",   "from"};
+  static constexpr std::array<const char*, 9> operators = {"is",   "under",   "starts",  "ends",  "contains",
+                                                           "like", "matches", "present", "absent"};
   const std::string attribute = attributes.at(static_cast<std::size_t>(test.attribute));
-  if (test.attribute == model::Attribute::from) return attribute;
-  return attribute + " " + operators.at(static_cast<std::size_t>(test.op));
+  const bool of_connection = test.attribute == model::Attribute::from ||
+                             test.attribute == model::Attribute::address || test.attribute == model::Attribute::port;
+  if (of_connection) return attribute;
+  return attribute + " " + operators.at(static_cast<std::size_t>(test.op)) + (test.ignoring_case ? " i" : "");
 }
 
 bool keeps_aim(const model::Policy& policy, const Case& made) {
   eval::Refusal refusal;
   auto head = eval::read_head(made.request.head, refusal);
-  if (!head || eval::check_framing(*head, eval::tested_headers(*made.service))) return false;
-  eval::Facts facts{eval::make_caller(policy, made.request.spiffe), &*head,
-                    eval::comparable_path(head->path)};
+  if (!head) return false;
+  if (eval::check_framing(*head, eval::tested_names(*made.service))) return made.shape == Shape::repeated;
+  eval::Facts facts{eval::make_caller(policy, made.request.spiffe), &*head, eval::comparable_path(head->path),
+                    made.request.source.ip, made.request.destination.port};
   const bool holds = eval::match(*made.aim, facts).holds;
   if (made.shape == Shape::hit) return holds;
-  const bool may_hold = made.shape == Shape::negated || made.shape == Shape::over_long;
+  const bool may_hold =
+      made.shape == Shape::negated || made.shape == Shape::over_long || made.shape == Shape::repeated;
   return may_hold || !holds || made.aim->test.op == model::Operator::absent;
 }
 
@@ -103,7 +113,7 @@ Case CaseMaker::make() {
   while (true) {
     const Rule& rule = random_.pick(rules_);
     const Leaf& leaf = random_.pick(rule.leaves);
-    Aimer aimer(policy_, random_);
+    Aimer aimer(policy_, *rule.service, random_);
     Draft draft;
     if (random_.chance(70)) draft.caller = random_.below(policy_.workloads.size());
     if (const auto* allow = rule.from == nullptr ? pick_allow(*rule.service, random_) : nullptr) {
@@ -118,8 +128,9 @@ Case CaseMaker::make() {
     made.aim = leaf.condition;
     made.service = rule.service;
     set_caller(policy_, draft.caller, made);
-    made.request.destination = pick_destination(*rule.service, random_);
+    made.request.destination = draft.destination ? *draft.destination : pick_destination(*rule.service, random_);
     made.request.draw = random_.next();
+    made.request.source = draft.source ? *draft.source : random_source(random_);
     made.request.head = wire_text(draft, random_);
     made.damaged = random_.chance(8);
     if (made.damaged) made.request.head = damage(made.request.head, random_);
@@ -154,6 +165,7 @@ std::vector<Case> tcp_cases(const model::Policy& policy, Random& random) {
         set_caller(policy, caller == policy.workloads.size() ? std::nullopt : std::optional(caller), made);
         made.request.destination = destination;
         made.request.draw = random.next();
+        made.request.source = random_source(random);
         cases.push_back(std::move(made));
       }
     }
@@ -161,19 +173,31 @@ std::vector<Case> tcp_cases(const model::Policy& policy, Random& random) {
   return cases;
 }
 
+bool is_possible(const std::string& name, Shape shape) {
+  const bool of_connection = name == "address" || name == "port";
+  const bool always_once = name.starts_with("path") || name.starts_with("method") || of_connection;
+  if (shape == Shape::truncated || shape == Shape::over_long) return !of_connection;
+  if (shape == Shape::repeated) return !always_once && name != "from";
+  return shape != Shape::absent || !always_once;
+}
+
 std::string Table::text() const {
   std::array<char, 128> line{};
-  std::snprintf(line.data(), line.size(), "%-16s", "operator");
+  std::snprintf(line.data(), line.size(), "%-20s", "operator");
   std::string text = line.data();
   for (const char* name : shape_names) {
     std::snprintf(line.data(), line.size(), " %10s", name);
     text += line.data();
   }
   for (const auto& [name, cells] : cells_) {
-    std::snprintf(line.data(), line.size(), "\n%-16s", name.c_str());
+    std::snprintf(line.data(), line.size(), "\n%-20s", name.c_str());
     text += line.data();
-    for (const std::size_t cell : cells) {
-      std::snprintf(line.data(), line.size(), " %10zu", cell);
+    for (std::size_t shape = 0; shape < cells.size(); ++shape) {
+      if (is_possible(name, static_cast<Shape>(shape))) {
+        std::snprintf(line.data(), line.size(), " %10zu", cells[shape]);
+      } else {
+        std::snprintf(line.data(), line.size(), " %10s", "-");
+      }
       text += line.data();
     }
   }
@@ -182,7 +206,11 @@ std::string Table::text() const {
 
 std::size_t Table::smallest() const {
   std::size_t smallest = cells_.empty() ? 0 : SIZE_MAX;
-  for (const auto& [name, cells] : cells_) smallest = std::min(smallest, *std::ranges::min_element(cells));
+  for (const auto& [name, cells] : cells_) {
+    for (std::size_t shape = 0; shape < cells.size(); ++shape) {
+      if (is_possible(name, static_cast<Shape>(shape))) smallest = std::min(smallest, cells[shape]);
+    }
+  }
   return smallest;
 }
 

@@ -14,11 +14,11 @@
 namespace heddle::differential {
 
 /// How a request was aimed at one test of one rule.
-enum class Shape { hit, miss, negated, truncated, over_long };
-inline constexpr std::array<const char*, 5> shape_names = {"hit", "miss", "negated", "truncated",
-                                                           "over-long"};
+enum class Shape { hit, miss, negated, truncated, over_long, repeated, absent };
+inline constexpr std::array<const char*, 7> shape_names = {"hit",       "miss",     "negated", "truncated",
+                                                           "over-long", "repeated", "absent"};
 
-/// `path under`, `header is`, …
+/// `path under`, `header is`, `cookie ends i` (ignoring case), …
 std::string operator_name(const model::Test& test);
 
 /// One request of the comparison.
@@ -68,6 +68,9 @@ eval::World random_world(const model::Policy& policy, Random& random);
 
 /// Every caller to every address and endpoint of every tcp service.
 std::vector<Case> tcp_cases(const model::Policy& policy, Random& random);
+
+/// Whether there is such a case: a request always has one method and one path, and one caller at most.
+bool is_possible(const std::string& name, Shape shape);
 
 /// Cases per operator and shape.
 class Table {

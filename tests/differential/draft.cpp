@@ -1,6 +1,7 @@
 #include "tests/differential/draft.h"
 
 #include "compiler/eval/caller.h"
+#include "tests/differential/example.h"
 #include "tests/differential/vocabulary.h"
 
 namespace heddle::differential {
@@ -20,6 +21,14 @@ std::string pattern_text(const model::SpiffePattern& pattern) {
   return "spiffe://" + pattern.trust_domain + "/" + pattern.path;
 }
 
+bool is_of_connection(const Test& test) {
+  return test.attribute == Attribute::address || test.attribute == Attribute::port;
+}
+
+bool is_named(const Test& test) {
+  return !test.name.empty();
+}
+
 bool is_path_byte(char byte) {
   return byte != '%' && byte != '/';
 }
@@ -35,11 +44,21 @@ void Aimer::satisfy(const Condition& condition, Draft& draft, bool wanted) {
 }
 
 void Aimer::satisfy(const Test& test, Draft& draft, bool wanted) {
-  if (test.attribute == Attribute::path) satisfy_path(test, draft, wanted);
-  if (test.attribute == Attribute::header) satisfy_header(test, draft, wanted);
-  if (test.attribute == Attribute::host) satisfy_host(test, draft, wanted);
-  if (test.attribute == Attribute::method) satisfy_method(test, draft, wanted);
-  if (test.attribute == Attribute::from) satisfy(test.callers, draft, wanted);
+  if (test.attribute == Attribute::from) return satisfy(test.callers, draft, wanted);
+  if (test.attribute == Attribute::address) return satisfy_address(test, draft, wanted);
+  if (test.attribute == Attribute::port) return satisfy_port(test, draft, wanted);
+  const bool asks_presence = test.op == Operator::present || test.op == Operator::absent;
+  const bool there = test.op == Operator::absent ? !wanted : wanted;
+  if (there || (is_named(test) && !asks_presence && random_.chance(70))) {
+    const std::string value = example(test, random_);
+    const bool near = random_.chance(60);
+    return set(test, there ? value : near ? near_miss(value) : any_value(test.attribute, random_), draft);
+  }
+  if (is_named(test)) {
+    named(test, draft).erase(test.name);
+  } else {
+    set(test, random_.chance(60) ? near_miss(example(test, random_)) : any_value(test.attribute, random_), draft);
+  }
 }
 
 void Aimer::satisfy(const model::Callers& callers, Draft& draft, bool wanted) {
@@ -53,43 +72,37 @@ void Aimer::satisfy(const model::Callers& callers, Draft& draft, bool wanted) {
   if (!fitting.empty()) draft.caller = random_.pick(fitting);
 }
 
-void Aimer::satisfy_path(const Test& test, Draft& draft, bool wanted) {
-  if (!wanted) {
-    draft.path = random_.chance(50) ? near_miss(test.literal) : "/" + random_.pick(segments);
-    return;
-  }
-  draft.path = test.literal;
-  if (test.op == Operator::under && random_.chance(60)) {
-    draft.path += (draft.path.ends_with('/') ? "" : "/") + (random_.chance(20) ? "" : random_.pick(segments));
-  }
-  if (test.op == Operator::starts && random_.chance(60)) draft.path += "x" + random_.pick(segments);
-}
-
-void Aimer::satisfy_header(const Test& test, Draft& draft, bool wanted) {
-  const bool there = test.op == Operator::absent ? !wanted : wanted;
-  if (test.op != Operator::is) {
-    if (there) {
-      draft.headers[test.name] = random_.chance(20) ? "" : random_.pick(header_values);
-    } else {
-      draft.headers.erase(test.name);
-    }
-    return;
-  }
-  if (wanted) {
-    draft.headers[test.name] = test.literal;
-  } else if (random_.chance(30)) {
-    draft.headers.erase(test.name);
-  } else {
-    draft.headers[test.name] = random_.chance(60) ? near_miss(test.literal) : random_.pick(header_values);
+void Aimer::satisfy_address(const Test& test, Draft& draft, bool wanted) {
+  draft.source = random_source(random_);
+  if (!wanted) return;
+  auto& bytes = draft.source->ip.bytes;
+  for (std::size_t bit = 0; bit < test.range.bits; ++bit) {
+    const auto mask = static_cast<std::uint8_t>(0x80U >> (bit % 8));
+    bytes[bit / 8] = static_cast<std::uint8_t>((bytes[bit / 8] & ~mask) | (test.range.first.bytes[bit / 8] & mask));
   }
 }
 
-void Aimer::satisfy_host(const Test& test, Draft& draft, bool wanted) {
-  draft.host = wanted ? test.literal : random_.chance(50) ? "x" + test.literal : random_.pick(hosts);
+void Aimer::satisfy_port(const Test& test, Draft& draft, bool wanted) {
+  std::vector<model::SocketAddress> fitting;
+  for (const auto& address : service_.addresses) {
+    if ((address.port == test.port) == wanted) fitting.push_back(address);
+  }
+  for (const auto& endpoint : service_.endpoints) {
+    if ((endpoint.address.port == test.port) == wanted) fitting.push_back(endpoint.address);
+  }
+  if (!fitting.empty()) draft.destination = random_.pick(fitting);
 }
 
-void Aimer::satisfy_method(const Test& test, Draft& draft, bool wanted) {
-  draft.method = wanted ? test.literal : random_.chance(30) ? test.literal + "-X" : random_.pick(methods);
+std::map<std::string, std::string>& Aimer::named(const Test& test, Draft& draft) {
+  if (test.attribute == Attribute::query) return draft.queries;
+  return test.attribute == Attribute::cookie ? draft.cookies : draft.headers;
+}
+
+void Aimer::set(const Test& test, const std::string& value, Draft& draft) {
+  if (is_named(test)) named(test, draft)[test.name] = value;
+  if (test.attribute == Attribute::path) draft.path = value;
+  if (test.attribute == Attribute::host) draft.host = value;
+  if (test.attribute == Attribute::method) draft.method = value;
 }
 
 std::string Aimer::near_miss(const std::string& literal) {
@@ -128,46 +141,70 @@ bool Aimer::pick_caller(const model::Callers& callers, Draft& draft,
   return true;
 }
 
+model::SocketAddress random_source(Random& random) {
+  model::SocketAddress source;
+  auto& bytes = source.ip.bytes;
+  bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 0};
+  if (random.chance(30)) bytes = {0xfd, 0, 0, 7};
+  bytes.back() = static_cast<std::uint8_t>(random.between(1, 20));
+  return source;
+}
+
 bool Aimer::truncate(const Test& test, Draft& draft) {
-  const auto cut = [&](const std::string& text, std::size_t keep) {
-    return text.substr(0, random_.between(keep, text.size() - 1));
-  };
+  if (is_of_connection(test)) return false;
   if (test.attribute == Attribute::from) {
     return pick_caller(test.callers, draft, [](const std::string& id, const std::string& pattern) {
       return id.size() < pattern.size() && pattern.starts_with(id);
     });
   }
-  if (test.attribute == Attribute::header && test.op != Operator::is) {
-    draft.headers.erase(test.name);
-    draft.headers[cut(test.name, 1)] = random_.pick(header_values);
+  const auto cut = [&](const std::string& text, std::size_t keep) {
+    return text.substr(0, random_.between(keep, text.size() - 1));
+  };
+  if (test.op == Operator::present || test.op == Operator::absent) {
+    if (test.name.size() < 2) return false;
+    named(test, draft).erase(test.name);
+    named(test, draft)[cut(test.name, 1)] = any_value(test.attribute, random_);
     return true;
   }
-  if (test.literal.size() < 2) return false;
-  if (test.attribute == Attribute::path) draft.path = cut(test.literal, 1);
-  if (test.attribute == Attribute::header) draft.headers[test.name] = cut(test.literal, 0);
-  if (test.attribute == Attribute::method) draft.method = cut(test.literal, 1);
-  if (test.attribute == Attribute::host) draft.host = cut(test.literal, 1);
+  const std::string value = example(test, random_);
+  const std::size_t least = is_named(test) ? 0 : 1;
+  if (value.size() <= least) return false;
+  set(test, cut(value, least), draft);
   return true;
 }
 
 bool Aimer::extend(const Test& test, Draft& draft) {
+  if (is_of_connection(test)) return false;
   if (test.attribute == Attribute::from) {
     return pick_caller(test.callers, draft, [](const std::string& id, const std::string& pattern) {
       const std::string fixed = pattern.substr(0, pattern.find('*'));
       return id.size() > pattern.size() && id.starts_with(fixed);
     });
   }
-  if (test.attribute == Attribute::header && test.op == Operator::absent) {
-    draft.headers.erase(test.name);
-    draft.headers[test.name + tail()] = random_.pick(header_values);
+  if (test.op == Operator::absent) {
+    named(test, draft).erase(test.name);
+    named(test, draft)[test.name + tail()] = any_value(test.attribute, random_);
     return true;
   }
-  if (test.attribute == Attribute::path) draft.path = test.literal + tail();
-  if (test.attribute == Attribute::header) draft.headers[test.name] = test.literal + tail();
-  if (test.attribute == Attribute::method)
-    draft.method = test.literal + std::string(random_.between(1, 300), 'X');
-  if (test.attribute == Attribute::host && test.literal.front() != '[') draft.host = test.literal + tail();
-  return test.attribute != Attribute::host || test.literal.front() != '[';
+  const std::string value = example(test, random_);
+  if (value.starts_with('[')) return false;  // an IPv6 address goes no further
+  set(test, value + (test.attribute == Attribute::method ? std::string(random_.between(1, 300), 'X') : tail()), draft);
+  return true;
+}
+
+bool Aimer::repeat(const Test& test, Draft& draft) {
+  if (!is_named(test) && test.attribute != Attribute::host) return false;
+  const std::string value = example(test, random_);
+  set(test, value, draft);
+  draft.repeated = Repeated{test.attribute, test.name, random_.chance(50) ? value : any_value(test.attribute, random_)};
+  return true;
+}
+
+bool Aimer::leave_out(const Test& test, Draft& draft) {
+  if (test.attribute == Attribute::host) draft.host.reset();
+  if (test.attribute == Attribute::from) draft.caller.reset();
+  if (is_named(test)) named(test, draft).erase(test.name);
+  return test.attribute != Attribute::path && test.attribute != Attribute::method && !is_of_connection(test);
 }
 
 }  // namespace heddle::differential

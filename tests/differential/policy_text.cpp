@@ -62,6 +62,15 @@ std::string callers(Random& random) {
   return first == second || random.chance(60) ? first : first + ", " + second;
 }
 
+std::string address_test(Random& random) {
+  static const std::vector<std::string> ranges = {"10.0.0.1", "10.0.0.0/28", "10.0.0.16/30", "0.0.0.0/0", "fd00:7::/64",
+                                                  "fd00:7::/123", "fd00:7::3", "10.0.0.8/29", "fd00::/8", "::/0"};
+  const std::string first = random.pick(ranges);
+  const std::string second = random.pick(ranges);
+  if (random.chance(50)) return "address is " + first;
+  return std::string("address ") + (random.chance(30) ? "not " : "") + "in [" + first + ", " + second + "]";
+}
+
 /// What follows `from` in a condition: several stand in a list.
 std::string from_test(Random& random) {
   const std::string who = callers(random);
@@ -75,30 +84,91 @@ std::string method_test(Random& random) {
   return std::string("method ") + (random.chance(20) ? "not " : "") + "in [" + first + ", " + second + "]";
 }
 
-std::string header_test(Random& random) {
-  const std::string header = "header " + quoted(random.pick(header_names));
-  const std::size_t kind = random.below(10);
-  if (kind < 2) return header + " present";
-  if (kind < 4) return header + " absent";
-  return header + " is " + quoted(random.pick(header_values));
+std::string maybe_ignoring_case(Random& random) {
+  return random.chance(45) ? " ignoring case" : "";
+}
+
+/// A part of a value that stands at its beginning, its end or anywhere, and cuts no escape and no blank.
+std::string part_of(const std::string& value, bool from_begin, bool to_end, Random& random) {
+  const std::size_t length = random.between(1, value.size());
+  const std::size_t begin = from_begin ? 0 : to_end ? value.size() - length : random.below(value.size() - length + 1);
+  const std::string part = value.substr(begin, length);
+  const bool blank = part.front() == ' ' || part.back() == ' ';
+  return blank || value.find('%') != std::string::npos ? value : part;
+}
+
+/// Of a header, a query parameter or a cookie.
+std::string named_test(const std::string& attribute, const std::vector<std::string>& names,
+                       const std::vector<std::string>& values, const std::vector<std::string>& expressions,
+                       Random& random) {
+  const std::string value = random.pick(values);
+  const std::string test = attribute + " " + quoted(random.pick(names)) + " ";
+  switch (random.below(8)) {
+    case 0:
+      return test + "present";
+    case 1:
+      return test + "absent";
+    case 2:
+      return test + "starts " + quoted(part_of(value, true, false, random)) + maybe_ignoring_case(random);
+    case 3:
+      return test + "ends " + quoted(part_of(value, false, true, random)) + maybe_ignoring_case(random);
+    case 4:
+      return test + "contains " + quoted(part_of(value, false, false, random)) + maybe_ignoring_case(random);
+    case 5:
+      return test + "matches /" + random.pick(expressions) + "/";
+    case 6:
+      return test + (random.chance(50) ? "in [" : "not in [") + quoted(value) + ", " + quoted(random.pick(values)) + "]";
+    default:
+      return test + "is " + quoted(value) + maybe_ignoring_case(random);
+  }
+}
+
+std::string host_test(Random& random) {
+  const std::string host = random.pick(hosts);
+  const std::size_t kind = random.below(3);
+  if (kind == 0) return "host is " + quoted(host);
+  if (kind == 1) return "host matches /" + random.pick(host_expressions) + "/";
+  const std::size_t dot = host.find('.');
+  const bool shorter = dot != std::string::npos && host.front() != '[' && random.chance(50);
+  return "host under " + quoted(shorter ? host.substr(dot + 1) : host);
+}
+
+std::string like_pattern(Random& random) {
+  std::string pattern;
+  for (std::size_t count = random.between(1, 3); count > 0; --count)
+    pattern += "/" + (random.chance(50) ? "{p" + std::to_string(count) + "}" : random.pick(segments));
+  return random.chance(50) ? pattern + "/**" : pattern;
 }
 
 std::string path_test(Random& random) {
-  const std::size_t kind = random.below(3);
   const std::string path = random_path(random);
-  if (kind == 0) return "path is " + quoted(path + (random.chance(10) && path != "/" ? "/" : ""));
-  if (kind == 1) return "path under " + quoted(path);
-  return "path starts " + quoted(random.chance(30) && path.size() > 2 && path.find('%') == std::string::npos
-                                     ? path.substr(0, path.size() - 1)
-                                     : path);
+  switch (random.below(6)) {
+    case 0:
+      return "path is " + quoted(path + (random.chance(10) && path != "/" ? "/" : "")) + maybe_ignoring_case(random);
+    case 1:
+      return "path under " + quoted(path) + maybe_ignoring_case(random);
+    case 2:
+      return "path ends " + quoted(part_of(path, false, true, random)) + maybe_ignoring_case(random);
+    case 3:
+      return "path like " + quoted(like_pattern(random)) + maybe_ignoring_case(random);
+    case 4:
+      return "path matches /" + random.pick(path_expressions) + "/";
+    default:
+      break;
+  }
+  const bool shorter = random.chance(30) && path.size() > 2 && path.find('%') == std::string::npos;
+  return "path starts " + quoted(shorter ? path.substr(0, path.size() - 1) : path) + maybe_ignoring_case(random);
 }
 
 std::string random_test(Random& random) {
   const std::size_t kind = random.below(100);
-  if (kind < 42) return path_test(random);
-  if (kind < 70) return header_test(random);
-  if (kind < 80) return method_test(random);
-  if (kind < 90) return "host is " + quoted(random.pick(hosts));
+  if (kind < 30) return path_test(random);
+  if (kind < 47) return named_test("header", header_names, header_values, value_expressions, random);
+  if (kind < 64) return named_test("query", query_names, query_values, query_expressions, random);
+  if (kind < 81) return named_test("cookie", cookie_names, cookie_values, value_expressions, random);
+  if (kind < 86) return method_test(random);
+  if (kind < 92) return host_test(random);
+  if (kind < 96) return address_test(random);
   return from_test(random);
 }
 
@@ -127,14 +197,22 @@ std::string condition(Random& random, int depth) {
 /// A tcp connection has a caller and nothing else to test.
 std::string tcp_condition(Random& random) {
   const std::string first = (random.chance(30) ? "not " : "") + from_test(random);
-  return random.chance(50) ? first : first + (random.chance(50) ? " and " : " or ") + from_test(random);
+  const std::string second = random.chance(40) ? "port is 9000" : from_test(random);
+  return random.chance(50) ? first : first + (random.chance(50) ? " and " : " or ") + second;
+}
+
+/// What a split may go by.
+std::string key(Random& random) {
+  if (random.chance(25)) return "address";
+  if (random.chance(30)) return "header " + quoted(random.pick(header_names));
+  return random.chance(50) ? "query " + quoted(random.pick(query_names)) : "cookie " + quoted(random.pick(cookie_names));
 }
 
 /// Weights in hundredths of a percent that add up to 100%.
-std::string split(Random& random, const std::vector<std::string>& pools) {
+std::string split(Random& random, const std::vector<std::string>& pools, bool sticky) {
   const std::size_t parts = random.between(2, 4);
   std::size_t rest = 10000;
-  std::string text = "split { ";
+  std::string text = sticky ? "split by " + key(random) + " { " : "split { ";
   for (std::size_t part = 0; part < parts; ++part) {
     const std::size_t weight = part + 1 == parts ? rest : random.between(1, rest - (parts - part - 1));
     rest -= weight;
@@ -213,7 +291,11 @@ class ServiceText {
     return text + "}\n";
   }
 
-  std::string any_condition(int depth) { return tcp_ ? tcp_condition(random_) : condition(random_, depth); }
+  /// Whatever endpoint is dialled has port 9000.
+  std::string any_condition(int depth) {
+    if (!tcp_ && random_.chance(5)) return random_.chance(50) ? "port is 80" : "not port in [9000]";
+    return tcp_ ? tcp_condition(random_) : condition(random_, depth);
+  }
 
   std::string access() {
     std::string text = "access " + name_ + " {\n";
@@ -232,7 +314,7 @@ class ServiceText {
     const std::size_t kind = random_.below(10);
     if (kind < 4 && kind >= 2 && !tcp_)
       return "respond " + std::to_string(random_.between(400, 599)) + " \"r\"";
-    const std::string to = kind < 2 ? split(random_, pools_) : random_.pick(pools_);
+    const std::string to = kind < 2 ? split(random_, pools_, !tcp_ && random_.chance(50)) : random_.pick(pools_);
     return tcp_ || random_.chance(70) ? to : to + " { " + timeout() + " }";
   }
 

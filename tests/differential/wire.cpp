@@ -45,8 +45,8 @@ std::string line(const std::string& name, const std::string& value, Random& rand
          (random.chance(10) ? blanks(random) : "") + "\r\n";
 }
 
-std::string host_value(const Draft& draft, Random& random) {
-  std::string host = random_case(draft.host, random);
+std::string host_value(const std::string& name, Random& random) {
+  std::string host = random_case(name, random);
   if (random.chance(20)) host += ":" + std::to_string(random.between(1, 65535));
   return host;
 }
@@ -65,10 +65,45 @@ std::string extra_lines(Random& random) {
   return text;
 }
 
-std::string query(Random& random) {
-  static const std::vector<std::string> queries = {"?",     "?a=1", "?a=/b//c", "?x=%20&y=%C3",
-                                                   "?;\\?", "?%2F", "?[0]={}"};
-  return random.chance(15) ? random.pick(queries) : "";
+/// An empty value may as well have no `=`.
+std::string pair(const std::string& name, const std::string& value, Random& random) {
+  return value.empty() && random.chance(50) ? name : name + "=" + value;
+}
+
+std::string query(const Draft& draft, Random& random) {
+  static const std::vector<std::string> others = {"", "a=1", "a=/b//c", "x=%20&y=%C3", ";\\?", "[0]={}", "=", "&", "qab=1&pag"};
+  std::string text;
+  const auto add = [&](const std::string& piece) { text += (text.empty() ? "?" : "&") + piece; };
+  if (random.chance(15)) add(random.chance(5) ? "%2F" : random.pick(others));
+  for (const auto& [name, value] : draft.queries) add(pair(name, recased_escapes(value, random), random));
+  if (draft.repeated && draft.repeated->attribute == model::Attribute::query)
+    add(pair(draft.repeated->name, draft.repeated->value, random));
+  if (random.chance(10)) add(random.pick(others));
+  return text;
+}
+
+/// One line or several, in any of the ways in which cookies are written.
+std::string cookie_lines(const Draft& draft, Random& random) {
+  std::vector<std::string> pieces;
+  for (const auto& [name, value] : draft.cookies) {
+    std::string piece = pair(name, value, random);
+    const std::size_t equals = piece.find('=');
+    if (equals != std::string::npos && random.chance(10)) piece.insert(equals + random.below(2), blanks(random));
+    pieces.push_back(piece);
+  }
+  if (draft.repeated && draft.repeated->attribute == model::Attribute::cookie)
+    pieces.push_back(pair(draft.repeated->name, draft.repeated->value, random));
+  static const std::vector<std::string> others = {"", "x=1", "=", "sidx=1", "sessio", "x y=1", "x=\"a", "%"};
+  if (random.chance(20)) pieces.insert(pieces.begin() + static_cast<std::ptrdiff_t>(random.below(pieces.size() + 1)), random.pick(others));
+  std::string text;
+  std::string value;
+  for (const std::string& piece : pieces) {
+    value += (value.empty() ? "" : random.chance(80) ? "; " : ";" + blanks(random)) + piece;
+    if (random.chance(80)) continue;
+    text += line("Cookie", value, random);
+    value.clear();
+  }
+  return value.empty() ? text : text + line("cookie", value, random);
 }
 
 void insert(std::string& head, std::size_t at, const std::string& text) {
@@ -121,11 +156,12 @@ void in_lines(std::string& head, Random& random) {
 }
 
 void repeat_header(std::string& head, Random& random) {
-  add_line(head, random.pick(header_names) + ": " + random.pick(header_values));
+  if (random.chance(60)) return add_line(head, random.pick(header_names) + ": " + random.pick(header_values));
+  add_line(head, "cookie: " + random.pick(cookie_names) + "=" + random.pick(cookie_values));
 }
 
 void name_in_connection(std::string& head, Random& random) {
-  add_line(head, "Connection: close ," + random_case(random.pick(header_names), random));
+  add_line(head, "Connection: close ," + random_case(random.chance(20) ? "cookie" : random.pick(header_names), random));
 }
 
 void flip_byte(std::string& head, Random& random) {
@@ -181,16 +217,21 @@ void oversize(std::string& head, Random& random) {
 }  // namespace
 
 std::string wire_text(const Draft& draft, Random& random) {
-  const bool old = random.chance(4);
-  const std::string host = host_value(draft, random);
-  const std::string origin = random.chance(3) ? (random.chance(50) ? "http://" : "HTTP://") + host : "";
-  std::string text = draft.method + " " + origin + recased_escapes(draft.path, random) + query(random) +
+  const bool old = !draft.host || random.chance(4);
+  const std::string host = host_value(draft.host.value_or(""), random);
+  const std::string origin = draft.host && random.chance(3) ? (random.chance(50) ? "http://" : "HTTP://") + host : "";
+  std::string text = draft.method + " " + origin + recased_escapes(draft.path, random) + query(draft, random) +
                      (old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   const bool host_first = random.chance(70);
-  const std::string host_line = old && random.chance(30) ? "" : line("host", host, random);
+  const std::string host_line = !draft.host || (old && random.chance(30)) ? "" : line("host", host, random);
   if (host_first) text += host_line;
   text += extra_lines(random);
   for (const auto& [name, value] : draft.headers) text += line(name, value, random);
+  text += cookie_lines(draft, random);
+  if (draft.repeated && draft.repeated->attribute == model::Attribute::header)
+    text += line(draft.repeated->name, draft.repeated->value, random);
+  if (draft.repeated && draft.repeated->attribute == model::Attribute::host)
+    text += line("Host", draft.repeated->value, random);
   if (!host_first) text += host_line;
   return text + "\r\n";
 }

@@ -17,17 +17,21 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
-BUILT = ("heddle", "heddled", "kernel_fast_path", "kernel_decide")
+# What a test needs to be built; the others find the programs.
+BUILT = {"differential": ("differential",)}
+PROGRAMS = ("heddle", "heddled", "kernel_fast_path", "kernel_decide")
+# The first difference says enough.
+ENVIRONMENT = {"HEDDLE_FIRST_DIFFERENCE": "1", "GTEST_FAIL_FAST": "1"}
 TIME = 600
 CAUGHT, MISSED, BROKEN = range(3)
 
-# In the namespace: $1 root, $2 folder of the layer, $3 patch, $4 jobs; what is left: the test.
+# In the namespace: $1 root, $2 folder of the layer, $3 patch, $4 jobs, $5 the test, $6 what it needs.
 SCRIPT = f"""set -eu
 mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$1"
 cd "$1"
 patch --quiet -p1 <"$3" || exit 42
-cmake --build build/dev -j "$4" --target {' '.join(BUILT)} >"$2/build.log" 2>&1 || exit 43
+cmake --build build/dev -j "$4" --target $6 >"$2/build.log" 2>&1 || exit 43
 exec ctest --test-dir build/dev -R "^$5\\$" --no-tests=error --output-on-failure --timeout {TIME}
 """
 
@@ -43,8 +47,10 @@ def read(patch):
 def attempt(patch, test, layer):
     for each in ("upper", "work"):
         (layer / each).mkdir(parents=True)
-    command = ["unshare", "--mount", "sh", "-c", SCRIPT, "sh", ROOT, layer, patch, str(os.cpu_count()), test]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace")
+    command = ["unshare", "--mount", "sh", "-c", SCRIPT, "sh", ROOT, layer, patch, str(os.cpu_count()), test,
+               " ".join(BUILT.get(test, PROGRAMS))]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace",
+                          env={**os.environ, **ENVIRONMENT})
     log = ROOT / "build" / "log" / f"mutant-{patch.stem}"
     log.parent.mkdir(parents=True, exist_ok=True)
     build = layer / "build.log"

@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 6
+#define HD_ABI_VERSION 7
 
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
@@ -573,9 +573,11 @@ struct hd_service {
   hd_u32 pending_max;    /* requests that wait for a connection of a full endpoint; 0: none waits */
   struct hd_scan scan;
   hd_u32 atom_words;     /* of hd_facts.atoms that its rules look at */
+  hd_u32 address_field;  /* of the 16 bytes of the client's address, into hd_fields; HD_NONE: nobody asks for it */
+  hd_u32 port_field;     /* of the two bytes of the port dialled */
   hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 72, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 80, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
@@ -604,9 +606,11 @@ struct hd_rule {
   hd_u32 counter;     /* written by the loader: into hd_counters */
   hd_u32 service;     /* HD_NONE for the mesh's */
   hd_u32 timeout_ms;  /* from the complete head to the last byte of the response; 0: none */
-  hd_u32 pad;
+  hd_u32 sticky;      /* SPLIT: the field whose value draws, or HD_STICKY_ADDRESS; HD_NONE: each request draws */
 };
 HD_STATIC_ASSERT(sizeof(struct hd_rule) == 56, "hd_rule");
+
+#define HD_STICKY_ADDRESS 0xfffffffeu
 
 enum hd_builtin_rule {
   HD_RULE_MALFORMED = 0, /* mesh/malformed */
@@ -677,7 +681,13 @@ enum hd_scan_event {
   HD_SCAN_METHOD_END,  /* the space after the method; the target begins behind it */
   HD_SCAN_PATH_END,    /* `?`, or the space after a target without query */
   HD_SCAN_TARGET_END,  /* the space after a query */
-  HD_SCAN_NAME,        /* `:` after a name that some policy tests: the state before it accepts the name's number */
+  HD_SCAN_NAME,        /* `:` or `=` after a name that some policy tests: the state before it accepts the name's number */
+  HD_SCAN_BARE_NAME,   /* what ends a cookie that is only a name: as for NAME */
+  HD_SCAN_QUERY_NAME,  /* `=` after the name of a query parameter: as for NAME */
+  HD_SCAN_QUERY_BARE,  /* `&` after one without `=` */
+  HD_SCAN_QUERY_BARE_END,  /* or the space that ends the target */
+  HD_SCAN_QUERY_VALUE, /* `&` after the value of one */
+  HD_SCAN_QUERY_VALUE_END, /* or the space that ends the target */
   HD_SCAN_VALUE,       /* first byte of a value */
   HD_SCAN_SPACE,       /* first blank after a byte of a value */
   HD_SCAN_VALUE_END,   /* CR right after a byte of a value */
@@ -693,11 +703,12 @@ enum hd_scan_event {
   HD_SCAN_NOT_FAST,    /* `:` after a name, or an element of Connection, that only the handler knows what to do with */
 };
 
-/* Numbers of names in a scan. Tested headers count from HD_NAME_FIRST. */
+/* Numbers of names in a scan. Tested headers, query parameters and cookies count from HD_NAME_FIRST. */
 enum hd_name {
   HD_NAME_HOST = 0,
   HD_NAME_KEEP_ALIVE = 1, /* an element of Connection that changes nothing */
-  HD_NAME_FIRST = 2,
+  HD_NAME_COOKIE = 2,     /* where cookies are tested: the line that has them */
+  HD_NAME_FIRST = 3,
 };
 
 #define HD_NAME_FRAMING 0x100000u /* set in the number of a tested header that only the handler knows what to do with */
@@ -718,6 +729,7 @@ enum hd_field_index {
 
 enum hd_field_flag {
   HD_FIELD_MAY_REPEAT = 1, /* only `present` and `absent` are asked of it */
+  HD_FIELD_ESCAPES = 2,    /* the digits of its escapes compare in either case */
 };
 
 struct hd_field {

@@ -8,7 +8,7 @@ import time
 from pattern import pattern
 
 ADDRESSES = {"4": (socket.AF_INET, "10.96.7.1"), "6": (socket.AF_INET6, "fd00:7::1"),
-             "mapped": (socket.AF_INET6, "::ffff:10.96.7.1")}
+             "mapped": (socket.AF_INET6, "::ffff:10.96.7.1"), "loopback": (socket.AF_INET, "127.0.0.1")}
 TIMEOUT = 20
 SO_MEMINFO = 55
 

@@ -8,7 +8,7 @@ namespace heddle::eval {
 namespace {
 
 /// What becomes of a head: empty if it is fine, else `<status> <rule> @<offset>`.
-std::string fate(const std::string& raw, const TestedHeaders& tested = {}) {
+std::string fate(const std::string& raw, const TestedNames& tested = {}) {
   Refusal refusal;
   auto head = read_head(raw, refusal);
   if (head) {
@@ -274,13 +274,13 @@ TEST(Framing, TheLengthIsANumberOrChunked) {
 }
 
 TEST(Framing, ATestedHeaderOccursOnce) {
-  const TestedHeaders tested{{"one", "any"}, {"one"}};
+  const TestedNames tested{{"one", "any"}, {"one"}, {}, {}};
   EXPECT_EQ(fate(with_lines("one: a\r\nany: a\r\nany: b\r\nother: a\r\nother: b\r\n"), tested), "");
   EXPECT_EQ(fate(with_lines("one: a\r\nONE: a\r\n"), tested), "400 mesh/malformed");
 }
 
 TEST(Framing, ConnectionNamesNoTestedHeader) {
-  const TestedHeaders tested{{"one", "any"}, {"one"}};
+  const TestedNames tested{{"one", "any"}, {"one"}, {}, {}};
   EXPECT_EQ(fate(with_lines("Connection: keep-alive, other ,,\r\n"), tested), "");
   for (const char* value :
        {"one", "ANY", "close, one", "close ,\tOne\t,x", "host", "content-length", "Transfer-Encoding"}) {

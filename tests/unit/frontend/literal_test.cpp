@@ -14,7 +14,7 @@
 namespace heddle::frontend {
 namespace {
 
-using sema::PathTest;
+using sema::Part;
 
 TEST(PathLiteral, ShowsTheSpelling) {
   const std::pair<const char*, const char*> wrong[] = {
@@ -23,16 +23,16 @@ TEST(PathLiteral, ShowsTheSpelling) {
       {"/%7e", "/~"}, {"/100%", "/100%25"}, {"/a/.", "/a/"},    {"//", "/"},        {"/%zz", "/%25zz"},
   };
   for (const auto& [literal, spelling] : wrong) {
-    const auto never = sema::check_path(literal, PathTest::is);
+    const auto never = sema::check_path(literal, Part::whole);
     ASSERT_TRUE(never) << literal;
     EXPECT_EQ(never->spelling, spelling) << literal;
     if (std::string(spelling) != "") {
-      EXPECT_FALSE(sema::check_path(never->spelling, PathTest::is))
+      EXPECT_FALSE(sema::check_path(never->spelling, Part::whole))
           << "the spelling of " << literal << " never matches";
     }
   }
   for (const char* literal : {"/a?b", "/a#b", "/a;b", "/a\\b", "/%2f", "/%5C", "/%00"}) {
-    const auto never = sema::check_path(literal, PathTest::is);
+    const auto never = sema::check_path(literal, Part::whole);
     ASSERT_TRUE(never) << literal;
     EXPECT_EQ(never->spelling, "") << literal;
   }
@@ -41,22 +41,73 @@ TEST(PathLiteral, ShowsTheSpelling) {
 TEST(PathLiteral, ThatIsRight) {
   for (const char* literal : {"/", "/a", "/a/", "/a/b.c", "/.well-known", "/...", "/a%20b", "/%C3%bc",
                               "/a:@!$&'()*+,=~", "/a|b{c}"}) {
-    EXPECT_FALSE(sema::check_path(literal, PathTest::is)) << literal;
+    EXPECT_FALSE(sema::check_path(literal, Part::whole)) << literal;
   }
 }
 
 TEST(PathLiteral, OfStartsMayBeCutAnywhere) {
   for (const char* literal : {"/a/.", "/a/..", "/a%", "/a%2", "/a%C", "/"}) {
-    EXPECT_FALSE(sema::check_path(literal, PathTest::starts)) << literal;
+    EXPECT_FALSE(sema::check_path(literal, Part::beginning)) << literal;
     if (std::string(literal) != "/") {
-      EXPECT_TRUE(sema::check_path(literal, PathTest::is)) << literal;
+      EXPECT_TRUE(sema::check_path(literal, Part::whole)) << literal;
     }
   }
   for (const char* literal : {"/a/../", "/a//", "/a%2F", "a", "/%4", "/a%/b"}) {
     // `%4` can only go on as an escape of a byte that needs none, except `%40`.
     if (std::string(literal) == "/%4") continue;
-    EXPECT_TRUE(sema::check_path(literal, PathTest::starts)) << literal;
+    EXPECT_TRUE(sema::check_path(literal, Part::beginning)) << literal;
   }
+}
+
+TEST(PathLiteral, OfEndsMayHaveBegunAnywhere) {
+  for (const char* literal : {".json", "/a", "b/c", "./b", "../b", "3%20", "/"})
+    EXPECT_FALSE(sema::check_path(literal, Part::end)) << literal;
+  const std::pair<const char*, const char*> wrong[] = {
+      {"a//b", "a/b"}, {"//", "/"}, {"/./a", "/a"}, {"a/..", ""}, {"%", "%25"}, {"a b", "a%20b"}, {"x?", ""}};
+  for (const auto& [literal, spelling] : wrong) {
+    const auto never = sema::check_path(literal, Part::end);
+    ASSERT_TRUE(never) << literal;
+    EXPECT_EQ(never->spelling, spelling) << literal;
+  }
+}
+
+TEST(PathLiteral, OfLike) {
+  for (const char* literal : {"/", "/a", "/{id}", "/a/{id}/b", "/{a}/{b}/**", "/**", "/a/**"})
+    EXPECT_FALSE(sema::check_like(literal)) << literal;
+  const std::pair<const char*, const char*> wrong[] = {{"/a/*", "/a/{name}"}, {"/*/b", "/{name}/b"}, {"/**/b", "/**"},
+                                                       {"/v{x}", ""},         {"/{}", ""},           {"/{a b}", ""},
+                                                       {"/a*", ""},           {"/{x", ""},           {"/x}", ""}};
+  for (const auto& [literal, spelling] : wrong) {
+    const auto never = sema::check_like(literal);
+    ASSERT_TRUE(never) << literal;
+    EXPECT_EQ(never->spelling, spelling) << literal;
+  }
+}
+
+TEST(PathLiteral, EscapesHaveOneForm) {
+  EXPECT_EQ(sema::normalise_path("/%c3%a9"), "/%C3%A9");
+  EXPECT_EQ(sema::normalise_path("/%25ab"), "/%25ab");
+  EXPECT_EQ(sema::normalise_path("/a%c"), "/a%C");
+  EXPECT_EQ(sema::normalise_path("/a%"), "/a%");
+}
+
+TEST(ValueLiteral, Parts) {
+  EXPECT_TRUE(sema::check_header_value(" a", Part::whole));
+  EXPECT_TRUE(sema::check_header_value(" a", Part::beginning));
+  EXPECT_FALSE(sema::check_header_value(" a", Part::end));
+  EXPECT_FALSE(sema::check_header_value(" a ", Part::middle));
+  EXPECT_TRUE(sema::check_header_value("a ", Part::end));
+  EXPECT_FALSE(sema::check_header_value("a ", Part::beginning));
+  EXPECT_FALSE(sema::check_header_value("", Part::whole));
+  EXPECT_TRUE(sema::check_header_value("a\x01", Part::middle));
+  EXPECT_TRUE(sema::check_cookie_value("a;b", Part::whole));
+  EXPECT_FALSE(sema::check_cookie_value("a=\"b\"", Part::whole));
+  EXPECT_EQ(sema::check_query_value("a b", Part::whole)->spelling, "a%20b");
+  EXPECT_EQ(sema::check_query_value("%41", Part::whole)->spelling, "A");
+  EXPECT_EQ(sema::check_query_value("a&b", Part::whole)->spelling, "");
+  EXPECT_TRUE(sema::check_query_value("a%2", Part::end));
+  EXPECT_FALSE(sema::check_query_value("a%2", Part::middle));
+  EXPECT_FALSE(sema::check_query_value("a=b/;c?", Part::whole));
 }
 
 TEST(HostLiteral, Cases) {

@@ -18,8 +18,8 @@ using Strings = std::vector<std::string>;
 
 /// A condition as one line, so that a test reads as what it compares.
 std::string text_of(const Condition& condition) {
-  static const char* attributes[] = {"path", "host", "method", "header", "from"};
-  static const char* operators[] = {"is", "under", "starts", "present", "absent"};
+  static const char* attributes[] = {"path", "host", "method", "header", "query", "cookie", "address", "port", "from"};
+  static const char* operators[] = {"is", "under", "starts", "ends", "contains", "like", "matches", "present", "absent"};
   static const char* joins[] = {"", "all", "any", "not"};
   if (condition.kind != Condition::Kind::test) {
     std::string text = std::string(joins[static_cast<int>(condition.kind)]) + "(";
@@ -36,7 +36,8 @@ std::string text_of(const Condition& condition) {
   }
   if (!test.name.empty()) text += " " + test.name;
   text += std::string(" ") + operators[static_cast<int>(test.op)];
-  return test.literal.empty() ? text : text + " " + test.literal;
+  if (!test.literal.empty()) text += " " + test.literal;
+  return test.ignoring_case ? text + " ignoring case" : text;
 }
 
 std::string condition_of(const std::string& condition) {
@@ -58,6 +59,17 @@ TEST(Condition, HasASimpleForm) {
       {R"(not not not path starts "/a")", "not(path starts /a)"},
       {R"(path is "/%c3%9f")", "path is /%C3%9F"},
       {R"(host is "Shop.Example")", "host is shop.example"},
+      {R"(host under "Shop.Example")", "host under shop.example"},
+      {R"(path is "/%C3/A" ignoring case)", "path is /%c3/a ignoring case"},
+      {R"(header "X" in ["A", "a"] ignoring case)", "header x is a ignoring case"},
+      {R"(path ends "%c3")", "path ends %C3"},
+      {R"(path like "/A/{id}/**")", "path like /A/{id}/**"},
+      {R"(path matches /\/a|\/B/)", R"(path matches \/a|\/B)"},
+      {R"(query "Q" contains "%c3%")", "query Q contains %C3%"},
+      {R"(cookie "Sid" starts "%c3")", "cookie Sid starts %c3"},
+      {R"(address in [10.0.0.0/8, fd00::1, ::ffff:1.2.3.4])", "any(address is 10.0.0.0/8, address is fd00::1, address is 1.2.3.4)"},
+      {R"(address not in [::/0])", "not(address is ::/0)"},
+      {R"(port in [080])", "port is 80"},
       {R"(host is "[FD00::1]")", "host is [fd00::1]"},
       {R"(header "X-User" is "Jason")", "header x-user is Jason"},
       {R"(header "x" is "a\"\\\x41")", R"(header x is a"\A)"},
