@@ -16,6 +16,9 @@
 /* Context fields are read one by one: LLVM merges neighbours into an access that the verifier refuses. */
 #define HD_CONTEXT(field) (*(volatile typeof(field)*)&(field))
 
+/* What somebody else may write meanwhile: as it is now, and read once. */
+#define HD_READ(field) (*(volatile typeof(field)*)&(field))
+
 /* Eight bytes at a time, the first in memory being the lowest. A mark is the top bit of a byte; the lowest mark is exact,
  * those above it may be wrong. */
 #define HD_ONES 0x0101010101010101ull

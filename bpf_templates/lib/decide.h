@@ -4,6 +4,7 @@
 #define HEDDLE_LIB_DECIDE_H
 
 #include "bpf_templates/lib/ended.h"
+#include "bpf_templates/lib/limit.h"
 #include "bpf_templates/lib/sticky.h"
 #include "bpf_templates/lib/tables.h"
 #include "bpf_templates/lib/work.h"
@@ -43,6 +44,7 @@ static __always_inline void hd_undo(struct hd_work* work) {
   hd_u32 slot = work->balance;
   hd_u64* number = bpf_map_lookup_elem(&hd_balance, &slot);
   if (number) __sync_fetch_and_add(number, -1);
+  if (work->charges_count) hd_return_charges(work);
 }
 
 static __always_inline int hd_end(struct hd_work* work, hd_u16 verdict, hd_u16 status, hd_u32 rule) {
@@ -72,6 +74,8 @@ static __always_inline void hd_begin(struct hd_work* work) {
   work->field_count = 0;
   work->address_field = HD_NONE;
   work->port_field = HD_NONE;
+  work->limit_count = 0;
+  work->charges_count = 0;
   work->fixed_endpoint = HD_NONE;
   work->balance = HD_NONE;
   if (work->request.flags & HD_REQUEST_DRAW) {
@@ -100,6 +104,8 @@ static __always_inline void hd_set_service(struct hd_work* work, hd_u32 number, 
   work->atom_words = service->atom_words;
   work->address_field = service->address_field;
   work->port_field = service->port_field;
+  work->first_limit = service->first_limit;
+  work->limit_count = service->limit_count;
 }
 
 /* Step 1: whose address was dialled, and who dialled it. */
@@ -368,6 +374,13 @@ __attribute__((noinline)) int hd_follow(struct hd_work* work, hd_u32 number) {
   return hd_pick(work, pool, number);
 }
 
+/* In whole seconds, at least one. */
+static __always_inline int hd_end_limited(struct hd_work* work, hd_u32 rule) {
+  hd_u64 seconds = (work->wait + 1000000000ull * HD_TICKS - 1) / (1000000000ull * HD_TICKS);
+  work->decision.port = seconds > 0xffff ? 0xffff : seconds ? (hd_u16)seconds : 1;
+  return hd_end(work, HD_VERDICT_LIMITED, 429, rule);
+}
+
 /* Steps 3 to 6, once the facts are there. */
 static __always_inline int hd_decide_facts(struct hd_work* work) {
   if ((work->address_field & work->port_field) != HD_NONE) hd_match_connection(work);
@@ -375,6 +388,10 @@ static __always_inline int hd_decide_facts(struct hd_work* work) {
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   work->decision.access = number;
   if (!rule || rule->action != HD_ACTION_ALLOW) return hd_end(work, HD_VERDICT_DENY, 403, number);
+  if (work->limit_count) {
+    hd_u32 limited = hd_refusing_limit(work);
+    if (limited != HD_NONE) return hd_end_limited(work, limited);
+  }
   if (work->fixed_endpoint != HD_NONE) return hd_take_fixed(work, number);
   return hd_follow(work, hd_route(&work->facts));
 }

@@ -58,7 +58,6 @@ struct {
 } hd_fast SEC(".maps");
 
 #define HD_SWAP(word, from, to) __sync_val_compare_and_swap(word, from, to)
-#define HD_READ(field) (*(volatile typeof(field)*)&(field))
 
 static __always_inline void hd_note(hd_u32 what) {
   hd_u64* counter = bpf_map_lookup_elem(&hd_fast, &what);

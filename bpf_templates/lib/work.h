@@ -14,6 +14,26 @@ enum hd_framing {
 /* In hd_work.scan_status: legal, but not canonical; to be rewritten by the handler first. */
 #define HD_SCAN_TO_HANDLER 1
 
+/* A value while its bytes go into digests (digest.h). */
+struct hd_reader {
+  hd_u64 sip[4];
+  hd_u64 pinned;
+  hd_u64 word;    /* of which `count` % 8 bytes are filled */
+  hd_u32 count;
+  hd_u32 at;
+  hd_u32 until;
+  hd_u32 reading; /* enum hd_reading */
+  hd_u32 digits;  /* of an escape, that follow */
+  hd_u32 pad;
+};
+
+/* What a limit is charged for the request in hand. */
+struct hd_charge {
+  struct hd_account_key key;
+  hd_u32 limit;
+  hd_u32 made; /* 1: it was */
+};
+
 struct hd_work {
   struct hd_request request;
   struct hd_decision decision;
@@ -39,6 +59,13 @@ struct hd_work {
   hd_u32 length_at;      /* where the value of Content-Length begins; 0: there is none */
   hd_u32 framing;        /* enum hd_framing */
   hd_u32 balance;        /* slot in hd_balance of which a number was taken; HD_NONE */
+  hd_u32 first_limit;
+  hd_u32 limit_count;
+  hd_u32 charges_count;
+  hd_u32 pad;
+  hd_u64 wait; /* until there is room, where a limit has none */
+  struct hd_charge charges[HD_LIMITS_MAX];
+  struct hd_reader reader;
   hd_u64 seen; /* one bit per field */
   hd_u32 begin[HD_FIELDS_MAX];
   hd_u32 end[HD_FIELDS_MAX];
@@ -48,6 +75,8 @@ struct hd_work {
 /* What is generated for a policy: the number of the rule that decides. */
 hd_u32 hd_access(struct hd_facts* facts);
 hd_u32 hd_route(struct hd_facts* facts);
+/* HD_NONE unless the condition of limit number `facts->service` holds. */
+hd_u32 hd_limited(struct hd_facts* facts);
 
 static __always_inline void hd_field_span(struct hd_work* work, hd_u32 field, hd_u32 begin, hd_u32 end) {
   hd_u64 index = field;

@@ -138,9 +138,9 @@ struct SplitPart {
   Span span;
 };
 
-/// `header "x"`, `address`.
-struct StickyKey {
-  enum class Kind : std::uint8_t { header, query, cookie, address };
+/// `header "x"`, `address`: what requests may have in common.
+struct RequestKey {
+  enum class Kind : std::uint8_t { header, query, cookie, address, identity, method, host };
   Kind kind = Kind::address;
   std::optional<String> name;
   Span span;
@@ -151,7 +151,7 @@ struct Target {
   Kind kind = Kind::pool;
   QualifiedName pool;
   std::vector<SplitPart> parts;
-  std::optional<StickyKey> by;  // of a split
+  std::optional<RequestKey> by;  // of a split
   Respond respond;
   Span span;
 };
@@ -186,6 +186,27 @@ struct Access : Declaration {
   std::vector<AccessRule> rules;
 };
 
+struct Rate {
+  Number rate;  // `100/s`
+  Number burst;
+  Span span;
+};
+
+struct LimitKey {
+  std::vector<RequestKey> parts;
+  Span span;
+};
+
+struct Limit : Declaration {
+  Name name;
+  QualifiedName service;
+  std::vector<Condition> whens;
+  std::vector<Rate> rates;
+  std::vector<LimitKey> keys;
+  std::vector<Span> scopes;
+  bool supported = true;
+};
+
 struct Sender {
   enum class Kind : std::uint8_t { unauthenticated, identity, spiffe };
   Kind kind = Kind::unauthenticated;
@@ -216,7 +237,7 @@ struct Request {
 };
 
 struct Expectation {
-  enum class Kind : std::uint8_t { allowed, denied, refused, route, status, rule, timeout };
+  enum class Kind : std::uint8_t { allowed, denied, refused, limited, route, status, rule, timeout };
   Kind kind = Kind::allowed;
   Number status;
   std::vector<QualifiedName> targets;
@@ -236,7 +257,7 @@ struct TestBlock : Declaration {
   std::vector<Span> stray_expectations;  // before the first request
 };
 
-using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, Route, Access, TestBlock>;
+using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, Route, Access, Limit, TestBlock>;
 
 /// One file. `lost_declarations`: a syntax error took at least one whole declaration, so that names may be
 /// missing.

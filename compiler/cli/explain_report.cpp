@@ -20,8 +20,8 @@ using eval::Stage;
 using eval::Step;
 
 const char* stage_name(Stage stage) {
-  static constexpr std::array<const char*, 6> names = {"destination", "form",  "caller",
-                                                       "access",      "route", "target"};
+  static constexpr std::array<const char*, 7> names = {"destination", "form",  "caller", "access",
+                                                       "limit",       "route", "target"};
   return names.at(static_cast<std::size_t>(stage));
 }
 
@@ -97,6 +97,7 @@ std::vector<Placed> rules_of(const model::Service& service, const source::Source
     for (const auto& rule : service.access->rules) rules.push_back({rule.id, place_text(sources, rule.span)});
   }
   rules.push_back({model::rule_id("access", service.name, "default"), ""});
+  for (const auto& limit : service.limits) rules.push_back({limit.id, place_text(sources, limit.span)});
   if (!service.route) {
     rules.push_back({model::rule_id("route", service.name, "otherwise"), ""});
     return rules;

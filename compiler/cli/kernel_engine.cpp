@@ -56,6 +56,7 @@ eval::Verdict verdict_of(unsigned verdict) {
   static constexpr std::array<Verdict, 6> verdicts = {Verdict::forward, Verdict::respond,   Verdict::deny,
                                                       Verdict::refuse,  Verdict::unhealthy, Verdict::outside};
   if (verdict == HD_VERDICT_FULL) return Verdict::full;
+  if (verdict == HD_VERDICT_LIMITED) return Verdict::limited;
   if (verdict < HD_VERDICT_FORWARD || verdict > HD_VERDICT_OUTSIDE) std::abort();
   return verdicts.at(verdict - HD_VERDICT_FORWARD);
 }
@@ -101,6 +102,7 @@ eval::Answer KernelEngine::decide(const eval::Request& request) {
   input.form = request.head.empty() ? HD_FORM_OK : received.form;
   input.head = received.head;
   input.draw = request.draw;
+  input.now_ns = request.now_ns + 1;  // 0 would be the clock
   const auto decisions = session_.decide({&input, 1});
   if (!decisions) return as_failure(decisions.error());
   session_.end_all();  // the clock stands still: a request has ended before the next one
@@ -119,6 +121,7 @@ eval::Outcome KernelEngine::in_words(const hd_decision& decision) const {
   if (policy_.services[decision.service].protocol == model::Protocol::http) outcome.status = decision.status;
   if (decision.pool != HD_NONE)
     outcome.pool = find_pool(policy_, decision.service, manifest.pools[decision.pool].name);
+  if (outcome.verdict == eval::Verdict::limited) outcome.retry_after = decision.port;
   if (outcome.verdict == eval::Verdict::forward) {
     model::SocketAddress address;
     std::copy(std::begin(decision.address), std::end(decision.address), address.ip.bytes.begin());

@@ -22,6 +22,7 @@ class KernelEngine final : public eval::Engine {
   static Result<std::unique_ptr<KernelEngine>> make(const Checked& checked);
 
   [[nodiscard]] std::string_view name() const override { return "kernel"; }
+  void begin() override { session_.forget_accounts(); }
   eval::Answer decide(const eval::Request& request) override;
 
  private:

@@ -1,26 +1,30 @@
 #include "compiler/eval/decision.h"
 
+#include <algorithm>
+
 #include "compiler/eval/balance.h"
 #include "compiler/eval/draw.h"
 #include "compiler/eval/framing.h"
 #include "compiler/eval/head.h"
+#include "compiler/eval/limit_key.h"
 #include "compiler/eval/phrases.h"
 
 namespace heddle::eval {
 
 Decision::Decision(const model::Policy& policy, const World& world, const std::vector<TestedNames>& tested,
-                   const Request& request, std::vector<Step>* trace)
-    : policy_(policy), world_(world), tested_(tested), request_(request), trace_(trace) {}
+                   const Request& request, Accounts& accounts, std::vector<Step>* trace)
+    : policy_(policy), world_(world), tested_(tested), request_(request), accounts_(accounts), trace_(trace) {}
 
 Outcome Decision::run() {
   if (decide_destination()) return outcome_;
   facts_.source = request_.source.ip;
   facts_.port = request_.destination.port;
+  facts_.spiffe = request_.spiffe;
   if (is_http() && decide_form()) return outcome_;
   find_caller();
-  const bool denied = decide_access();
+  const bool ended = decide_access() || decide_limits();
   outcome_.asked_source = facts_.asked_source;
-  if (denied) return outcome_;
+  if (ended) return outcome_;
   if (destination_->endpoint) {
     decide_direct();
   } else {
@@ -102,6 +106,29 @@ bool Decision::access_applies(const model::AccessRule& rule) {
   return found.holds;
 }
 
+/// All limits that apply are looked at, in the order of their names. If one has no room nothing is charged, and the answer
+/// names the first such, and the longest wait.
+bool Decision::decide_limits() {
+  std::vector<Accounts::Question> charges;
+  for (const model::Limit& limit : service().limits) {
+    const Match found = applies(limit.when);
+    note([&] { return limit_step(limit, found); });
+    if (!found.holds) continue;
+    charges.push_back({&limit, limit_key(limit, facts_), request_.now_ns});
+    const std::uint32_t wait = accounts_.wait(charges.back());
+    if (wait == 0) continue;
+    if (outcome_.retry_after == 0) outcome_.rule = limit.id;
+    outcome_.retry_after = std::max(outcome_.retry_after, wait);
+  }
+  if (outcome_.retry_after != 0) {
+    outcome_.verdict = Verdict::limited;
+    outcome_.status = is_http() ? 429 : 0;
+    return true;
+  }
+  for (const Accounts::Question& charge : charges) accounts_.charge(charge);
+  return false;
+}
+
 /// Who dials an endpoint itself gets that one, healthy or not; only its bounds hold.
 void Decision::decide_direct() {
   const model::Endpoint& endpoint = service().endpoints[*destination_->endpoint];
@@ -149,7 +176,7 @@ void Decision::take(const model::RouteRule& rule) {
 
 void Decision::split(const model::RouteRule& rule) {
   std::optional<std::string> value;
-  if (rule.target.by) value = sticky_value(*rule.target.by, facts_);
+  if (rule.target.by) value = key_value(*rule.target.by, facts_);
   const std::uint64_t draw = value ? draw_of_value(*value) : request_.draw;
   const std::uint32_t share = share_of(draw, rule.id);
   const std::size_t part = part_of(rule.target.split, share);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "compiler/eval/accounts.h"
 #include "compiler/eval/destination.h"
 #include "compiler/eval/match.h"
 #include "compiler/eval/outcome.h"
@@ -19,7 +20,7 @@ class Decision {
  public:
   /// `trace` may be null. `tested` is by service.
   Decision(const model::Policy& policy, const World& world, const std::vector<TestedNames>& tested,
-           const Request& request, std::vector<Step>* trace);
+           const Request& request, Accounts& accounts, std::vector<Step>* trace);
 
   Outcome run();
 
@@ -28,6 +29,7 @@ class Decision {
   bool decide_form();
   void find_caller();
   bool decide_access();
+  bool decide_limits();
   void decide_direct();
   void decide_route();
 
@@ -49,6 +51,7 @@ class Decision {
   const World& world_;
   const std::vector<TestedNames>& tested_;
   const Request& request_;
+  Accounts& accounts_;
   std::vector<Step>* trace_;
 
   std::optional<Destination> destination_;

@@ -27,6 +27,8 @@ class Engine {
 
   /// `evaluator`, `kernel`: as `--engine` calls it.
   [[nodiscard]] virtual std::string_view name() const = 0;
+  /// From here on limits are fresh, and the clock stands still.
+  virtual void begin() {}
   virtual Answer decide(const Request& request) = 0;
 };
 
@@ -35,10 +37,12 @@ class EvaluatorEngine final : public Engine {
   explicit EvaluatorEngine(const model::Policy& policy) : evaluator_(policy) {}
 
   [[nodiscard]] std::string_view name() const override { return "evaluator"; }
-  Answer decide(const Request& request) override { return evaluator_.decide(request); }
+  void begin() override { accounts_.clear(); }
+  Answer decide(const Request& request) override { return evaluator_.decide(request, &accounts_); }
 
  private:
   Evaluator evaluator_;
+  Accounts accounts_;
 };
 
 }  // namespace heddle::eval

@@ -10,12 +10,14 @@ Evaluator::Evaluator(const model::Policy& policy, World world) : policy_(policy)
   for (const model::Service& service : policy.services) tested_.push_back(tested_names(service));
 }
 
-Outcome Evaluator::decide(const Request& request) const {
-  return Decision(policy_, world_, tested_, request, nullptr).run();
+Outcome Evaluator::decide(const Request& request, Accounts* accounts) const {
+  Accounts fresh;
+  return Decision(policy_, world_, tested_, request, accounts != nullptr ? *accounts : fresh, nullptr).run();
 }
 
 Outcome Evaluator::explain(const Request& request, std::vector<Step>& trace) const {
-  return Decision(policy_, world_, tested_, request, &trace).run();
+  Accounts fresh;
+  return Decision(policy_, world_, tested_, request, fresh, &trace).run();
 }
 
 }  // namespace heddle::eval

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "compiler/eval/accounts.h"
 #include "compiler/eval/outcome.h"
 #include "compiler/eval/request.h"
 #include "compiler/eval/tested.h"
@@ -19,7 +20,8 @@ class Evaluator {
   /// healthy and without requests.
   explicit Evaluator(const model::Policy& policy, World world = {});
 
-  [[nodiscard]] Outcome decide(const Request& request) const;
+  /// With accounts the request is charged to the limits that apply; without, all limits are fresh.
+  [[nodiscard]] Outcome decide(const Request& request, Accounts* accounts = nullptr) const;
 
   /// The same, and every step on the way to it.
   [[nodiscard]] Outcome explain(const Request& request, std::vector<Step>& trace) const;

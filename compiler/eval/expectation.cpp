@@ -36,6 +36,7 @@ bool meets(const model::Policy& policy, const Expectation& expectation, const Ou
       {Kind::denied, [](const auto&, const auto&, const auto& o) { return o.verdict == Verdict::deny; }},
       {Kind::refused, [](const auto&, const auto& e,
                          const auto& o) { return o.verdict == Verdict::refuse && o.status == e.status; }},
+      {Kind::limited, [](const auto&, const auto&, const auto& o) { return o.verdict == Verdict::limited; }},
       {Kind::route, goes_to},
       {Kind::status, [](const auto&, const auto& e, const auto& o) { return o.status == e.status; }},
       {Kind::rule, [](const auto&, const auto& e, const auto& o) { return o.rule == e.rule; }},
@@ -53,6 +54,8 @@ std::string expectation_text(const Expectation& expectation) {
       return "denied";
     case Kind::refused:
       return "refused " + std::to_string(expectation.status);
+    case Kind::limited:
+      return "limited";
     case Kind::route:
       return "route " + targets_text(expectation);
     case Kind::status:

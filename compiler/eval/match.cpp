@@ -161,8 +161,8 @@ Match match_children(const Condition& condition, const Facts& facts, bool decidi
 
 }  // namespace
 
-std::optional<std::string> sticky_value(const model::StickyKey& key, const Facts& facts) {
-  using Kind = model::StickyKey::Kind;
+std::optional<std::string> key_value(const model::RequestKey& key, const Facts& facts) {
+  using Kind = model::RequestKey::Kind;
   if (key.kind == Kind::address) {
     if (!knows_source(facts)) return std::nullopt;
     return std::string(facts.source.bytes.begin(), facts.source.bytes.end());

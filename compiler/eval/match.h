@@ -18,6 +18,7 @@ struct Facts {
   std::string path;            // of the head, in the form in which paths are compared
   model::IpAddress source = {};      // of the client's socket; all zero: it is not known
   std::uint16_t port = 0;            // the one dialled
+  std::optional<std::string> spiffe = {};  // of the caller
   mutable bool asked_source = false;  // something depended on a source that is not known
 };
 
@@ -30,9 +31,9 @@ struct Match {
 
 Match match(const model::Condition& condition, const Facts& facts);
 
-/// The value that requests share which a sticky choice takes for equal, in the form in which it is compared; none if the
-/// request does not have it.
-std::optional<std::string> sticky_value(const model::StickyKey& key, const Facts& facts);
+/// The value of a header, query parameter or cookie, or the client's address, in the form in which it is compared; none if
+/// the request does not have it.
+std::optional<std::string> key_value(const model::RequestKey& key, const Facts& facts);
 
 /// A path with the hex digits of its escapes in upper case, the form in which paths are compared.
 std::string comparable_path(std::string_view path);

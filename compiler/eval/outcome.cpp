@@ -17,7 +17,7 @@ std::vector<const model::Endpoint*> endpoints_of(const model::Policy& policy, co
 
 const char* verdict_name(Verdict verdict) {
   static constexpr const char* names[] = {"forward",   "respond", "deny", "refuse",
-                                          "unhealthy", "outside", "full"};
+                                          "unhealthy", "outside", "full", "limited"};
   return names[static_cast<std::size_t>(verdict)];
 }
 

@@ -17,10 +17,11 @@ enum class Verdict : std::uint8_t {
   unhealthy,  // 503; a tcp connect is refused
   outside,    // the destination belongs to no service and is left alone
   full,       // 503; a tcp connect is refused: every endpoint has as much as `at_most` allows
+  limited,    // 429; a tcp connect is refused: a `limit` has no room
 };
 
 /// The steps of a decision in their order (language reference, "The order of a decision").
-enum class Stage : std::uint8_t { destination, form, caller, access, route, target };
+enum class Stage : std::uint8_t { destination, form, caller, access, limit, route, target };
 
 /// One thing that was looked at on the way to the outcome.
 struct Step {
@@ -53,6 +54,7 @@ struct Outcome {
   std::optional<model::SocketAddress> drawn;    // the one of them that the draw chooses: `balance random`
   std::uint32_t timeout_ms = 0;                 // for the whole request; 0: none
   std::string body;                             // respond
+  std::uint32_t retry_after = 0;                // limited: seconds until there is room
   bool asked_source = false;                    // it depended on the client's address, which is not known
 };
 

@@ -106,6 +106,13 @@ Step route_step(const model::RouteRule& rule, const Match& found) {
   return result;
 }
 
+Step limit_step(const model::Limit& limit, const Match& found) {
+  Step result = rule_step(Stage::limit, limit.id, found.holds, found.holds ? "counts the request" : "does not match");
+  result.place = limit.span;
+  set_cause(result, limit.when, found);
+  return result;
+}
+
 Step split_step(const model::Policy& policy, model::ServiceId service, const model::RouteRule& rule, bool sticky,
                 std::uint64_t draw, std::uint32_t share, std::size_t part) {
   std::vector<std::string> parts;

@@ -24,6 +24,7 @@ Step direct_step(const model::Endpoint& endpoint);
 Step full_step(const model::Endpoint& endpoint, const Outcome& outcome);
 Step no_route_step(const std::string& rule);
 Step route_step(const model::RouteRule& rule, const Match& found);
+Step limit_step(const model::Limit& limit, const Match& found);
 Step split_step(const model::Policy& policy, model::ServiceId service, const model::RouteRule& rule, bool sticky,
                 std::uint64_t draw, std::uint32_t share, std::size_t part);
 Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome);

@@ -14,6 +14,7 @@ struct Request {
   model::SocketAddress source;        // of the client's socket
   model::SocketAddress destination;   // that the client dialled
   std::string head;        // raw bytes from the method to the empty line; of no meaning for tcp services
+  std::uint64_t now_ns = 0;  // what the clock says, for limits
   std::uint64_t draw = 0;  // one number per request or connection, for splits and random balancing
 };
 

@@ -43,6 +43,7 @@ class CaseRun {
   /// `N times`: the expectations are for the last.
   std::optional<Outcome> decide(const Request& request) {
     std::optional<Outcome> last;
+    engine_.begin();
     for (std::uint32_t time = 0; time < test_.send.times && !result_.trouble; ++time) {
       Answer answer = engine_.decide(request);
       if (auto* failure = std::get_if<EngineFailure>(&answer)) {
@@ -113,6 +114,8 @@ std::string outcome_text(const model::Policy& policy, const Outcome& outcome) {
       return "refused" + with;
     case Verdict::unhealthy:
       return "no healthy endpoint" + (with.empty() ? "" : ", answered" + with);
+    case Verdict::limited:
+      return "limited" + (with.empty() ? "" : ", answered" + with);
     case Verdict::full:
       return "every endpoint full" + (with.empty() ? "" : ", answered" + with);
     case Verdict::outside:

@@ -23,18 +23,17 @@ void collect(const model::Condition& condition, TestedNames& tested) {
   }
 }
 
-void collect(const model::Target& target, TestedNames& tested) {
-  using Kind = model::StickyKey::Kind;
-  if (!target.by) return;
-  const std::string& name = target.by->name;
-  if (target.by->kind == Kind::header) {
-    tested.headers.insert(name);
-    tested.singular_headers.insert(name);
+/// Requests are told apart by that value.
+void collect(const model::RequestKey& key, TestedNames& tested) {
+  using Kind = model::RequestKey::Kind;
+  if (key.kind == Kind::header) {
+    tested.headers.insert(key.name);
+    tested.singular_headers.insert(key.name);
   }
-  if (target.by->kind == Kind::query) tested.singular_queries.insert(name);
-  if (target.by->kind == Kind::cookie) {
+  if (key.kind == Kind::query) tested.singular_queries.insert(key.name);
+  if (key.kind == Kind::cookie) {
     tested.headers.insert("cookie");
-    tested.singular_cookies.insert(name);
+    tested.singular_cookies.insert(key.name);
   }
 }
 
@@ -50,9 +49,15 @@ void collect_rules(const Rules& rules, TestedNames& tested) {
 TestedNames tested_names(const model::Service& service) {
   TestedNames tested;
   if (service.access) collect_rules(service.access->rules, tested);
+  collect_rules(service.limits, tested);
+  for (const model::Limit& limit : service.limits) {
+    for (const model::RequestKey& key : limit.key) collect(key, tested);
+  }
   if (!service.route) return tested;
   collect_rules(service.route->rules, tested);
-  for (const model::RouteRule& rule : service.route->rules) collect(rule.target, tested);
+  for (const model::RouteRule& rule : service.route->rules) {
+    if (rule.target.by) collect(*rule.target.by, tested);
+  }
   return tested;
 }
 

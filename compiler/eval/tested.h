@@ -15,7 +15,7 @@ struct TestedNames {
   std::set<std::string> singular_cookies;
 };
 
-/// Of `access` and `route` together, whichever of them a request meets.
+/// Of `access`, limits and `route` together, whichever of them a request meets.
 TestedNames tested_names(const model::Service& service);
 
 }  // namespace heddle::eval

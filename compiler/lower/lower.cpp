@@ -144,6 +144,10 @@ std::unique_ptr<llvm::Module> lower_policy(const plan::Plan& plan, const llvm::F
   }
   EntryLowering(*module, functions, "hd_access").lower(access);
   EntryLowering(*module, functions, "hd_route").lower(route);
+  // Of a limit one asks whether it applies, by its number in the place of a service's.
+  std::vector<const Decisions*> limits;
+  for (const Decisions& limit : plan.limits) limits.push_back(&limit);
+  EntryLowering(*module, functions, "hd_limited").lower(limits);
   functions.finish();
   return module;
 }

@@ -6,8 +6,9 @@
 
 namespace heddle::model {
 
-std::string key_text(const StickyKey& key) {
-  static constexpr std::array<const char*, 4> names = {"header", "query", "cookie", "address"};
+std::string key_text(const RequestKey& key) {
+  static constexpr std::array<const char*, 7> names = {"header",   "query",  "cookie", "address",
+                                                       "identity", "method", "host"};
   const std::string name = names.at(static_cast<std::size_t>(key.kind));
   return key.name.empty() ? name : name + " \"" + key.name + "\"";
 }

@@ -83,23 +83,23 @@ struct Respond {
 };
 
 /// What equal requests have in common: a part of the request, or the client's address.
-struct StickyKey {
-  enum class Kind : std::uint8_t { header, query, cookie, address };
+struct RequestKey {
+  enum class Kind : std::uint8_t { header, query, cookie, address, identity, method, host };
   Kind kind = Kind::address;
-  std::string name;  // headers in lower case; empty for an address
+  std::string name;  // of the first three; headers in lower case
 
-  friend bool operator==(const StickyKey&, const StickyKey&) = default;
+  friend bool operator==(const RequestKey&, const RequestKey&) = default;
 };
 
 /// `header "x-user"`, `address`.
-std::string key_text(const StickyKey& key);
+std::string key_text(const RequestKey& key);
 
 struct Target {
   enum class Kind : std::uint8_t { pool, split, respond };
   Kind kind = Kind::pool;
   PoolTarget pool;
   std::vector<SplitPart> split;
-  std::optional<StickyKey> by;  // of a split: equal values take the same part; none: each request draws
+  std::optional<RequestKey> by;  // of a split: equal values take the same part; none: each request draws
   Respond respond;
   source::Span span;
 };
@@ -146,6 +146,18 @@ struct AtMost {
   std::uint32_t pending = 0;  // requests that wait for a connection; 0: none waits
 };
 
+/// How many requests a service takes: on average `count` in each period, `burst` at one instant. Requests whose keys are
+/// equal share one account.
+struct Limit {
+  std::string id;  // `limit reviews/burst_per_user`
+  std::optional<Condition> when;
+  std::uint32_t count = 0;
+  std::uint64_t period_ns = 0;
+  std::uint32_t burst = 0;
+  std::vector<RequestKey> key;  // empty: all requests share one
+  source::Span span;
+};
+
 struct Service {
   std::string name;  // qualified
   std::vector<SocketAddress> addresses;
@@ -161,6 +173,7 @@ struct Service {
   source::Span span;
   std::optional<Eject> eject;
   std::optional<AtMost> at_most;
+  std::vector<Limit> limits;  // by id
 };
 
 /// Who sends a request in a `test` block.
@@ -192,7 +205,7 @@ struct TestRequest {
 };
 
 struct Expectation {
-  enum class Kind : std::uint8_t { allowed, denied, refused, route, status, rule, timeout };
+  enum class Kind : std::uint8_t { allowed, denied, refused, limited, route, status, rule, timeout };
   Kind kind = Kind::allowed;
   std::uint16_t status = 0;  // refused, status
   std::vector<std::string>

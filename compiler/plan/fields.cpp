@@ -97,9 +97,9 @@ std::string key_of(const model::Test& test) {
   return std::to_string(static_cast<int>(test.op)) + (test.ignoring_case ? "i " : " ") + test.literal;
 }
 
-/// None: an address is no string.
-std::optional<Attribute> attribute_of(const model::StickyKey& key) {
-  using Kind = model::StickyKey::Kind;
+/// None: an address is no string of the head, and neither is who asks.
+std::optional<Attribute> attribute_of(const model::RequestKey& key) {
+  using Kind = model::RequestKey::Kind;
   switch (key.kind) {
     case Kind::header:
       return Attribute::header;
@@ -107,7 +107,12 @@ std::optional<Attribute> attribute_of(const model::StickyKey& key) {
       return Attribute::query;
     case Kind::cookie:
       return Attribute::cookie;
+    case Kind::method:
+      return Attribute::method;
+    case Kind::host:
+      return Attribute::host;
     case Kind::address:
+    case Kind::identity:
       break;
   }
   return std::nullopt;
@@ -165,14 +170,15 @@ void Fields::collect(const Condition& condition) {
   }
 }
 
-void Fields::collect(const model::StickyKey& key) {
+void Fields::collect(const model::RequestKey& key) {
   if (const auto attribute = attribute_of(key)) find_or_add(*attribute, key.name).may_repeat = false;
 }
 
-std::uint32_t Fields::number_of(const model::StickyKey& key) const {
+std::uint32_t Fields::number_of(const model::RequestKey& key) const {
   const auto attribute = attribute_of(key);
   if (!attribute) return HD_STICKY_ADDRESS;
-  const Field* wanted = &named_.at({*attribute, key.name});
+  const bool named = *attribute != Attribute::method && *attribute != Attribute::host;
+  const Field* wanted = named ? &named_.at({*attribute, key.name}) : *attribute == Attribute::host ? &host_ : &method_;
   const auto fields = in_order();
   return static_cast<std::uint32_t>(std::find(fields.begin(), fields.end(), wanted) - fields.begin());
 }

@@ -35,9 +35,9 @@ class Fields {
 
   void collect(const model::Condition& condition);
   /// A value is asked for as a whole.
-  void collect(const model::StickyKey& key);
+  void collect(const model::RequestKey& key);
   /// Its place in `in_order`; HD_STICKY_ADDRESS.
-  [[nodiscard]] std::uint32_t number_of(const model::StickyKey& key) const;
+  [[nodiscard]] std::uint32_t number_of(const model::RequestKey& key) const;
   /// Gives every field its words; the number of words in all.
   std::uint32_t lay_out();
   [[nodiscard]] Formula formula(const model::Condition& condition) const;

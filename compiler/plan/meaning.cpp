@@ -107,6 +107,13 @@ std::string meaning(const model::AccessRule& rule, const model::Policy& policy) 
   return rule.when ? out + " when " + meaning(*rule.when, policy) : out;
 }
 
+std::string meaning(const model::Limit& limit, const model::Policy& policy) {
+  std::string out = "rate " + std::to_string(limit.count) + " in " + std::to_string(limit.period_ns) + "ns burst " +
+                    std::to_string(limit.burst);
+  for (const model::RequestKey& part : limit.key) out += " key " + model::key_text(part);
+  return limit.when ? out + " when " + meaning(*limit.when, policy) : out;
+}
+
 std::string meaning(const model::RouteRule& rule, const model::Service& service,
                     const model::Policy& policy) {
   const std::string target = " -> " + meaning(rule.target, service);

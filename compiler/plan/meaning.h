@@ -12,6 +12,7 @@ std::string meaning(const model::Callers& callers, const model::Policy& policy);
 std::string meaning(const model::Condition& condition, const model::Policy& policy);
 std::string meaning(const model::Target& target, const model::Service& service);
 std::string meaning(const model::AccessRule& rule, const model::Policy& policy);
+std::string meaning(const model::Limit& limit, const model::Policy& policy);
 std::string meaning(const model::RouteRule& rule, const model::Service& service, const model::Policy& policy);
 
 /// `reviews`, or `reviews.v1` for a subset.

@@ -62,13 +62,16 @@ struct Tables {
   std::vector<hd_step> steps;
   std::vector<hd_field> fields;
   std::vector<hd_u64> sets;
+  std::vector<hd_rate_limit> limits;
+  std::vector<hd_limit_key> limit_keys;
   std::vector<std::pair<hd_address_key, hd_address>> addresses;
   std::vector<std::pair<hd_name_key, hd_u32>> names;
   std::string blob;
 };
 
 struct Plan {
-  std::vector<ServicePlan> services;  // by model::ServiceId
+  std::vector<ServicePlan> services;          // by model::ServiceId
+  std::vector<std::vector<Decision>> limits;  // by number in hd_limits: one decision, which holds where the limit applies
   std::vector<RuleInfo> rules;
   std::vector<PoolInfo> pools;
   Tables tables;

@@ -101,6 +101,10 @@ Fields collect_fields(const model::Service& service) {
     }
   };
   if (service.access) collect(service.access->rules);
+  collect(service.limits);
+  for (const model::Limit& limit : service.limits) {
+    for (const model::RequestKey& part : limit.key) fields.collect(part);
+  }
   if (!service.route) return fields;
   collect(service.route->rules);
   for (const model::RouteRule& rule : service.route->rules) {
@@ -127,6 +131,12 @@ Formula both(Formula a, std::optional<Formula> b) {
   out.kind = Formula::Kind::all;
   out.children = {std::move(a), *std::move(b)};
   return out;
+}
+
+hd_limit_key limit_key(const model::RequestKey& part, const Fields& fields) {
+  if (part.kind == model::RequestKey::Kind::address) return {HD_KEY_ADDRESS, 0};
+  if (part.kind == model::RequestKey::Kind::identity) return {HD_KEY_IDENTITY, 0};
+  return {HD_KEY_FIELD, fields.number_of(part)};
 }
 
 std::optional<Formula> when_formula(const std::optional<model::Condition>& when, const Fields& fields) {
@@ -204,6 +214,7 @@ void TableWriter::write_workloads() {
     for (std::size_t i = 0; i < policy_.identities.size(); ++i) {
       if (holds(policy_.identities[i], caller)) entry.identities[i / 64] |= std::uint64_t{1} << (i % 64);
     }
+    entry.digest = fnv1a("spiffe://" + caller.trust_domain + "/" + caller.path);
     if (!workload.fast_path) entry.flags |= HD_WORKLOAD_NOT_FAST;
     tables().workloads.push_back(entry);
   }
@@ -241,6 +252,7 @@ void TableWriter::write_service(model::ServiceId id) {
   write_fields(id, fields);
   out_.plan.services.emplace_back();
   write_access(id, fields);
+  write_limits(id, fields);
   write_route(id, fields);
   tables().services[id].unhealthy_rule = add_outcome(id, "unhealthy");
   tables().services[id].full_rule = add_outcome(id, "full");
@@ -353,6 +365,29 @@ hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fiel
     }
   }
   return rule;
+}
+
+void TableWriter::write_limits(model::ServiceId id, const Fields& fields) {
+  const model::Service& service = policy_.services[id];
+  tables().services[id].first_limit = static_cast<std::uint32_t>(tables().limits.size());
+  tables().services[id].limit_count = static_cast<std::uint32_t>(service.limits.size());
+  for (const model::Limit& limit : service.limits) {
+    hd_rule rule{};
+    rule.service = id;
+    rule.action = HD_ACTION_LIMIT;
+    const std::uint32_t number = add_rule({limit.id, meaning(limit, policy_), service.name, limit.span, true}, rule);
+    hd_rate_limit entry{};
+    entry.rule = number;
+    entry.interval = (limit.period_ns * HD_TICKS + limit.count - 1) / limit.count;
+    entry.tolerance = entry.interval * (limit.burst - 1);
+    entry.first_key = static_cast<std::uint32_t>(tables().limit_keys.size());
+    entry.key_count = static_cast<std::uint32_t>(limit.key.size());
+    for (const model::RequestKey& part : limit.key) tables().limit_keys.push_back(limit_key(part, fields));
+    tables().limits.push_back(entry);
+    out_.plan.limits.push_back({{number, both(always(), when_formula(limit.when, fields))}});
+    this->limit(limit.span, "limit `" + limit.id + "`", count_tests(out_.plan.limits.back().front().when), "tests",
+                tests_of_a_rule);
+  }
 }
 
 void TableWriter::write_route(model::ServiceId id, const Fields& fields) {

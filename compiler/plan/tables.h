@@ -27,6 +27,7 @@ class TableWriter {
   void write_pool(const model::Service& service, const model::PoolTarget& target,
                   std::uint32_t first_endpoint);
   void write_access(model::ServiceId id, const Fields& fields);
+  void write_limits(model::ServiceId id, const Fields& fields);
   void write_route(model::ServiceId id, const Fields& fields);
   void write_fields(model::ServiceId id, const Fields& fields);
   std::uint32_t write_connection_field(const Field& field, const model::Service& service);

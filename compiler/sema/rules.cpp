@@ -8,6 +8,7 @@
 #include "compiler/sema/analysis.h"
 #include "compiler/sema/conditions.h"
 #include "compiler/sema/labels.h"
+#include "compiler/sema/limits.h"
 #include "compiler/sema/numbers.h"
 #include "compiler/sema/owner.h"
 #include "compiler/sema/targets.h"
@@ -73,6 +74,24 @@ class Rules {
     scope->model_service().access = std::move(access);
   }
 
+  void add_limit(const ast::Limit& node, const std::string& space) {
+    const auto* owner = find_owner(analysis_, node.service, space, "limit");
+    if (owner == nullptr) return;
+    RuleScope& scope = scope_of(*owner);
+    const auto [first, is_new] = limits_.try_emplace(qualified(space, node.name.text), node.name.span);
+    if (!is_new)
+      analysis_.report(kinds::duplicate_name(node.name.span, "limit", first->first))
+          .with_label(first->second, "the first one");
+    auto limit = check_limit(scope, node);
+    if (!limit || !is_new) return;
+    std::vector<model::Limit>& limits = scope.model_service().limits;
+    const auto before = [](const model::Limit& a, const model::Limit& b) { return a.id < b.id; };
+    limits.insert(std::upper_bound(limits.begin(), limits.end(), *limit, before), *limit);
+    if (limits.size() == max_limits + 1)
+      analysis_.report(kinds::too_many_limits(node.name.span, scope.model_service().name, max_limits))
+          .with_help("every request looks at all of them");
+  }
+
   void warn_without_access() {
     if (analysis_.names_may_be_missing) return;
     for (const auto& [name, entry] : analysis_.services.entries) {
@@ -97,7 +116,11 @@ class Rules {
           .with_label(first->second, "the first one");
       return nullptr;
     }
-    return &scopes_.try_emplace(owner->id, RuleScope{analysis_, owner->space, owner->id}).first->second;
+    return &scope_of(*owner);
+  }
+
+  RuleScope& scope_of(const Table<ast::Service>::Entry& owner) {
+    return scopes_.try_emplace(owner.id, RuleScope{analysis_, owner.space, owner.id}).first->second;
   }
 
   std::optional<model::RouteRule> check_rule(RuleScope& scope, const ast::RouteRule& written, Labels& labels,
@@ -160,6 +183,7 @@ class Rules {
   std::map<model::ServiceId, RuleScope> scopes_;
   Blocks routes_;
   Blocks accesses_;
+  std::map<std::string, source::Span> limits_;  // by qualified name
 };
 
 }  // namespace
@@ -170,6 +194,8 @@ void check_rules(Analysis& analysis) {
       [&](const ast::Route& node, const std::string& space) { rules.add_route(node, space); });
   analysis.for_each<ast::Access>(
       [&](const ast::Access& node, const std::string& space) { rules.add_access(node, space); });
+  analysis.for_each<ast::Limit>(
+      [&](const ast::Limit& node, const std::string& space) { rules.add_limit(node, space); });
   rules.warn_without_access();
 }
 

@@ -4,6 +4,7 @@
 
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/suggest.h"
+#include "compiler/sema/keys.h"
 #include "compiler/sema/numbers.h"
 
 namespace heddle::sema {
@@ -71,38 +72,6 @@ bool check_split(RuleScope& scope, const ast::Target& target, model::Target& res
   return right;
 }
 
-/// What a split goes by. A connection has no parts, and its client no address yet when it is decided.
-bool check_key(RuleScope& scope, const ast::StickyKey& written, std::optional<model::StickyKey>& result) {
-  using Kind = ast::StickyKey::Kind;
-  struct Row {
-    Kind kind;
-    model::StickyKey::Kind model;
-    ast::Attribute attribute;
-    const char* text;
-  };
-  static constexpr Row rows[] = {{Kind::header, model::StickyKey::Kind::header, ast::Attribute::header, "header"},
-                                 {Kind::query, model::StickyKey::Kind::query, ast::Attribute::query, "query"},
-                                 {Kind::cookie, model::StickyKey::Kind::cookie, ast::Attribute::cookie, "cookie"}};
-  model::StickyKey key;
-  for (const Row& row : rows) {
-    if (row.kind != written.kind) continue;
-    if (scope.is_tcp()) {
-      scope.report_not_on_tcp(written.span, row.text);
-      return false;
-    }
-    auto name = check_tested_name(scope, row.attribute, *written.name);
-    if (!name) return false;
-    key = {row.model, std::move(*name)};
-  }
-  if (scope.is_tcp()) {
-    scope.analysis.report(kinds::not_supported(written.span, "split by address` on a tcp service: `address"))
-        .with_help("a connection is decided before its client has an address");
-    return false;
-  }
-  result = std::move(key);
-  return true;
-}
-
 bool check_respond(RuleScope& scope, const ast::Target& target, model::Target& result) {
   const auto& respond = target.respond;
   const auto refuse = [&](source::Span span, const char* why) {
@@ -161,7 +130,7 @@ std::optional<model::Target> check_target(RuleScope& scope, const ast::Target& t
     }
     case ast::Target::Kind::split:
       result.kind = model::Target::Kind::split;
-      if (target.by && !check_key(scope, *target.by, result.by)) return std::nullopt;
+      if (target.by && !(result.by = check_key(scope, *target.by))) return std::nullopt;
       return check_split(scope, target, result) ? std::optional(result) : std::nullopt;
     case ast::Target::Kind::respond:
       result.kind = model::Target::Kind::respond;

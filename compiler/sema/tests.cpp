@@ -26,6 +26,7 @@ std::set<std::string> all_rule_ids(const model::Policy& policy) {
     ids.insert(model::rule_id("route", service.name, "otherwise"));
     for (const char* outcome : {"unhealthy", "full", "timeout"})
       ids.insert(model::rule_id("service", service.name, outcome));
+    for (const model::Limit& limit : service.limits) ids.insert(limit.id);
     for (const model::RouteRule& rule :
          service.route ? service.route->rules : std::vector<model::RouteRule>())
       ids.insert(rule.id);
@@ -80,11 +81,11 @@ class Tests {
     block.cases.push_back(std::move(result));
   }
 
-  /// `allowed`, `denied` and `refused` exclude each other; only what is allowed takes a route or time; the
+  /// `allowed`, `denied`, `refused` and `limited` exclude each other; only what is allowed takes a route or time; the
   /// rest is said once.
   void check_contradictions(const std::vector<ast::Expectation>& all) {
     const auto excludes = [](const ast::Expectation& a, const ast::Expectation& b) {
-      const auto is_end = [](Kind k) { return k == Kind::denied || k == Kind::refused; };
+      const auto is_end = [](Kind k) { return k == Kind::denied || k == Kind::refused || k == Kind::limited; };
       const auto is_pass = [](Kind k) {
         return k == Kind::allowed || k == Kind::route || k == Kind::timeout;
       };
@@ -102,8 +103,8 @@ class Tests {
   }
 
   static const char* word(Kind kind) {
-    static constexpr const char* words[] = {"allowed", "denied", "refused", "route",
-                                            "status",  "rule",   "timeout"};
+    static constexpr const char* words[] = {"allowed", "denied", "refused", "limited",
+                                            "route",   "status", "rule",    "timeout"};
     return words[static_cast<int>(kind)];
   }
 
@@ -112,9 +113,9 @@ class Tests {
                                                       const std::string& space) {
     static constexpr model::Expectation::Kind kinds_of_model[] = {
         model::Expectation::Kind::allowed, model::Expectation::Kind::denied,
-        model::Expectation::Kind::refused, model::Expectation::Kind::route,
-        model::Expectation::Kind::status,  model::Expectation::Kind::rule,
-        model::Expectation::Kind::timeout};
+        model::Expectation::Kind::refused, model::Expectation::Kind::limited,
+        model::Expectation::Kind::route,   model::Expectation::Kind::status,
+        model::Expectation::Kind::rule,    model::Expectation::Kind::timeout};
     model::Expectation result;
     result.kind = kinds_of_model[static_cast<int>(node.kind)];
     result.span = node.span;

@@ -83,9 +83,9 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
   return part;
 }
 
-ast::StickyKey build_key(Builder& builder, P::StickyKeyContext* context) {
-  using KeyKind = ast::StickyKey::Kind;
-  ast::StickyKey key;
+ast::RequestKey build_key(Builder& builder, P::StickyKeyContext* context) {
+  using KeyKind = ast::RequestKey::Kind;
+  ast::RequestKey key;
   key.span = builder.span(context);
   if (context->HEADER() != nullptr) key.kind = KeyKind::header;
   if (context->QUERY() != nullptr) key.kind = KeyKind::query;

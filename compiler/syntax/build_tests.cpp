@@ -121,7 +121,7 @@ class ExpectationKind {
   void operator()(P::ExpectTimeoutContext& context) {
     add(Kind::timeout, context).timeout = builder_.timeout(context.DURATION(), &context);
   }
-  void operator()(P::ExpectLimitedContext& context) { refuse(context); }
+  void operator()(P::ExpectLimitedContext& context) { add(Kind::limited, context); }
   void operator()(P::ExpectRetriesContext& context) { refuse(context); }
   void operator()(P::ExpectTierContext& context) { refuse(context); }
   void operator()(P::ExpectPathContext& context) { refuse(context); }

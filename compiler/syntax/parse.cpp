@@ -112,7 +112,7 @@ class FileBuilder {
                        attempt(context, context->workload()) || attempt(context, context->service()) ||
                        attempt(context, context->endpoints()) || attempt(context, context->route()) ||
                        attempt(context, dynamic_cast<P::AccessServiceContext*>(context->access())) ||
-                       attempt(context, context->test());
+                       attempt(context, context->limit()) || attempt(context, context->test());
     if (!added) add_unsupported(context);
   }
 

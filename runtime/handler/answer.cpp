@@ -51,6 +51,13 @@ void Connection::full() {
   answer({503, name, "the endpoint has no connection left for the request\n", {}, false});
 }
 
+void Connection::limited() {
+  const std::string_view rule = tables_->rule_name(decision_.rule);
+  ShortText text;
+  text << "there have been too many such requests for `" << rule << "`; retry later\n";
+  answer({429, rule, text.view(), {}, false, decision_.port});
+}
+
 void Connection::gateway_timeout() {
   event_flags_ |= HD_EVENT_TIMEOUT;
   const std::uint32_t rule = tables_->timeout_rule(decision_.service);

@@ -245,10 +245,11 @@ void Connection::next_request() {
 
 Connection::Outcome Connection::outcome_of(std::uint16_t verdict) {
   // In the order of hd_verdict.
-  static constexpr std::array<Outcome, HD_VERDICT_FULL + 1> outcomes = {
+  static constexpr std::array<Outcome, HD_VERDICT_LIMITED + 1> outcomes = {
       &Connection::drop, &Connection::forward, &Connection::respond,
       &Connection::deny, &Connection::refuse,  &Connection::unhealthy,
-      &Connection::drop, &Connection::refuse,  &Connection::full};
+      &Connection::drop, &Connection::refuse,  &Connection::full,
+      &Connection::limited};
   return verdict < outcomes.size() ? outcomes[verdict] : &Connection::drop;
 }
 

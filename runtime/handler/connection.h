@@ -114,6 +114,7 @@ class Connection final : public io::EventSink,
   void refuse();
   void unhealthy();
   void full();
+  void limited();
   void drop();
 
   // the client's flow (connection_flow.cpp)

@@ -91,6 +91,7 @@ std::size_t write_reply_head(std::span<char> space, const Reply& reply, bool clo
   out << "HTTP/1.1 " << std::size_t{reply.status} << " " << phrase_of(reply.status) << "\r\n";
   if (!reply.rule.empty()) out << "x-heddle-rule: " << FieldText(reply.rule) << "\r\n";
   if (!reply.allow.empty()) out << "allow: " << reply.allow << "\r\n";
+  if (reply.retry_after != 0) out << "retry-after: " << std::size_t{reply.retry_after} << "\r\n";
   const bool bodiless = reply.status == 204 || reply.status == 304;
   if (!bodiless) {
     if (!reply.body.empty()) out << "content-type: text/plain; charset=utf-8\r\n";

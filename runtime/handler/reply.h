@@ -15,6 +15,7 @@ struct Reply {
   std::string_view body;
   std::string_view allow;  // methods of a 405
   bool close = false;      // the connection ends with it
+  std::uint32_t retry_after = 0;  // seconds; 0: nothing is said
 };
 
 /// Writes the head of a reply; how long it is. `space` is at least 1 KiB; a rule's name that does not fit is

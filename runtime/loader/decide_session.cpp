@@ -90,6 +90,7 @@ std::uint32_t DecideSession::Parts::write(std::size_t index, const DecideInput& 
   request.form = static_cast<hd_u16>(input.form);
   request.flags = input.draw ? HD_REQUEST_DRAW : 0;
   request.draw = input.draw.value_or(0);
+  request.now = input.now_ns;
   request.page = page;
   const std::size_t length = std::min<std::size_t>(input.head.size(), HD_HEAD_MAX);
   request.head_length = static_cast<hd_u32>(length);
@@ -182,6 +183,21 @@ hd_endpoint_state DecideSession::endpoint_state(std::uint32_t endpoint) const {
 
 std::uint32_t DecideSession::endpoint_slot(std::uint32_t endpoint) const {
   return parts_->generation.endpoint_slots().at(endpoint);
+}
+
+std::size_t DecideSession::accounts() const {
+  const int accounts = parts_->generation.table("hd_accounts");
+  std::size_t count = 0;
+  hd_account_key key{};
+  hd_account_key next{};
+  for (const void* from = nullptr; bpf_map_get_next_key(accounts, from, &next) == 0; from = &key, ++count) key = next;
+  return count;
+}
+
+void DecideSession::forget_accounts() {
+  const int accounts = parts_->generation.table("hd_accounts");
+  hd_account_key key{};
+  while (bpf_map_get_next_key(accounts, nullptr, &key) == 0) bpf_map_delete_elem(accounts, &key);
 }
 
 void DecideSession::end_all() {

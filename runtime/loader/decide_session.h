@@ -29,6 +29,7 @@ struct DecideInput {
   hd_form form = HD_FORM_OK;
   std::string_view head;  // with the empty line; at most HD_HEAD_MAX bytes
   std::optional<std::uint64_t> draw;
+  std::uint64_t now_ns = 0;  // what the clock of limits says; 0: the machine's
 };
 
 /// The syscall entry of one bundle, loaded for its own use: state maps of its own, nothing pinned or
@@ -59,6 +60,10 @@ class DecideSession {
   void set_in_flight(std::uint32_t endpoint, std::uint32_t requests);
   [[nodiscard]] hd_endpoint_state endpoint_state(std::uint32_t endpoint) const;
   [[nodiscard]] std::uint32_t endpoint_slot(std::uint32_t endpoint) const;
+  /// Accounts of limits that are remembered.
+  [[nodiscard]] std::size_t accounts() const;
+  /// All limits are fresh.
+  void forget_accounts();
   /// Every request so far has ended, and nothing else is told of it.
   void end_all();
   /// The response of one request has ended, as the handler says it.

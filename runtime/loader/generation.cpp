@@ -117,6 +117,12 @@ Result<void> Generation::prepare_maps(const bundle::Bundle& bundle, const State&
         return wrong_object("its programs declare `" + name + "` differently");
       }
       if (bpf_map__reuse_fd(map, fd) != 0) return system_error("cannot share the map `" + name + "`", errno);
+    } else if (name == "hd_accounts") {
+      const bundle::MapImage* limits = find_image(bundle, "hd_limits");
+      if (limits == nullptr || limits->count == 0) continue;  // one entry will do: nobody asks for it
+      const Result<int> accounts = state.accounts();
+      if (!accounts) return accounts.error();
+      if (bpf_map__reuse_fd(map, *accounts) != 0) return system_error("cannot share the map `hd_accounts`", errno);
     } else if (name == "hd_cgroups") {
       bpf_map__set_max_entries(map, std::max(cgroups_capacity, image == nullptr ? 0 : image->max_entries));
     } else if (name == "hd_work") {  // one for each slot

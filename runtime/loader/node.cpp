@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -175,6 +176,13 @@ Result<bool> Node::remove(const std::string& cgroup_root) {
 Result<void> Node::set_config(hd_config config) {
   config.abi_version = HD_ABI_VERSION;
   const std::uint32_t zero = 0;
+  // The secret stays: what limits remember is found by it.
+  hd_config before{};
+  if (!read_entry(state_.fd("hd_config"), &zero, &before)) return system_error("cannot read `hd_config`", errno);
+  std::copy(std::begin(before.secret), std::end(before.secret), std::begin(config.secret));
+  if ((config.secret[0] | config.secret[1]) == 0 &&
+      ::getrandom(config.secret, sizeof config.secret, 0) != sizeof config.secret)
+    return system_error("cannot get random bytes", errno);
   return write_entry(state_.fd("hd_config"), &zero, &config);
 }
 

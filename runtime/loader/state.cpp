@@ -111,6 +111,7 @@ Result<State> State::open_pinned(const std::string& folder) {
 
 Result<State> State::make(const std::string& folder, Programs programs) {
   State state;
+  state.folder_ = folder;
   Result<Object> object = open_object(embedded::trampolines(), "heddle");
   if (!object) return object.error();
   state.object_ = std::move(*object);
@@ -217,6 +218,33 @@ int State::bell(std::uint32_t worker) {
   if (!made || !write_entry(fd("hd_bells"), &worker, &number)) return -1;
   bell = std::move(made);
   return number;
+}
+
+Result<int> State::accounts() const {
+  if (accounts_) return accounts_.get();
+  Result<UniqueFd> opened = open_accounts();
+  if (!opened) return opened.error();
+  accounts_ = std::move(*opened);
+  return accounts_.get();
+}
+
+Result<UniqueFd> State::open_accounts() const {
+  const std::string path = folder_ + "/hd_accounts";
+  UniqueFd fd(folder_.empty() ? -1 : bpf_obj_get(path.c_str()));
+  if (fd) {
+    const Result<MapLayout> found = map_layout(fd.get());
+    if (!found) return found.error();
+    const bool same = found->type == BPF_MAP_TYPE_LRU_HASH && found->key_size == sizeof(hd_account_key) &&
+                      found->value_size == sizeof(hd_u64);
+    if (!same) return other_version("a map `hd_accounts`");
+    return fd;
+  }
+  fd = UniqueFd(bpf_map_create(BPF_MAP_TYPE_LRU_HASH, "hd_accounts", sizeof(hd_account_key), sizeof(hd_u64),
+                               HD_ACCOUNTS_MAX, nullptr));
+  if (!fd) return system_error("cannot make the map `hd_accounts`", errno);
+  if (!folder_.empty() && bpf_obj_pin(fd.get(), path.c_str()) != 0)
+    return system_error("cannot pin the map `hd_accounts` in `" + folder_ + "`", errno);
+  return fd;
 }
 
 std::uint64_t State::generation() const {

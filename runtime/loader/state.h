@@ -50,6 +50,8 @@ class State {
   [[nodiscard]] std::uint32_t worker_capacity() const;
   /// The ring buffer by which the programs tell a worker that it is needed; -1: it cannot be made.
   int bell(std::uint32_t worker);
+  /// What limits remember. Policies without limits need none, so it is made when it is first asked for.
+  [[nodiscard]] Result<int> accounts() const;
   /// Whether maps of an earlier agent were found.
   [[nodiscard]] bool adopted() const { return adopted_; }
 
@@ -60,6 +62,7 @@ class State {
 
  private:
   State() = default;
+  [[nodiscard]] Result<UniqueFd> open_accounts() const;
   enum class Programs { none, all, all_but_trace };
   static Result<State> make(const std::string& folder, Programs programs);
   Result<void> take_over(const std::string& folder);
@@ -72,6 +75,8 @@ class State {
   MapView word_;
   std::map<std::uint32_t, UniqueFd> bells_;
   UniqueFd flip_;  // the program that writes the word
+  std::string folder_;  // of the pinned maps; empty: none is
+  mutable UniqueFd accounts_;
   bool adopted_ = false;
 };
 

@@ -45,6 +45,7 @@ std::string difference(const model::Policy& policy, const eval::Outcome& expecte
          unequal("service", service_name(policy, expected), compiled.service) +
          unequal("pool", pool_text(policy, expected), compiled.pool) +
          unequal("timeout", std::to_string(expected.timeout_ms), std::to_string(compiled.timeout_ms)) +
+         unequal("seconds to wait", std::to_string(expected.retry_after), std::to_string(compiled.retry_after)) +
          endpoint_mismatch(expected, compiled);
 }
 

@@ -67,8 +67,8 @@ std::ptrdiff_t as_offset(std::size_t index) {
 }
 
 const char* verdict_text(unsigned verdict) {
-  static constexpr std::array<const char*, 9> names = {"none",      "forward", "respond", "deny", "refuse",
-                                                       "unhealthy", "outside", "handler", "full"};
+  static constexpr std::array<const char*, 10> names = {"none",      "forward", "respond", "deny", "refuse",
+                                                        "unhealthy", "outside", "handler", "full", "limited"};
   return verdict < names.size() ? names[verdict] : "unknown";
 }
 
@@ -95,7 +95,7 @@ Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::v
     if (!heads[at]) continue;
     const eval::Request& request = cases[at].request;
     inputs.push_back({cases[at].caller, as_loaded(request.source), as_loaded(request.destination),
-                      heads[at]->form, heads[at]->bytes, request.draw});
+                      heads[at]->form, heads[at]->bytes, request.draw, request.now_ns});
   }
   std::vector<std::optional<Compiled>> answers(cases.size());
   for (std::size_t at = 0, next = 0; at < cases.size();) {
@@ -139,6 +139,7 @@ Compiled CompiledPolicy::in_words(const hd_decision& decision) const {
   words.access_rule = decision.access == HD_NONE ? "" : session_.rule_id(decision.access);
   words.service = name_at(manifest.services, decision.service);
   words.pool = name_at(manifest.pools, decision.pool);
+  if (decision.verdict == HD_VERDICT_LIMITED) words.retry_after = decision.port;
   if (decision.verdict == HD_VERDICT_FORWARD) {
     model::SocketAddress address;
     std::copy(std::begin(decision.address), std::end(decision.address), address.ip.bytes.begin());

@@ -21,6 +21,7 @@ struct Compiled {
   std::string pool;
   std::optional<model::SocketAddress> endpoint;
   std::uint32_t timeout_ms = 0;
+  std::uint32_t retry_after = 0;
 };
 
 /// A policy as compiled code in the running kernel, asked through its syscall entry. The bytes of a request

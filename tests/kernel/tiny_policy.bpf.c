@@ -13,3 +13,9 @@ __attribute__((noinline)) hd_u32 hd_route(struct hd_facts* facts) {
   if (!facts) return TINY_DENY;
   return TINY_ROUTE;
 }
+
+/* It has no limits. */
+__attribute__((noinline)) hd_u32 hd_limited(struct hd_facts* facts) {
+  if (!facts) return HD_NONE;
+  return facts->service == HD_NONE ? TINY_DENY : HD_NONE;
+}

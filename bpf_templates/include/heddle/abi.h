@@ -52,6 +52,8 @@ enum hd_limit {
   HD_FAST_QUEUED_WORKLOAD = 67108864, /* and of one workload's clients */
   HD_LISTENERS_MAX = 1024,    /* network namespaces in which the handler listens */
   HD_PLACES_PER_CPU = 4,      /* programs of one CPU that can interrupt each other, each with memory of its own */
+  HD_LIMITS_MAX = 16,         /* of one service */
+  HD_ACCOUNTS_MAX = 262144,   /* keys of limits that one node remembers; an account that is full need not be */
   HD_LATENCY_BUCKETS = 32,    /* bucket b: below 2^b microseconds; the last: everything else */
 };
 
@@ -75,6 +77,7 @@ struct hd_config {
   hd_u32 fast_path;      /* enum hd_fast_path */
   hd_u32 own_references; /* by references: how many an enrolled socket has of its own, timers aside */
   hd_u32 events;         /* 1: somebody reads hd_events; else none is written there */
+  hd_u64 secret[2];      /* of this node, for as long as its state lives: keys of limits are digested with it */
 };
 
 /* hd_listeners, hash, cookie of a network namespace (u64) -> where the handler listens in it. In a namespace that is not
@@ -108,6 +111,7 @@ enum hd_verdict {
   HD_VERDICT_OUTSIDE = 6,   /* destination belongs to no service: `outside allow` */
   HD_VERDICT_HANDLER = 7,   /* not canonical: to be put into canonical form first (never seen by the handler) */
   HD_VERDICT_FULL = 8,      /* 503: `at_most` is reached */
+  HD_VERDICT_LIMITED = 9,   /* 429: a limit has no room; `port` is the seconds until it has */
 };
 
 /* What differs from one request to the next comes first: one cache line. */
@@ -275,8 +279,9 @@ struct hd_request {
   hd_u32 page;         /* first page of the head in hd_arena; the head is contiguous */
   hd_u32 head_length;  /* with the empty line; at most HD_HEAD_MAX */
   hd_u64 draw;         /* with HD_REQUEST_DRAW: the draw to use (a try after the first, `--draw`) */
+  hd_u64 now;          /* what the clock of limits says, in nanoseconds; 0: it is CLOCK_MONOTONIC */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_request) == 72, "hd_request");
+HD_STATIC_ASSERT(sizeof(struct hd_request) == 80, "hd_request");
 
 enum hd_request_flag {
   HD_REQUEST_DRAW = 1,
@@ -323,7 +328,7 @@ struct hd_slot {
   struct hd_decision decision; /* HD_OP_DECIDE: out */
   struct hd_event finish;      /* HD_OP_FINISH: all but time_ns */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_slot) == 296, "hd_slot");
+HD_STATIC_ASSERT(sizeof(struct hd_slot) == 304, "hd_slot");
 
 /* Context of the syscall entry `decide` (BPF_PROG_TEST_RUN, ctx_in). */
 struct hd_round {
@@ -524,6 +529,7 @@ struct hd_cgroup {
 /* hd_workloads: the identities that a workload holds, one bit each. */
 struct hd_workload {
   hd_u64 identities[HD_IDENTITY_WORDS];
+  hd_u64 digest; /* of its SPIFFE id: equal in every generation */
   hd_u64 flags; /* enum hd_workload_flag */
 };
 
@@ -575,9 +581,11 @@ struct hd_service {
   hd_u32 atom_words;     /* of hd_facts.atoms that its rules look at */
   hd_u32 address_field;  /* of the 16 bytes of the client's address, into hd_fields; HD_NONE: nobody asks for it */
   hd_u32 port_field;     /* of the two bytes of the port dialled */
+  hd_u32 first_limit;    /* into hd_limits */
+  hd_u32 limit_count;
   hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 80, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 88, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
@@ -590,6 +598,7 @@ enum hd_action {
   HD_ACTION_SPLIT = 4,
   HD_ACTION_RESPOND = 5,
   HD_ACTION_BUILTIN = 6,
+  HD_ACTION_LIMIT = 7,
 };
 
 /* hd_rules: rule ids are indexes into it. The built-in ones come first. */
@@ -618,6 +627,39 @@ enum hd_builtin_rule {
   HD_RULE_OUTSIDE = 2,   /* mesh/outside */
   HD_RULES_BUILTIN = 3,
 };
+
+/* Times of limits are in sixteenths of a nanosecond. */
+#define HD_TICKS 16
+
+/* hd_limits: of each service by name. */
+struct hd_rate_limit {
+  hd_u64 interval;  /* between two requests, rounded up */
+  hd_u64 tolerance; /* by how much more one instant may put an account off: burst - 1 intervals */
+  hd_u32 rule;
+  hd_u32 first_key; /* into hd_limit_keys */
+  hd_u32 key_count;
+  hd_u32 pad;
+};
+HD_STATIC_ASSERT(sizeof(struct hd_rate_limit) == 32, "hd_rate_limit");
+
+enum hd_limit_key_kind {
+  HD_KEY_FIELD = 0, /* of the service's strings: method, host, a header, query parameter or cookie */
+  HD_KEY_ADDRESS = 1,
+  HD_KEY_IDENTITY = 2,
+};
+
+struct hd_limit_key {
+  hd_u32 kind;
+  hd_u32 field; /* HD_KEY_FIELD */
+};
+
+/* hd_accounts, LRU hash: which account -> the time at which it is full again. */
+struct hd_account_key {
+  hd_u64 digest; /* of the values that the request has of the limit's key */
+  hd_u32 slot;   /* of the limit's rule in hd_counters: the same in every generation that has this limit */
+  hd_u32 pad;
+};
+HD_STATIC_ASSERT(sizeof(struct hd_account_key) == 16, "hd_account_key");
 
 /* hd_parts: parts of splits, in page order. What decides is the weight in hd_weights, which starts as the policy's. */
 struct hd_part {

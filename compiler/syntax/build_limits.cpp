@@ -1,0 +1,58 @@
+#include <string>
+#include <utility>
+
+#include "compiler/syntax/builder.h"
+
+namespace heddle::syntax {
+
+namespace {
+
+using P = Parser;
+using Kind = ast::RequestKey::Kind;
+
+/// The parts of a key that are a keyword alone, and those with a name.
+ast::RequestKey build_part(Builder& builder, P::KeyPartContext* context, bool& supported) {
+  ast::RequestKey key;
+  key.span = builder.span(context);
+  if (context->IDENTITY() != nullptr) key.kind = Kind::identity;
+  if (context->METHOD() != nullptr) key.kind = Kind::method;
+  if (context->HOST() != nullptr) key.kind = Kind::host;
+  if (context->HEADER() != nullptr) key.kind = Kind::header;
+  if (context->QUERY() != nullptr) key.kind = Kind::query;
+  if (context->COOKIE() != nullptr) key.kind = Kind::cookie;
+  if (context->USER() != nullptr || context->CLAIM() != nullptr) {
+    builder.unsupported(builder.span(context->start));
+    supported = false;
+  } else if (!context->STRING().empty()) {
+    key.name = builder.string(context->STRING(0));
+  }
+  return key;
+}
+
+}  // namespace
+
+ast::Limit build(Builder& builder, P::LimitContext* context) {
+  ast::Limit limit;
+  limit.name = builder.name(context->name());
+  limit.service = builder.name(context->qualifiedName());
+  for (auto* item : context->limitItem()) {
+    if (!is_whole(item)) continue;
+    const source::Span span = builder.span(item);
+    if (item->WHEN() != nullptr) limit.whens.push_back(build_condition(builder, item->condition()));
+    if (item->RATE() != nullptr)
+      limit.rates.push_back({builder.number(item->PER_TIME()), builder.number(item->INTEGER()), span});
+    if (item->KEY() != nullptr) {
+      ast::LimitKey key{{}, span};
+      for (auto* part : item->keyPart()) key.parts.push_back(build_part(builder, part, limit.supported));
+      limit.keys.push_back(std::move(key));
+    }
+    if (item->SCOPE() == nullptr) continue;
+    limit.scopes.push_back(span);
+    if (item->MESH() == nullptr) continue;
+    builder.unsupported(span);
+    limit.supported = false;
+  }
+  return limit;
+}
+
+}  // namespace heddle::syntax
