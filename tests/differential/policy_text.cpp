@@ -238,6 +238,7 @@ class ServiceText {
     std::string text = service() + endpoints();
     if (!random_.chance(6)) text += access();
     if (number_ == 0 || !random_.chance(6)) text += route();  // there is always a rule to aim at
+    if (random_.chance(20)) text += limit();
     return text;
   }
 
@@ -307,6 +308,15 @@ class ServiceText {
     }
     if (random_.chance(85)) text += "  allow from any\n";
     if (text.ends_with("{\n")) text += "  allow from authenticated\n";
+    return text + "}\n";
+  }
+
+  /// With room for whatever comes: what limits do is compared in limits_test.cpp.
+  std::string limit() {
+    std::string text = "limit l" + std::to_string(number_) + " on " + name_ + " {\n";
+    if (random_.chance(60)) text += "  when " + any_condition(1) + "\n";
+    text += "  rate 1000000/s burst 1000000\n";
+    if (random_.chance(60)) text += "  key " + std::string(tcp_ || random_.chance(30) ? "identity" : key(random_)) + "\n";
     return text + "}\n";
   }
 

@@ -37,6 +37,6 @@ inline const std::vector<std::string> host_expressions = {R"((www\.)?shop\.EXAMP
 inline const std::vector<std::string> query_expressions = {R"(\d+)", R"(a(%20|\+)?b)", R"([a-z]*)", R"(caf.*)",
                                                            R"((t|T)rue)", R"(.*%[A-F0-9]+)", R"(x=.)"};
 inline const std::vector<std::string> value_expressions = {R"([Jj]ason)", R"(a.?b)", R"((a|b){1,2})", R"(\w+)",
-                                                           R"([^a]*)",    R"(.*\xa9)", R"(true|0)",    R"(a\s*b|"q")"};
+                                                           R"([^a]*)",    R"(.*\xa9)", R"(true|0)",    R"(a\s*b|"q")", R"(a(|b))"};
 
 }  // namespace heddle::differential
