@@ -183,6 +183,7 @@ struct AccessRule {
 
 struct Access : Declaration {
   QualifiedName service;
+  bool audit = false;  // it decides nothing
   std::vector<AccessRule> rules;
 };
 

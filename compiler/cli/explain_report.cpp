@@ -10,6 +10,7 @@
 #include "compiler/eval/draw.h"
 #include "compiler/eval/evaluator.h"
 #include "compiler/eval/test_run.h"
+#include "compiler/plan/placement.h"
 
 namespace heddle::cli {
 
@@ -89,21 +90,39 @@ class DecisionText {
 struct Placed {
   std::string rule;
   std::string place;
+  plan::Placement placement;
 };
 
-std::vector<Placed> rules_of(const model::Service& service, const source::SourceManager& sources) {
+std::vector<Placed> rules_of(const model::Service& service, const plan::Placement& own,
+                             const source::SourceManager& sources) {
   std::vector<Placed> rules;
   if (service.access) {
-    for (const auto& rule : service.access->rules) rules.push_back({rule.id, place_text(sources, rule.span)});
+    for (const auto& rule : service.access->rules) rules.push_back({rule.id, place_text(sources, rule.span), own});
   }
-  rules.push_back({model::rule_id("access", service.name, "default"), ""});
-  for (const auto& limit : service.limits) rules.push_back({limit.id, place_text(sources, limit.span)});
+  rules.push_back({model::rule_id("access", service.name, "default"), "", own});
+  for (const auto& limit : service.limits) rules.push_back({limit.id, place_text(sources, limit.span), own});
   if (!service.route) {
-    rules.push_back({model::rule_id("route", service.name, "otherwise"), ""});
+    rules.push_back({model::rule_id("route", service.name, "otherwise"), "", own});
     return rules;
   }
-  for (const auto& rule : service.route->rules) rules.push_back({rule.id, place_text(sources, rule.span)});
+  for (const auto& rule : service.route->rules)
+    rules.push_back({rule.id, place_text(sources, rule.span), plan::placement(rule, own)});
   return rules;
+}
+
+std::string placed_text(const Placed& placed, const plan::Placement& own) {
+  std::string text = fmt::format("  {:<8}  {}", plan::tier_name(placed.placement.tier), placed.rule);
+  if (!placed.place.empty()) text += "  (" + placed.place + ")";
+  if (placed.placement.tier != own.tier) text += ": " + placed.placement.why;
+  return text + "\n";
+}
+
+std::string service_text(const model::Service& service, const plan::Placement& own) {
+  const std::string name = "service `" + service.name + "` (";
+  if (own.tier == plan::Tier::connect) return name + "tcp): decided when a socket connects\n";
+  if (own.tier == plan::Tier::kernel)
+    return name + "http): decided per request in the kernel, at the client's own socket\n";
+  return name + "http): decided per request by the socket handler: " + own.why + "\n";
 }
 
 }  // namespace
@@ -116,14 +135,9 @@ std::string render_decision(const model::Policy& policy, const source::SourceMan
 std::string render_placement(const model::Policy& policy, const source::SourceManager& sources) {
   std::string text;
   for (const model::Service& service : policy.services) {
-    const bool tcp = service.protocol == model::Protocol::tcp;
-    text += fmt::format("service `{}` ({}): {}\n", service.name, tcp ? "tcp" : "http",
-                        tcp ? "decided when a socket connects"
-                            : "decided per request by the socket handler, because a head has to be read");
-    for (const Placed& rule : rules_of(service, sources)) {
-      text += fmt::format("  {:<8}  {}{}\n", tcp ? "connect" : "handler", rule.rule,
-                          rule.place.empty() ? "" : "  (" + rule.place + ")");
-    }
+    const plan::Placement own = plan::placement(service, policy);
+    text += service_text(service, own);
+    for (const Placed& rule : rules_of(service, own, sources)) text += placed_text(rule, own);
   }
   return text;
 }

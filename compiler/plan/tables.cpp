@@ -8,40 +8,10 @@
 #include "compiler/plan/hash.h"
 #include "compiler/plan/head_scan.h"
 #include "compiler/plan/meaning.h"
+#include "compiler/plan/placement.h"
 
 namespace heddle::plan {
 namespace {
-
-/// `*` stands for a run without `/`.
-bool glob_matches(std::string_view pattern, std::string_view text) {
-  if (pattern.empty()) return text.empty();
-  if (pattern.front() != '*') {
-    return !text.empty() && pattern.front() == text.front() &&
-           glob_matches(pattern.substr(1), text.substr(1));
-  }
-  for (std::size_t n = 0;; ++n) {
-    if (glob_matches(pattern.substr(1), text.substr(n))) return true;
-    if (n == text.size() || text[n] == '/') return false;
-  }
-}
-
-bool holds(const model::Identity& identity, const model::SpiffePattern& caller) {
-  return std::any_of(
-      identity.patterns.begin(), identity.patterns.end(), [&](const model::SpiffePattern& pattern) {
-        return pattern.trust_domain == caller.trust_domain && glob_matches(pattern.path, caller.path);
-      });
-}
-
-/// All rules of an http service can be decided in the kernel. Who serves it is known by the service's
-/// identity alone: without one nobody is known to have opted out.
-bool may_be_fast(const model::Service& service, const model::Policy& policy) {
-  if (service.protocol != model::Protocol::http) return false;
-  if (!service.identity) return true;
-  const model::Identity& own = policy.identities[*service.identity];
-  return std::none_of(policy.workloads.begin(), policy.workloads.end(), [&](const model::Workload& workload) {
-    return !workload.fast_path && holds(own, policy.identities[workload.identity].patterns.front());
-  });
-}
 
 hd_u32 balance_kind(model::Balance balance) {
   switch (balance) {
@@ -240,7 +210,7 @@ void TableWriter::write_service(model::ServiceId id) {
   entry.name_offset = add_text(service.name);
   entry.name_length = static_cast<std::uint32_t>(service.name.size());
   if (service.at_most) entry.pending_max = service.at_most->pending;
-  if (may_be_fast(service, policy_)) entry.flags |= HD_SERVICE_FAST;
+  if (placement(service, policy_).tier == Tier::kernel) entry.flags |= HD_SERVICE_FAST;
   tables().services.push_back(entry);
   write_pools(id, first_endpoint);
 

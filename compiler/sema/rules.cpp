@@ -49,6 +49,7 @@ class Rules {
   }
 
   void add_access(const ast::Access& node, const std::string& space) {
+    if (node.audit) return;
     RuleScope* scope = open(node.service, space, "access", node, accesses_);
     if (scope == nullptr) return;
     model::Access access;

@@ -158,7 +158,8 @@ ast::Route build(Builder& builder, P::RouteContext* context) {
 ast::Access build(Builder& builder, P::AccessServiceContext* context) {
   ast::Access access;
   access.service = builder.name(context->qualifiedName());
-  if (context->AUDIT() != nullptr) builder.unsupported("access … audit", builder.span(context->AUDIT()));
+  access.audit = context->AUDIT() != nullptr;
+  if (access.audit) builder.unsupported("access … audit", builder.span(context->AUDIT()));
   for (auto* item : context->accessRule()) {
     if (!is_whole(item)) continue;
     ast::AccessRule rule;

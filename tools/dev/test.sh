@@ -56,7 +56,7 @@ mutants_command() {
   mutants "$@"
 }
 
-# Patches that each take out a guard: what nobody notices is not tested. About a minute each.
+# Patches that each take out a guard or get an operator wrong: what nobody notices is not tested. Half a minute each.
 mutants() {
   say "mutants"
   as_root env -u HEDDLE_LONG python3 -B tests/mutants/run.py "$@"

@@ -45,6 +45,17 @@ access echo {{
 """
 
 
+def open_files(pid):
+    """What the descriptors of a process lead to; some may be closed while one looks."""
+    found = set()
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.add(os.readlink(entry))
+        except FileNotFoundError:
+            pass
+    return found
+
+
 class Mesh:
     """`text` is the policy, or a function of the mesh that says it when the cgroups are there."""
 
@@ -112,7 +123,7 @@ class Mesh:
     def listener_port(self):
         """Where the handler listens on 127.0.0.1."""
         pid = self.workers()[0]
-        inodes = {os.readlink(entry) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+        inodes = open_files(pid)
         for line in pathlib.Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:

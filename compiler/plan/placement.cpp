@@ -1,0 +1,58 @@
+#include "compiler/plan/placement.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace heddle::plan {
+namespace {
+
+bool glob_matches(std::string_view pattern, std::string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern.front() != '*') {
+    return !text.empty() && pattern.front() == text.front() &&
+           glob_matches(pattern.substr(1), text.substr(1));
+  }
+  for (std::size_t n = 0;; ++n) {
+    if (glob_matches(pattern.substr(1), text.substr(n))) return true;
+    if (n == text.size() || text[n] == '/') return false;
+  }
+}
+
+/// Who serves it is known by the service's identity alone: without one nobody is known to have opted out.
+const model::Workload* opted_out(const model::Service& service, const model::Policy& policy) {
+  if (!service.identity) return nullptr;
+  const model::Identity& own = policy.identities[*service.identity];
+  for (const model::Workload& workload : policy.workloads) {
+    if (!workload.fast_path && holds(own, policy.identities[workload.identity].patterns.front())) return &workload;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const char* tier_name(Tier tier) {
+  static constexpr std::array<const char*, 3> names = {"connect", "kernel", "handler"};
+  return names.at(static_cast<std::size_t>(tier));
+}
+
+bool holds(const model::Identity& identity, const model::SpiffePattern& caller) {
+  return std::any_of(
+      identity.patterns.begin(), identity.patterns.end(), [&](const model::SpiffePattern& pattern) {
+        return pattern.trust_domain == caller.trust_domain && glob_matches(pattern.path, caller.path);
+      });
+}
+
+Placement placement(const model::Service& service, const model::Policy& policy) {
+  if (service.protocol == model::Protocol::tcp) return {Tier::connect, ""};
+  if (const model::Workload* workload = opted_out(service, policy))
+    return {Tier::handler, "workload `" + workload->name + "` serves it and has `fast_path off`"};
+  return {Tier::kernel, ""};
+}
+
+Placement placement(const model::RouteRule& rule, const Placement& service) {
+  if (service.tier != Tier::kernel || rule.target.kind != model::Target::Kind::respond) return service;
+  return {Tier::handler, "the mesh answers itself"};
+}
+
+}  // namespace heddle::plan
