@@ -178,7 +178,8 @@ class BadServers(Case):
             self.world.servers.kill()
             for i, client in enumerate(clients):
                 try:
-                    self.assertEqual(client.read_response().status, 502)
+                    # Of the others a request may still have been on its way: then nobody took it.
+                    self.assertIn(client.read_response().status, (502, 503) if i % 3 else (502,))
                 except Ended as end:
                     self.assertIn(end.how, ("end", "reset"))
                     self.assertNotEqual(i % 3, 0, "a request without any answer is 502")
