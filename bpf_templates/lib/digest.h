@@ -32,6 +32,7 @@ static __always_inline void hd_sip_begin(struct hd_reader* reader, const hd_u64*
   reader->sip[1] = secret[1] ^ 0x646f72616e646f6dull;
   reader->sip[2] = secret[0] ^ 0x6c7967656e657261ull;
   reader->sip[3] = secret[1] ^ 0x7465646279746573ull;
+  reader->is_keyed = 1;
 }
 
 __attribute__((noinline)) int hd_sip_word(struct hd_work* work, hd_u64 word) {
@@ -80,7 +81,10 @@ static long hd_read_byte(hd_u32 index, struct hd_work** in) {
   HD_OPAQUE(offset);
   hd_u8 byte = hd_read_as(reader, page->bytes[offset & (HD_PAGE_SIZE - 1)]);
   reader->at = at + 1;
-  reader->pinned = hd_pinned_byte(reader->pinned, byte);
+  if (!reader->is_keyed) {
+    reader->pinned = hd_pinned_byte(reader->pinned, byte);
+    return 0;
+  }
   reader->word |= (hd_u64)byte << (8 * (reader->count & 7));
   reader->count++;
   if (reader->count & 7) return 0;

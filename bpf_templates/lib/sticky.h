@@ -20,6 +20,7 @@ __attribute__((noinline)) hd_u64 hd_sticky_draw(struct hd_work* work, hd_u32 sti
   if (sticky == HD_STICKY_ADDRESS) return hd_address_draw(work, drawn);
   if (!hd_reader_at(work, sticky)) return drawn;
   work->reader.pinned = HD_PINNED_START;
+  work->reader.is_keyed = 0;
   hd_read_value(work);
   return work->reader.pinned;
 }

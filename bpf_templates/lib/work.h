@@ -24,7 +24,7 @@ struct hd_reader {
   hd_u32 until;
   hd_u32 reading; /* enum hd_reading */
   hd_u32 digits;  /* of an escape, that follow */
-  hd_u32 pad;
+  hd_u32 is_keyed; /* 1: into `sip`; else into `pinned` */
 };
 
 /* What a limit is charged for the request in hand. */

@@ -140,8 +140,7 @@ struct SplitPart {
 
 /// `header "x"`, `address`: what requests may have in common.
 struct RequestKey {
-  enum class Kind : std::uint8_t { header, query, cookie, address, identity, method, host };
-  Kind kind = Kind::address;
+  Attribute attribute = Attribute::address;  // `from` is written `identity`
   std::optional<String> name;
   Span span;
 };

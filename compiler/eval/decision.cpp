@@ -22,13 +22,12 @@ Outcome Decision::run() {
   facts_.spiffe = request_.spiffe;
   if (is_http() && decide_form()) return outcome_;
   find_caller();
-  const bool ended = decide_access() || decide_limits();
-  outcome_.asked_source = facts_.asked_source;
-  if (ended) return outcome_;
-  if (destination_->endpoint) {
-    decide_direct();
-  } else {
-    decide_route();
+  if (!decide_access() && !decide_limits()) {
+    if (destination_->endpoint) {
+      decide_direct();
+    } else {
+      decide_route();
+    }
   }
   outcome_.asked_source = facts_.asked_source;
   return outcome_;

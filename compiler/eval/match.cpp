@@ -162,18 +162,32 @@ Match match_children(const Condition& condition, const Facts& facts, bool decidi
 }  // namespace
 
 std::optional<std::string> key_value(const model::RequestKey& key, const Facts& facts) {
-  using Kind = model::RequestKey::Kind;
-  if (key.kind == Kind::address) {
-    if (!knows_source(facts)) return std::nullopt;
-    return std::string(facts.source.bytes.begin(), facts.source.bytes.end());
-  }
-  if (key.kind == Kind::header) {
-    const auto values = values_of(*facts.head, key.name);
+  const auto first = [](const auto& values) {
     return values.empty() ? std::nullopt : std::optional(std::string(values.front()));
+  };
+  switch (key.attribute) {
+    case Attribute::header:
+      return first(values_of(*facts.head, key.name));
+    case Attribute::cookie:
+      return first(cookie_values(*facts.head, key.name));
+    case Attribute::query: {
+      const auto value = first(query_values(*facts.head, key.name));
+      return value ? std::optional(comparable_path(*value)) : std::nullopt;
+    }
+    case Attribute::address:
+      if (!knows_source(facts)) return std::nullopt;
+      return std::string(facts.source.bytes.begin(), facts.source.bytes.end());
+    case Attribute::method:
+      return facts.head->method;
+    case Attribute::host:
+      return facts.head->host;
+    case Attribute::from:
+      return facts.spiffe;
+    case Attribute::path:
+    case Attribute::port:
+      break;  // no key
   }
-  const auto values = key.kind == Kind::query ? query_values(*facts.head, key.name) : cookie_values(*facts.head, key.name);
-  if (values.empty()) return std::nullopt;
-  return key.kind == Kind::query ? comparable_path(values.front()) : values.front();
+  return std::nullopt;
 }
 
 std::string comparable_path(std::string_view path) {

@@ -31,8 +31,7 @@ struct Match {
 
 Match match(const model::Condition& condition, const Facts& facts);
 
-/// The value of a header, query parameter or cookie, or the client's address, in the form in which it is compared; none if
-/// the request does not have it.
+/// What the request has of it, in the form in which it is compared; none if it has nothing.
 std::optional<std::string> key_value(const model::RequestKey& key, const Facts& facts);
 
 /// A path with the hex digits of its escapes in upper case, the form in which paths are compared.

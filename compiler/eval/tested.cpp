@@ -7,34 +7,22 @@ bool compares_value(model::Operator op) {
   return op != model::Operator::present && op != model::Operator::absent;
 }
 
+/// `cookie` is the header that cookies stand in.
+void add(TestedNames& tested, model::Attribute attribute, const std::string& name, bool singular) {
+  using model::Attribute;
+  if (attribute == Attribute::header) tested.headers.insert(name);
+  if (attribute == Attribute::cookie) tested.headers.insert("cookie");
+  if (!singular) return;
+  if (attribute == Attribute::header) tested.singular_headers.insert(name);
+  if (attribute == Attribute::query) tested.singular_queries.insert(name);
+  if (attribute == Attribute::cookie) tested.singular_cookies.insert(name);
+}
+
 void collect(const model::Condition& condition, TestedNames& tested) {
   for (const model::Condition& child : condition.children) collect(child, tested);
   if (condition.kind != model::Condition::Kind::test) return;
   const model::Test& test = condition.test;
-  const bool singular = compares_value(test.op);
-  if (test.attribute == model::Attribute::header) {
-    tested.headers.insert(test.name);
-    if (singular) tested.singular_headers.insert(test.name);
-  }
-  if (test.attribute == model::Attribute::query && singular) tested.singular_queries.insert(test.name);
-  if (test.attribute == model::Attribute::cookie) {
-    tested.headers.insert("cookie");
-    if (singular) tested.singular_cookies.insert(test.name);
-  }
-}
-
-/// Requests are told apart by that value.
-void collect(const model::RequestKey& key, TestedNames& tested) {
-  using Kind = model::RequestKey::Kind;
-  if (key.kind == Kind::header) {
-    tested.headers.insert(key.name);
-    tested.singular_headers.insert(key.name);
-  }
-  if (key.kind == Kind::query) tested.singular_queries.insert(key.name);
-  if (key.kind == Kind::cookie) {
-    tested.headers.insert("cookie");
-    tested.singular_cookies.insert(key.name);
-  }
+  add(tested, test.attribute, test.name, compares_value(test.op));
 }
 
 template <typename Rules>
@@ -51,12 +39,12 @@ TestedNames tested_names(const model::Service& service) {
   if (service.access) collect_rules(service.access->rules, tested);
   collect_rules(service.limits, tested);
   for (const model::Limit& limit : service.limits) {
-    for (const model::RequestKey& key : limit.key) collect(key, tested);
+    for (const model::RequestKey& key : limit.key) add(tested, key.attribute, key.name, true);
   }
   if (!service.route) return tested;
   collect_rules(service.route->rules, tested);
   for (const model::RouteRule& rule : service.route->rules) {
-    if (rule.target.by) collect(*rule.target.by, tested);
+    if (rule.target.by) add(tested, rule.target.by->attribute, rule.target.by->name, true);
   }
   return tested;
 }

@@ -7,9 +7,9 @@
 namespace heddle::model {
 
 std::string key_text(const RequestKey& key) {
-  static constexpr std::array<const char*, 7> names = {"header",   "query",  "cookie", "address",
-                                                       "identity", "method", "host"};
-  const std::string name = names.at(static_cast<std::size_t>(key.kind));
+  static constexpr std::array<const char*, 9> names = {"path",   "host",    "method", "header",  "query",
+                                                       "cookie", "address", "port",   "identity"};
+  const std::string name = names.at(static_cast<std::size_t>(key.attribute));
   return key.name.empty() ? name : name + " \"" + key.name + "\"";
 }
 

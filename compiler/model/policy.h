@@ -84,9 +84,8 @@ struct Respond {
 
 /// What equal requests have in common: a part of the request, or the client's address.
 struct RequestKey {
-  enum class Kind : std::uint8_t { header, query, cookie, address, identity, method, host };
-  Kind kind = Kind::address;
-  std::string name;  // of the first three; headers in lower case
+  Attribute attribute = Attribute::address;  // a part of the request, `address`, or `from`: the caller's identity
+  std::string name;                          // of a header (in lower case), query parameter or cookie
 
   friend bool operator==(const RequestKey&, const RequestKey&) = default;
 };

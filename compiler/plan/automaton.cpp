@@ -124,11 +124,14 @@ class Construction {
 
   void find_alphabet() {
     std::set<std::pair<std::uint8_t, std::uint8_t>> bytes;
-    std::unordered_set<model::Bytes> sets;
+    std::unordered_set<model::Bytes> seen;
+    std::vector<const model::Bytes*> sets;  // each once, in the order of the page
     for (const Pattern& pattern : patterns_) {
       for (const PatternByte& byte : pattern.body) bytes.emplace(byte.one, byte.other);
       if (pattern.graph) {
-        for (const Graph::Place& place : pattern.graph->places) sets.insert(place.entered_by);
+        for (const Graph::Place& place : pattern.graph->places) {
+          if (seen.insert(place.entered_by).second) sets.push_back(&place.entered_by);
+        }
       }
       if (pattern.end == Pattern::End::at_segment) bytes.emplace('/', '/');
       if (pattern.begin == Pattern::Begin::after_dot) bytes.emplace('.', '.');
@@ -141,7 +144,7 @@ class Construction {
       model::Bytes set;
       alphabet_.split(set.set(one).set(other));
     }
-    for (const model::Bytes& set : sets) alphabet_.split(set);
+    for (const model::Bytes* set : sets) alphabet_.split(*set);
     bytes_of_.resize(alphabet_.size());
     for (unsigned c = 0; c < 256; ++c)
       bytes_of_[alphabet_.class_of(static_cast<std::uint8_t>(c))].push_back(static_cast<std::uint8_t>(c));

@@ -2,10 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <span>
-
-#include "bpf_templates/include/heddle/abi.h"
 
 namespace heddle::plan {
 namespace {
@@ -97,27 +94,6 @@ std::string key_of(const model::Test& test) {
   return std::to_string(static_cast<int>(test.op)) + (test.ignoring_case ? "i " : " ") + test.literal;
 }
 
-/// None: an address is no string of the head, and neither is who asks.
-std::optional<Attribute> attribute_of(const model::RequestKey& key) {
-  using Kind = model::RequestKey::Kind;
-  switch (key.kind) {
-    case Kind::header:
-      return Attribute::header;
-    case Kind::query:
-      return Attribute::query;
-    case Kind::cookie:
-      return Attribute::cookie;
-    case Kind::method:
-      return Attribute::method;
-    case Kind::host:
-      return Attribute::host;
-    case Kind::address:
-    case Kind::identity:
-      break;
-  }
-  return std::nullopt;
-}
-
 Formula negated(Formula formula) {
   Formula out;
   out.kind = Formula::Kind::negation;
@@ -149,13 +125,13 @@ Field& Fields::find_or_add(Attribute attribute, const std::string& name) {
   return field;
 }
 
-const Field& Fields::find(const model::Test& test) const {
-  if (test.attribute == Attribute::method) return method_;
-  if (test.attribute == Attribute::path) return path_;
-  if (test.attribute == Attribute::host) return host_;
-  if (test.attribute == Attribute::address) return address_;
-  if (test.attribute == Attribute::port) return port_;
-  return named_.at({test.attribute, test.name});
+const Field& Fields::find(Attribute attribute, const std::string& name) const {
+  if (attribute == Attribute::method) return method_;
+  if (attribute == Attribute::path) return path_;
+  if (attribute == Attribute::host) return host_;
+  if (attribute == Attribute::address) return address_;
+  if (attribute == Attribute::port) return port_;
+  return named_.at({attribute, name});
 }
 
 void Fields::collect(const Condition& condition) {
@@ -170,15 +146,13 @@ void Fields::collect(const Condition& condition) {
   }
 }
 
+/// The other keys are of the connection.
 void Fields::collect(const model::RequestKey& key) {
-  if (const auto attribute = attribute_of(key)) find_or_add(*attribute, key.name).may_repeat = false;
+  if (!key.name.empty()) find_or_add(key.attribute, key.name).may_repeat = false;
 }
 
 std::uint32_t Fields::number_of(const model::RequestKey& key) const {
-  const auto attribute = attribute_of(key);
-  if (!attribute) return HD_STICKY_ADDRESS;
-  const bool named = *attribute != Attribute::method && *attribute != Attribute::host;
-  const Field* wanted = named ? &named_.at({*attribute, key.name}) : *attribute == Attribute::host ? &host_ : &method_;
+  const Field* wanted = &find(key.attribute, key.name);
   const auto fields = in_order();
   return static_cast<std::uint32_t>(std::find(fields.begin(), fields.end(), wanted) - fields.begin());
 }
@@ -206,7 +180,7 @@ std::vector<const Field*> Fields::in_order() const {
 
 Formula Fields::test_formula(const model::Test& test) const {
   if (test.attribute == Attribute::from) return callers_formula(test.callers);
-  const Field& field = find(test);
+  const Field& field = find(test.attribute, test.name);
   Formula atom;
   atom.kind = Formula::Kind::atom;
   atom.bit = field.atom_word * 64 + field.index.at(key_of(test));

@@ -36,7 +36,7 @@ class Fields {
   void collect(const model::Condition& condition);
   /// A value is asked for as a whole.
   void collect(const model::RequestKey& key);
-  /// Its place in `in_order`; HD_STICKY_ADDRESS.
+  /// Its place in `in_order`, if it is a string of the head.
   [[nodiscard]] std::uint32_t number_of(const model::RequestKey& key) const;
   /// Gives every field its words; the number of words in all.
   std::uint32_t lay_out();
@@ -49,7 +49,7 @@ class Fields {
   [[nodiscard]] const Field& port() const { return port_; }
 
  private:
-  [[nodiscard]] const Field& find(const model::Test& test) const;
+  [[nodiscard]] const Field& find(model::Attribute attribute, const std::string& name) const;
   Field& find_or_add(model::Attribute attribute, const std::string& name);
   [[nodiscard]] Formula test_formula(const model::Test& test) const;
 

@@ -103,9 +103,13 @@ Formula both(Formula a, std::optional<Formula> b) {
   return out;
 }
 
+std::uint32_t sticky_of(const model::RequestKey& key, const Fields& fields) {
+  return key.attribute == model::Attribute::address ? HD_STICKY_ADDRESS : fields.number_of(key);
+}
+
 hd_limit_key limit_key(const model::RequestKey& part, const Fields& fields) {
-  if (part.kind == model::RequestKey::Kind::address) return {HD_KEY_ADDRESS, 0};
-  if (part.kind == model::RequestKey::Kind::identity) return {HD_KEY_IDENTITY, 0};
+  if (part.attribute == model::Attribute::address) return {HD_KEY_ADDRESS, 0};
+  if (part.attribute == model::Attribute::from) return {HD_KEY_IDENTITY, 0};
   return {HD_KEY_FIELD, fields.number_of(part)};
 }
 
@@ -325,7 +329,7 @@ hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fiel
       break;
     case model::Target::Kind::split: {
       rule.action = HD_ACTION_SPLIT;
-      rule.sticky = target.by ? fields.number_of(*target.by) : HD_NONE;
+      rule.sticky = target.by ? sticky_of(*target.by, fields) : HD_NONE;
       rule.target = static_cast<std::uint32_t>(tables().parts.size());
       rule.parts = static_cast<std::uint32_t>(target.split.size());
       for (const model::SplitPart& part : target.split) {

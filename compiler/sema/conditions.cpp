@@ -132,7 +132,7 @@ class TestChecker {
 
  private:
   bool check_operator() {
-    const char* attribute = attribute_names[static_cast<int>(test_.attribute)];
+    const char* attribute = attribute_name(test_.attribute);
     const char* op = operator_names[static_cast<int>(test_.op)];
     if (has_row(test_.attribute, test_.op)) return true;
     scope_.analysis.report(kinds::bad_operator(test_.op_span, attribute, op))
@@ -142,10 +142,9 @@ class TestChecker {
 
   void report_on_tcp() {
     if (test_.attribute == Attribute::address) {
-      scope_.analysis.report(kinds::not_supported(test_.attribute_span, "address` on a tcp service: `address"))
-          .with_help("a connection is decided before its client has an address; `from` says who connects");
+      scope_.report_address_on_tcp(test_.attribute_span);
     } else {
-      scope_.report_not_on_tcp(test_.attribute_span, attribute_names[static_cast<int>(test_.attribute)]);
+      scope_.report_not_on_tcp(test_.attribute_span, attribute_name(test_.attribute));
     }
   }
 
@@ -215,7 +214,7 @@ class TestChecker {
 
   void check_named_value(const ast::String& operand, const std::optional<NeverMatches>& never) {
     if (!never) return;
-    const std::string attribute = attribute_names[static_cast<int>(test_.attribute)];
+    const std::string attribute = attribute_name(test_.attribute);
     suggest(fail(scope_.analysis.report(
                 kinds::value_never_matches(operand.span, attribute, operand.value, never->why))),
             *never);
@@ -305,13 +304,9 @@ class TestChecker {
   }
 
   [[nodiscard]] model::Condition make_test(source::Span span, std::string literal) const {
-    static constexpr model::Attribute attributes[] = {
-        model::Attribute::path,   model::Attribute::host,    model::Attribute::method,
-        model::Attribute::header, model::Attribute::query,   model::Attribute::cookie,
-        model::Attribute::address, model::Attribute::port,   model::Attribute::from};
     model::Condition condition;
     condition.span = span;
-    condition.test.attribute = attributes[static_cast<int>(test_.attribute)];
+    condition.test.attribute = model_attribute(test_.attribute);
     condition.test.op = model_operator(test_.op);
     condition.test.name = name_;
     condition.test.literal = std::move(literal);
@@ -367,6 +362,23 @@ void RuleScope::report_not_on_tcp(source::Span span, const std::string& what) co
   if (!node.protocols.empty())
     diagnostic.with_label(node.protocols.front().span, "the protocol is declared here");
   diagnostic.with_help("a tcp service is decided when somebody connects, by `from`");
+}
+
+const char* attribute_name(Attribute attribute) {
+  return attribute_names[static_cast<int>(attribute)];
+}
+
+model::Attribute model_attribute(Attribute attribute) {
+  static constexpr model::Attribute attributes[] = {
+      model::Attribute::path,  model::Attribute::host,   model::Attribute::method,
+      model::Attribute::header, model::Attribute::query, model::Attribute::cookie,
+      model::Attribute::address, model::Attribute::port, model::Attribute::from};
+  return attributes[static_cast<int>(attribute)];
+}
+
+void RuleScope::report_address_on_tcp(source::Span span) const {
+  analysis.report(kinds::not_supported(span, "address` on a tcp service: `address"))
+      .with_help("a connection is decided before its client has an address; `from` says who connects");
 }
 
 namespace {

@@ -23,7 +23,13 @@ struct RuleScope {
   [[nodiscard]] bool is_tcp() const { return model_service().protocol == model::Protocol::tcp; }
   /// Reports that something needs HTTP.
   void report_not_on_tcp(source::Span span, const std::string& what) const;
+  /// Reports that a tcp service cannot ask for its client's address.
+  void report_address_on_tcp(source::Span span) const;
 };
+
+/// As policies write it: `header`.
+const char* attribute_name(ast::Attribute attribute);
+model::Attribute model_attribute(ast::Attribute attribute);
 
 /// The name of a header, query parameter or cookie as requests are compared with it; counted among the service's.
 /// Nothing if it cannot be tested, which was reported.

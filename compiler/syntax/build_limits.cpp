@@ -8,18 +8,18 @@ namespace heddle::syntax {
 namespace {
 
 using P = Parser;
-using Kind = ast::RequestKey::Kind;
+using ast::Attribute;
 
 /// The parts of a key that are a keyword alone, and those with a name.
 ast::RequestKey build_part(Builder& builder, P::KeyPartContext* context, bool& supported) {
   ast::RequestKey key;
   key.span = builder.span(context);
-  if (context->IDENTITY() != nullptr) key.kind = Kind::identity;
-  if (context->METHOD() != nullptr) key.kind = Kind::method;
-  if (context->HOST() != nullptr) key.kind = Kind::host;
-  if (context->HEADER() != nullptr) key.kind = Kind::header;
-  if (context->QUERY() != nullptr) key.kind = Kind::query;
-  if (context->COOKIE() != nullptr) key.kind = Kind::cookie;
+  if (context->IDENTITY() != nullptr) key.attribute = Attribute::from;
+  if (context->METHOD() != nullptr) key.attribute = Attribute::method;
+  if (context->HOST() != nullptr) key.attribute = Attribute::host;
+  if (context->HEADER() != nullptr) key.attribute = Attribute::header;
+  if (context->QUERY() != nullptr) key.attribute = Attribute::query;
+  if (context->COOKIE() != nullptr) key.attribute = Attribute::cookie;
   if (context->USER() != nullptr || context->CLAIM() != nullptr) {
     builder.unsupported(builder.span(context->start));
     supported = false;

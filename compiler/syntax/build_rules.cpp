@@ -84,12 +84,11 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
 }
 
 ast::RequestKey build_key(Builder& builder, P::StickyKeyContext* context) {
-  using KeyKind = ast::RequestKey::Kind;
   ast::RequestKey key;
   key.span = builder.span(context);
-  if (context->HEADER() != nullptr) key.kind = KeyKind::header;
-  if (context->QUERY() != nullptr) key.kind = KeyKind::query;
-  if (context->COOKIE() != nullptr) key.kind = KeyKind::cookie;
+  if (context->HEADER() != nullptr) key.attribute = ast::Attribute::header;
+  if (context->QUERY() != nullptr) key.attribute = ast::Attribute::query;
+  if (context->COOKIE() != nullptr) key.attribute = ast::Attribute::cookie;
   if (context->STRING() != nullptr) key.name = builder.string(context->STRING());
   return key;
 }

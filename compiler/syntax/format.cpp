@@ -28,7 +28,6 @@ struct Piece {
   bool begins_line = false;
   bool behind_blank_line = false;
   int item = no_rule;           // the rule of the statement or declaration that begins here
-  std::size_t end = no_place;   // of `{`: its `}`
   bool one_line = false;        // of `{`: the block stays on one line
 };
 
@@ -107,7 +106,6 @@ class Pieces {
       if (pieces_[i].type == P::LBRACE) open.push_back(i);
       if (pieces_[i].type != P::RBRACE || open.empty()) continue;
       Piece& brace = pieces_[open.back()];
-      brace.end = i;
       const auto breaks = [](const Piece& piece) { return piece.begins_line || piece.is_comment; };
       const auto first = pieces_.begin() + static_cast<std::ptrdiff_t>(open.back()) + 1;
       const auto last = pieces_.begin() + static_cast<std::ptrdiff_t>(i);

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t shown_differences = 5;
 
-std::vector<Case> make_cases(const model::Policy& policy, std::size_t count, Random& random) {
-  CaseMaker maker(policy, random);
+std::vector<Case> make_cases(const model::Policy& policy, const Table& so_far, std::size_t count, Random& random) {
+  CaseMaker maker(policy, so_far, random);
   std::vector<Case> cases;
   for (std::size_t number = 0; number < count; ++number) cases.push_back(maker.make());
   for (Case& made : tcp_cases(policy, random)) cases.push_back(std::move(made));
@@ -76,7 +76,7 @@ bool is_written_rule(const std::string& id) {
 void compare(const std::string& text, const Parsed& parsed, std::size_t requests, Random& random,
              Tally& tally, bool worlds) {
   const model::Policy& policy = *parsed.policy;
-  std::vector<Case> cases = make_cases(policy, requests, random);
+  std::vector<Case> cases = make_cases(policy, tally.table, requests, random);
   for (Case& made : cases) {
     if (worlds) made.world = random_world(policy, random);
   }
@@ -103,7 +103,7 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
 
 void rehearse(const Parsed& parsed, std::size_t requests, Random& random, Tally& tally) {
   const eval::Evaluator evaluator(*parsed.policy);
-  for (const Case& made : make_cases(*parsed.policy, requests, random)) {
+  for (const Case& made : make_cases(*parsed.policy, tally.table, requests, random)) {
     ++tally.requests;
     note_case(*parsed.policy, made, evaluator.decide(made.request), tally);
   }

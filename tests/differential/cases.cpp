@@ -22,15 +22,6 @@ const model::AccessRule* pick_allow(const model::Service& service, Random& rando
   return allows.empty() ? nullptr : random.pick(allows);
 }
 
-Shape pick_shape(bool negated, Random& random) {
-  if (negated) return Shape::negated;
-  const std::size_t roll = random.below(100);
-  if (roll < 50) return Shape::hit;
-  if (roll < 62) return Shape::miss;
-  if (roll < 74) return Shape::truncated;
-  return roll < 84 ? Shape::over_long : roll < 92 ? Shape::repeated : Shape::absent;
-}
-
 /// False if the test has no value of that shape.
 bool apply(Aimer& aimer, const model::Test& test, Shape shape, Draft& draft, Random& random) {
   if (shape == Shape::truncated) return aimer.truncate(test, draft);
@@ -81,7 +72,8 @@ bool keeps_aim(const model::Policy& policy, const Case& made) {
   return may_hold || !holds || made.aim->test.op == model::Operator::absent;
 }
 
-CaseMaker::CaseMaker(const model::Policy& policy, Random& random) : policy_(policy), random_(random) {
+CaseMaker::CaseMaker(const model::Policy& policy, const Table& so_far, Random& random)
+    : policy_(policy), so_far_(so_far), random_(random) {
   for (const model::Service& service : policy.services) {
     if (service.protocol == model::Protocol::tcp) continue;
     if (service.access) {
@@ -109,10 +101,37 @@ void CaseMaker::collect(const Condition& condition, bool negated, std::vector<Le
   for (const Condition& child : condition.children) collect(child, negated != flips, leaves);
 }
 
-Case CaseMaker::make() {
-  while (true) {
+/// Of three the one whose operator was met least.
+CaseMaker::Aim CaseMaker::pick_aim() {
+  Aim best;
+  std::size_t least = SIZE_MAX;
+  for (int candidate = 0; candidate < 3; ++candidate) {
     const Rule& rule = random_.pick(rules_);
     const Leaf& leaf = random_.pick(rule.leaves);
+    const std::size_t met = so_far_.smallest_of(operator_name(leaf.condition->test));
+    if (met >= least) continue;
+    least = met;
+    best = {&rule, &leaf};
+  }
+  return best;
+}
+
+/// Half of them hit; the others take the rarer of two shapes.
+Shape CaseMaker::pick_shape(const Leaf& leaf) {
+  if (leaf.negated) return Shape::negated;
+  if (random_.chance(55)) return Shape::hit;
+  static const std::vector<Shape> others = {Shape::miss, Shape::truncated, Shape::over_long, Shape::repeated, Shape::absent};
+  const std::string name = operator_name(leaf.condition->test);
+  const Shape one = random_.pick(others);
+  const Shape other = random_.pick(others);
+  return is_possible(name, other) && so_far_.count_of(name, other) < so_far_.count_of(name, one) ? other : one;
+}
+
+Case CaseMaker::make() {
+  while (true) {
+    const auto [picked_rule, picked_leaf] = pick_aim();
+    const Rule& rule = *picked_rule;
+    const Leaf& leaf = *picked_leaf;
     Aimer aimer(policy_, *rule.service, random_);
     Draft draft;
     if (random_.chance(70)) draft.caller = random_.below(policy_.workloads.size());
@@ -123,7 +142,7 @@ Case CaseMaker::make() {
     if (rule.from != nullptr) aimer.satisfy(*rule.from, draft, true);
     aimer.satisfy(*rule.when, draft, true);
     Case made;
-    made.shape = pick_shape(leaf.negated, random_);
+    made.shape = pick_shape(leaf);
     if (!apply(aimer, leaf.condition->test, made.shape, draft, random_)) continue;
     made.aim = leaf.condition;
     made.service = rule.service;
@@ -206,10 +225,19 @@ std::string Table::text() const {
 
 std::size_t Table::smallest() const {
   std::size_t smallest = cells_.empty() ? 0 : SIZE_MAX;
-  for (const auto& [name, cells] : cells_) {
-    for (std::size_t shape = 0; shape < cells.size(); ++shape) {
-      if (is_possible(name, static_cast<Shape>(shape))) smallest = std::min(smallest, cells[shape]);
-    }
+  for (const auto& [name, cells] : cells_) smallest = std::min(smallest, smallest_of(name));
+  return smallest;
+}
+
+std::size_t Table::count_of(const std::string& name, Shape shape) const {
+  const auto row = cells_.find(name);
+  return row == cells_.end() ? 0 : row->second[static_cast<std::size_t>(shape)];
+}
+
+std::size_t Table::smallest_of(const std::string& name) const {
+  std::size_t smallest = SIZE_MAX;
+  for (std::size_t shape = 0; shape < shape_names.size(); ++shape) {
+    if (is_possible(name, static_cast<Shape>(shape))) smallest = std::min(smallest, count_of(name, static_cast<Shape>(shape)));
   }
   return smallest;
 }

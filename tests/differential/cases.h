@@ -36,10 +36,29 @@ struct Case {
 /// and false for a miss and a truncated value.
 bool keeps_aim(const model::Policy& policy, const Case& made);
 
-/// Makes requests for the http services of a policy.
+/// Whether there is such a case: a request always has one method and one path, and one caller at most.
+bool is_possible(const std::string& name, Shape shape);
+
+/// Cases per operator and shape.
+class Table {
+ public:
+  void count(const std::string& name, Shape shape) { ++cells_[name][static_cast<std::size_t>(shape)]; }
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::size_t smallest() const;
+  [[nodiscard]] std::size_t count_of(const std::string& name, Shape shape) const;
+  /// The smallest cell of one operator.
+  [[nodiscard]] std::size_t smallest_of(const std::string& name) const;
+  [[nodiscard]] std::size_t rows() const { return cells_.size(); }
+  void add(const Table& other);
+
+ private:
+  std::map<std::string, std::array<std::size_t, shape_names.size()>> cells_;
+};
+
+/// Makes requests for the http services of a policy, rather those of which there are few so far.
 class CaseMaker {
  public:
-  CaseMaker(const model::Policy& policy, Random& random);
+  CaseMaker(const model::Policy& policy, const Table& so_far, Random& random);
 
   Case make();
 
@@ -55,10 +74,17 @@ class CaseMaker {
     const model::Callers* from = nullptr;  // access rules
     std::vector<Leaf> leaves;
   };
+  struct Aim {
+    const Rule* rule = nullptr;
+    const Leaf* leaf = nullptr;
+  };
+  Aim pick_aim();
+  Shape pick_shape(const Leaf& leaf);
   void add_rule(const model::Service& service, const model::Condition& when, const model::Callers* from);
   static void collect(const model::Condition& condition, bool negated, std::vector<Leaf>& leaves);
 
   const model::Policy& policy_;
+  const Table& so_far_;
   Random& random_;
   std::vector<Rule> rules_;
 };
@@ -68,21 +94,5 @@ eval::World random_world(const model::Policy& policy, Random& random);
 
 /// Every caller to every address and endpoint of every tcp service.
 std::vector<Case> tcp_cases(const model::Policy& policy, Random& random);
-
-/// Whether there is such a case: a request always has one method and one path, and one caller at most.
-bool is_possible(const std::string& name, Shape shape);
-
-/// Cases per operator and shape.
-class Table {
- public:
-  void count(const std::string& name, Shape shape) { ++cells_[name][static_cast<std::size_t>(shape)]; }
-  [[nodiscard]] std::string text() const;
-  [[nodiscard]] std::size_t smallest() const;
-  [[nodiscard]] std::size_t rows() const { return cells_.size(); }
-  void add(const Table& other);
-
- private:
-  std::map<std::string, std::array<std::size_t, shape_names.size()>> cells_;
-};
 
 }  // namespace heddle::differential

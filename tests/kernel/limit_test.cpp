@@ -30,7 +30,7 @@ model::Policy policy() {
   limit.count = 1;
   limit.period_ns = 3'600'000'000'000;
   limit.burst = 1;
-  limit.key = {{model::RequestKey::Kind::header, "x-user"}};
+  limit.key = {{model::Attribute::header, "x-user"}};
   s.limits.push_back(limit);
   p.services.push_back(s);
   return p;
