@@ -59,6 +59,8 @@ Case case_of(const nlohmann::json& row, const model::Policy& policy) {
   made.request.destination = dial == "endpoint" ? service.endpoints.front().address
                              : dial == "6"      ? service.addresses.back()
                                                 : service.addresses.front();
+  model::IpAddress source;
+  if (row.contains("source") && model::parse_ip(row["source"], source)) made.request.source.ip = source;
   return made;
 }
 
@@ -79,6 +81,9 @@ TEST(Vectors, EvaluatorAndSyscallEntry) {
     ASSERT_TRUE(answers) << answers.error().what;
     ASSERT_TRUE(answers->front()) << name;
     EXPECT_EQ(answers->front()->rule, rule) << name;
+    if (row.contains("goes")) {
+      EXPECT_EQ(answers->front()->pool, "echo." + row["goes"].get<std::string>()) << name;
+    }
     const int status = rule.starts_with("mesh/") ? row.value("status", 400) : rule.starts_with("access") ? 403 : 0;
     const bool allowed = rule == "access echo/web";
     EXPECT_EQ(answers->front()->status, allowed ? 0 : status) << name;

@@ -26,6 +26,8 @@ def expected(row):
         return row.get("status", 400), rule
     if rule.startswith("access") and rule != "access echo/web":
         return 403, rule
+    if "goes" in row:
+        return 200, row["goes"]
     return 200, "v1" if rule in ("route echo/otherwise", "access echo/web") else "v2"
 
 
@@ -61,7 +63,7 @@ class Vectors(unittest.TestCase):
         try:
             dial = row.get("dial", "4")
             if dial != "endpoint":
-                return Client(dial)
+                return Client(dial, source=row.get("source"))
             return Client("loopback", world.labelled["v1"][1])
         finally:
             world.enter("web")

@@ -47,12 +47,14 @@ class Response:
 
 
 class Client:
-    def __init__(self, family="4", port=80, buffer=None):
+    def __init__(self, family="4", port=80, buffer=None, source=None):
         kind, address = ADDRESSES[family]
         self.socket = socket.socket(kind, socket.SOCK_STREAM)
         self.socket.settimeout(TIMEOUT)
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        if source:
+            self.socket.bind((source, 0))
         self.address = (address, port)
         self.socket.connect(self.address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

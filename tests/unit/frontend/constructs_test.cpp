@@ -241,8 +241,9 @@ std::string table_line(const Row& row) {
 std::string page() {
   std::string text = R"(# Every construct, and where it is executed
 
-Made from the grammar by a test. What has dashes is well formed and refused by every command, with its place (`E0013`), never ignored. What has four
-times `yes` has the same outcome in the evaluator (`heddle test`, `heddle explain`), in the compiled function, in the handler and on the fast path.
+Made from the grammar by a test. What has dashes is well formed and refused, with its place (`E0013`), by every command that needs its meaning; it is
+never ignored. What has four times `yes` has the same outcome in the evaluator (`heddle test`, `heddle explain`), in the compiled function, in the
+handler and on the fast path: `tests/differential` compares the first two, `tests/vectors` all four.
 
 | construct | evaluated | compiled | in the handler | in the kernel |
 |---|---|---|---|---|
