@@ -108,7 +108,7 @@ static __always_inline int hd_refuses_form(struct hd_work* work) {
     return 1;
   }
   hd_scan_head(work);
-  if (work->scan_status == HD_SCAN_TO_HANDLER && !form) {
+  if (work->scan_status == HD_SCAN_TO_NORMALISE || (work->scan_status == HD_SCAN_TO_HANDLER && !form)) {
     hd_end(work, HD_VERDICT_HANDLER, 0, HD_RULE_MALFORMED);
     return 1;
   }

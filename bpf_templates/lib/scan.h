@@ -105,15 +105,35 @@ static __always_inline hd_u32 hd_field_of(struct hd_work* work, hd_u32 state) {
   return field ? *field : HD_NONE;
 }
 
-static __always_inline int hd_may_repeat(struct hd_work* work, hd_u32 field) {
+static __always_inline int hd_field_has(struct hd_work* work, hd_u32 field, hd_u32 flag) {
   hd_u32 index = work->first_field + field;
   struct hd_field* entry = bpf_map_lookup_elem(&hd_fields, &index);
-  return entry && (entry->flags & HD_FIELD_MAY_REPEAT);
+  return entry && (entry->flags & flag);
 }
 
 /* The name at `before` comes once more, and its value counts. */
 static __always_inline int hd_is_second(struct hd_work* work, hd_u32 field) {
-  return field < HD_FIELDS_MAX && (work->seen >> (field & 63) & 1) && !hd_may_repeat(work, field);
+  return field < HD_FIELDS_MAX && (work->seen >> (field & 63) & 1) && !hd_field_has(work, field, HD_FIELD_MAY_REPEAT);
+}
+
+/* The value of the name in hand. One more line of a list is kept beside the first. Returns 1 when the scan is over. */
+static __always_inline int hd_value_span(struct hd_work* work, hd_u32 end) {
+  hd_u32 field = work->field;
+  hd_u64 line = work->line_count;
+  if (field >= HD_FIELDS_MAX || !(work->seen >> (field & 63) & 1) || !hd_field_has(work, field, HD_FIELD_LIST)) {
+    hd_field_span(work, field, work->value_begin, end);
+    return 0;
+  }
+  HD_OPAQUE(line);
+  if (line >= HD_LINES_MAX) {
+    hd_refuse(work, 400, HD_RULE_MALFORMED);
+    return 1;
+  }
+  work->lines[line].field = field;
+  work->lines[line].begin = work->value_begin;
+  work->lines[line].end = end;
+  work->line_count = (hd_u32)line + 1;
+  return 0;
 }
 
 /* The target ends at `at`. What is wrong with a path comes before what is wrong with its query. */
@@ -196,17 +216,22 @@ __attribute__((noinline)) int hd_scan_event_at(struct hd_work* work, hd_u32 even
       return 0;
     case HD_SCAN_VALUE_END:
       work->value_end = at;
-      hd_field_span(work, work->field, work->value_begin, at);
-      return 0;
+      return hd_value_span(work, at);
     case HD_SCAN_LINE_END:
-      hd_field_span(work, work->field, work->value_begin, work->value_end);
-      return 0;
+      return hd_value_span(work, work->value_end);
     case HD_SCAN_END:
       work->head_end = at + 1;
       if (work->old_version || work->seen >> HD_FIELD_HOST & 1) work->scan_status = 0;
       return 1;
     case HD_SCAN_BAD_PATH:
       hd_refuse(work, 400, HD_RULE_PATH);
+      return 1;
+    case HD_SCAN_NORMALISE:
+      if (work->request.flags & HD_REQUEST_NORMALISED) {
+        hd_refuse(work, 400, HD_RULE_PATH);
+      } else {
+        hd_refuse(work, HD_SCAN_TO_NORMALISE, HD_RULE_PATH);
+      }
       return 1;
     case HD_SCAN_HANDLER:
       hd_refuse(work, HD_SCAN_TO_HANDLER, HD_RULE_MALFORMED);
@@ -319,6 +344,7 @@ __attribute__((noinline)) int hd_scan_head(struct hd_work* work) {
   work->old_version = 0;
   work->head_end = 0;
   work->length_at = 0;
+  work->line_count = 0;
   work->framing = HD_FRAMING_PLAIN;
   hd_u32 length = work->request.head_length;
   if (length > HD_HEAD_MAX) {
@@ -351,7 +377,7 @@ static long hd_copy_word(hd_u32 index, struct hd_copy* copy) {
   hd_u64* word = bpf_map_lookup_elem(&hd_sets, &from);
   HD_OPAQUE(to);
   if (!word || to >= HD_ATOM_WORDS) return 1;
-  copy->work->facts.atoms[to] = *word;
+  copy->work->facts.atoms[to] |= *word;
   return 0;
 }
 
@@ -365,6 +391,15 @@ static __always_inline int hd_take_row(struct hd_work* work, struct hd_field* fi
   return 0;
 }
 
+static __always_inline long hd_match_value(struct hd_work* work, struct hd_field* field, hd_u32 begin, hd_u32 end) {
+  if (field->words == 0) return 0;
+  struct hd_cursor cursor = {.page = work->request.page, .at = begin, .until = end, .state = field->start};
+  /* Most values are read in one step. */
+  if (!hd_value_step(0, &cursor) && cursor.at < cursor.until)
+    bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &cursor, 0);
+  return hd_take_row(work, field, cursor.state);
+}
+
 /* Field number `index` of the service: which of its tests hold goes into the facts. */
 static long hd_match_field(hd_u32 index, struct hd_work** in) {
   struct hd_work* work = *in;
@@ -374,13 +409,19 @@ static long hd_match_field(hd_u32 index, struct hd_work** in) {
   struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
   HD_OPAQUE(place);
   if (!field || place >= HD_FIELDS_MAX) return 1;
-  if (field->words == 0) return 0;
-  struct hd_cursor cursor = {
-      .page = work->request.page, .at = work->begin[place], .until = work->end[place], .state = field->start};
-  /* Most values are read in one step. */
-  if (!hd_value_step(0, &cursor) && cursor.at < cursor.until)
-    bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &cursor, 0);
-  return hd_take_row(work, field, cursor.state);
+  return hd_match_value(work, field, work->begin[place], work->end[place]);
+}
+
+/* One more line of a list: what holds of one of its lines holds. */
+static long hd_match_line(hd_u32 index, struct hd_work** in) {
+  struct hd_work* work = *in;
+  hd_u64 line = index;
+  HD_OPAQUE(line);
+  if (line >= HD_LINES_MAX) return 1;
+  hd_u32 number = work->first_field + work->lines[line].field;
+  struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
+  if (!field) return 1;
+  return hd_match_value(work, field, work->lines[line].begin, work->lines[line].end);
 }
 
 /* An address has all its bytes or none. */
@@ -416,6 +457,7 @@ __attribute__((noinline)) int hd_match_fields(struct hd_work* work) {
     __builtin_memset(work->facts.atoms, 0, 8 * sizeof(work->facts.atoms[0]));
   }
   bpf_loop(count, hd_match_field, &work, 0);
+  if (work->line_count) bpf_loop(work->line_count, hd_match_line, &work, 0);
   return 0;
 }
 

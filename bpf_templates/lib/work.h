@@ -13,6 +13,8 @@ enum hd_framing {
 
 /* In hd_work.scan_status: legal, but not canonical; to be rewritten by the handler first. */
 #define HD_SCAN_TO_HANDLER 1
+/* The same, in its path alone. */
+#define HD_SCAN_TO_NORMALISE 2
 
 /* A value while its bytes go into digests (digest.h). */
 struct hd_reader {
@@ -25,6 +27,13 @@ struct hd_reader {
   hd_u32 reading; /* enum hd_reading */
   hd_u32 digits;  /* of an escape, that follow */
   hd_u32 is_keyed; /* 1: into `sip`; else into `pinned` */
+};
+
+/* One more line of a header whose lines are one list. */
+struct hd_line {
+  hd_u32 field;
+  hd_u32 begin;
+  hd_u32 end;
 };
 
 /* What a limit is charged for the request in hand. */
@@ -62,13 +71,14 @@ struct hd_work {
   hd_u32 first_limit;
   hd_u32 limit_count;
   hd_u32 charges_count;
-  hd_u32 pad;
+  hd_u32 line_count;
   hd_u64 wait; /* until there is room, where a limit has none */
   struct hd_charge charges[HD_LIMITS_MAX];
   struct hd_reader reader;
   hd_u64 seen; /* one bit per field */
   hd_u32 begin[HD_FIELDS_MAX];
   hd_u32 end[HD_FIELDS_MAX];
+  struct hd_line lines[HD_LINES_MAX];
   struct hd_facts facts;
 };
 

@@ -17,7 +17,7 @@ struct Callers {
 };
 
 enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from };
-enum class Operator : std::uint8_t { is, in, not_in, under, starts, ends, contains, like, matches, present, absent };
+enum class Operator : std::uint8_t { is, in, not_in, under, starts, ends, contains, like, matches, has, present, absent };
 
 /// One comparison.
 struct Test {

@@ -28,11 +28,20 @@ struct Outside {
   Span span;
 };
 
+/// `paths strict keep "%2F"`.
+struct Paths {
+  enum class Mode : std::uint8_t { strict, merge, decode };
+  Mode mode = Mode::strict;
+  std::vector<String> keep;
+  Span span;
+};
+
 struct Mesh : Declaration {
   Name name;
   std::vector<String> trust_domains;
+  std::vector<String> aliases;  // of the trust domain
   std::vector<Outside> outside;
-  std::vector<Span> paths;  // `paths strict`
+  std::vector<Paths> paths;
 };
 
 struct Identity : Declaration {
@@ -116,7 +125,7 @@ struct Service : Declaration {
   std::vector<Choice> balances;
   std::vector<Eject> ejects;
   std::vector<AtMost> at_mosts;
-  std::vector<Span> paths;
+  std::vector<Paths> paths;
   std::vector<Endpoint> endpoints;
 };
 

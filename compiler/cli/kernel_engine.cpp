@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "compiler/cli/build_bundle.h"
+#include "compiler/eval/caller.h"
+#include "compiler/eval/destination.h"
 #include "compiler/eval/framing.h"
 #include "compiler/eval/head.h"
 #include "compiler/eval/test_run.h"
@@ -16,12 +18,13 @@ namespace {
 /// A head as the handler passes it on: what is wrong with its frame, and origin-form for absolute-form.
 struct Received {
   std::string head;
+  std::string normal;  // its path in the canonical form
   hd_form form = HD_FORM_OK;
 };
 
 /// The head as read, or why not: whatever does not depend on the policy.
-std::optional<eval::Head> read_frame(const std::string& raw, eval::Refusal& refusal) {
-  auto head = eval::read_head(raw, refusal);
+std::optional<eval::Head> read_frame(const std::string& raw, const model::Paths& paths, eval::Refusal& refusal) {
+  auto head = eval::read_head(raw, paths, refusal);
   if (!head) return std::nullopt;
   const auto wrong = eval::check_framing(*head, {});
   if (!wrong) return head;
@@ -37,11 +40,18 @@ std::string origin_form(std::string raw, const eval::Head& head) {
   return raw;
 }
 
-Received receive(const std::string& raw) {
+/// With the target in its normal form.
+std::string normal_form(std::string raw, const eval::Head& head) {
+  const std::size_t begin = head.method.size() + 1;
+  const std::size_t end = raw.find(' ', begin);
+  return raw.replace(begin, end - begin, head.path + (head.query ? "?" + *head.query : ""));
+}
+
+Received receive(const std::string& raw, const model::Paths& paths) {
   eval::Refusal refusal;
-  if (const auto head = read_frame(raw, refusal)) return {origin_form(raw, *head), HD_FORM_OK};
+  if (const auto head = read_frame(raw, paths, refusal)) return {origin_form(raw, *head), normal_form(raw, *head), HD_FORM_OK};
   const bool path = refusal.rule == std::string_view(model::rule_path);  // the kernel finds it by itself
-  return {raw, path ? HD_FORM_OK : static_cast<hd_form>(refusal.status)};
+  return {raw, raw, path ? HD_FORM_OK : static_cast<hd_form>(refusal.status)};
 }
 
 std::optional<std::uint32_t> find_workload(const bundle::Manifest& manifest, const std::string& spiffe) {
@@ -89,21 +99,27 @@ Result<std::unique_ptr<KernelEngine>> KernelEngine::make(const Checked& checked)
 eval::Answer KernelEngine::decide(const eval::Request& request) {
   loader::DecideInput input;
   if (request.spiffe) {
-    input.workload = find_workload(session_.manifest(), *request.spiffe);
+    input.workload = find_workload(session_.manifest(), *eval::own_spiffe(policy_, request.spiffe));
     if (!input.workload) {
       return eval::EngineFailure{
           "no workload has the id `" + *request.spiffe + "`, and the kernel knows callers by theirs",
           "declare a workload with this identity, or use `--engine evaluator`"};
     }
   }
-  const Received received = receive(request.head);
+  const auto to = eval::find_destination(policy_, request.destination);
+  const Received received = receive(request.head, to ? policy_.services[to->service].paths : model::Paths{});
   input.source = {request.source.ip.bytes, request.source.port};
   input.destination = {request.destination.ip.bytes, request.destination.port};
   input.form = request.head.empty() ? HD_FORM_OK : received.form;
   input.head = received.head;
   input.draw = request.draw;
   input.now_ns = request.now_ns + 1;  // 0 would be the clock
-  const auto decisions = session_.decide({&input, 1});
+  auto decisions = session_.decide({&input, 1});
+  if (decisions && decisions->front().verdict == HD_VERDICT_HANDLER) {
+    input.head = received.normal;
+    input.normalised = true;
+    decisions = session_.decide({&input, 1});
+  }
   if (!decisions) return as_failure(decisions.error());
   session_.end_all();  // the clock stands still: a request has ended before the next one
   return in_words(decisions->front());

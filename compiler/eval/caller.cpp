@@ -29,6 +29,12 @@ bool matches(const model::SpiffePattern& pattern, std::string_view spiffe) {
   return spiffe.starts_with(domain) && matches_glob(pattern.path, spiffe.substr(domain.size()));
 }
 
+std::optional<std::string> own_spiffe(const model::Policy& policy, const std::optional<std::string>& spiffe) {
+  const std::string alias = "spiffe://" + policy.trust_domain_alias + "/";
+  if (!spiffe || policy.trust_domain_alias.empty() || !spiffe->starts_with(alias)) return spiffe;
+  return "spiffe://" + policy.trust_domain + "/" + spiffe->substr(alias.size());
+}
+
 Caller make_caller(const model::Policy& policy, const std::optional<std::string>& spiffe) {
   Caller caller;
   if (!spiffe) return caller;

@@ -15,6 +15,9 @@ struct Caller {
   std::set<model::IdentityId> identities;
 };
 
+/// An id under the alias of the trust domain is the one under the trust domain.
+std::optional<std::string> own_spiffe(const model::Policy& policy, const std::optional<std::string>& spiffe);
+
 /// The SPIFFE id is held against the patterns of all identities; a caller can hold several at once.
 Caller make_caller(const model::Policy& policy, const std::optional<std::string>& spiffe);
 

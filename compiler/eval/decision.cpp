@@ -19,7 +19,7 @@ Outcome Decision::run() {
   if (decide_destination()) return outcome_;
   facts_.source = request_.source.ip;
   facts_.port = request_.destination.port;
-  facts_.spiffe = request_.spiffe;
+  facts_.spiffe = own_spiffe(policy_, request_.spiffe);
   if (is_http() && decide_form()) return outcome_;
   find_caller();
   if (!decide_access() && !decide_limits()) {
@@ -47,7 +47,7 @@ bool Decision::decide_destination() {
 
 bool Decision::decide_form() {
   Refusal refusal;
-  head_ = read_head(request_.head, refusal);
+  head_ = read_head(request_.head, service().paths, refusal);
   if (head_) {
     const auto wrong = check_framing(*head_, tested_[destination_->service]);
     if (!wrong) {
@@ -66,7 +66,7 @@ bool Decision::decide_form() {
 }
 
 void Decision::find_caller() {
-  facts_.caller = make_caller(policy_, request_.spiffe);
+  facts_.caller = make_caller(policy_, facts_.spiffe);
   note([&] { return caller_step(policy_, request_, facts_.caller); });
 }
 

@@ -11,6 +11,7 @@ namespace heddle::eval {
 namespace {
 
 constexpr std::size_t max_length_digits = 18;
+constexpr std::size_t max_list_lines = 16;  // beyond the first of each header whose elements are tested
 constexpr std::size_t max_connection_elements = 64;  // over all lines: what they name has to be remembered
 
 // Headers that a hop may never be told to drop: without them the next reader sees another request.
@@ -65,6 +66,9 @@ std::optional<Refusal> check_repeated(const Head& head, const TestedNames& teste
   for (const std::string& name : tested.singular_headers) {
     if (values_of(head, name).size() > 1) return twice("header", name);
   }
+  std::size_t further = 0;
+  for (const std::string& name : tested.lists) further += std::max<std::size_t>(values_of(head, name).size(), 1) - 1;
+  if (further > max_list_lines) return refuse("lists of headers go on over more than 16 lines");
   for (const std::string& name : tested.singular_queries) {
     if (query_values(head, name).size() > 1) return twice("query parameter", name);
   }

@@ -68,10 +68,10 @@ std::optional<Refusal> take_version(Cursor& cursor, Head& head) {
   return take_line_end(cursor);
 }
 
-std::optional<Refusal> take_request_line(Cursor& cursor, Head& head) {
+std::optional<Refusal> take_request_line(Cursor& cursor, const model::Paths& paths, Head& head) {
   if (auto refusal = take_method(cursor, head)) return refusal;
   Refusal refusal;
-  auto target = take_target(cursor, refusal);
+  auto target = take_target(cursor, paths, refusal);
   if (!target) return refusal;
   head.path = std::move(target->path);
   head.query = std::move(target->query);
@@ -96,8 +96,8 @@ std::optional<Refusal> take_field(Cursor& cursor, Head& head) {
   return std::nullopt;
 }
 
-std::optional<Refusal> take_head(Cursor& cursor, Head& head) {
-  if (auto refusal = take_request_line(cursor, head)) return refusal;
+std::optional<Refusal> take_head(Cursor& cursor, const model::Paths& paths, Head& head) {
+  if (auto refusal = take_request_line(cursor, paths, head)) return refusal;
   while (cursor.look() != '\r') {
     if (auto refusal = take_field(cursor, head)) return refusal;
   }
@@ -106,13 +106,13 @@ std::optional<Refusal> take_head(Cursor& cursor, Head& head) {
 
 }  // namespace
 
-std::optional<Head> read_head(std::string_view raw, Refusal& refusal) {
+std::optional<Head> read_head(std::string_view raw, const model::Paths& paths, Refusal& refusal) {
   const auto end = find_end(raw);
   Head head;
   auto wrong = check_sizes(raw, end);
   if (!wrong) {
     Cursor cursor(raw.substr(0, *end));
-    wrong = take_head(cursor, head);
+    wrong = take_head(cursor, paths, head);
   }
   if (!wrong) return head;
   refusal = *wrong;

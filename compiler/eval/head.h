@@ -18,7 +18,7 @@ struct Field {
 /// A request head as read, its syntax checked byte by byte.
 struct Head {
   std::string method;
-  std::string path;
+  std::string path;  // and query: in their normal form
   std::optional<std::string> query;
   std::optional<std::string> authority;  // of an absolute-form target
   std::optional<std::string> host;       // without port, in lower case; set by check_framing
@@ -33,7 +33,7 @@ inline constexpr std::size_t target_max = 16384;  // a longer target is 414
 /// targets above target_max (414), CONNECT (405), then whatever breaks the grammar first, in byte order
 /// (400). The whole of HTTP/1.x that is left open by RFC 9112 to lenient readers is refused: bare LF and CR,
 /// folded lines, blanks before a colon, control bytes.
-std::optional<Head> read_head(std::string_view raw, Refusal& refusal);
+std::optional<Head> read_head(std::string_view raw, const model::Paths& paths, Refusal& refusal);
 
 /// All values of a header; `name` in lower case.
 std::vector<std::string_view> values_of(const Head& head, std::string_view name);

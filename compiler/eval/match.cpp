@@ -65,6 +65,7 @@ bool compare_strings(const Test& test, std::string_view text, std::string_view l
       return matches(*test.regex, text);
     case Operator::present:
       return true;
+    case Operator::has:  // of lists, by their elements
     case Operator::absent:
       break;
   }
@@ -91,9 +92,19 @@ bool test_method(const Test& test, const Facts& facts) {
   return compare(test, facts.head->method, test.literal);
 }
 
+/// The lines of a header are one list; blanks around an element do not belong to it.
+bool has_element(const Test& test, const std::vector<std::string_view>& lines) {
+  return std::ranges::any_of(lines, [&](std::string_view line) {
+    return std::ranges::any_of(list_elements(line), [&](std::string_view element) {
+      return test.ignoring_case ? equal_ignoring_case(element, test.literal) : element == test.literal;
+    });
+  });
+}
+
 /// A header whose value is compared has one line here, or none: two were refused.
 bool test_header(const Test& test, const Facts& facts) {
   const auto values = values_of(*facts.head, lower(test.name));
+  if (test.op == Operator::has) return has_element(test, values);
   return compare(test, values.empty() ? std::nullopt : Value(values.front()), test.literal);
 }
 

@@ -4,7 +4,7 @@ namespace heddle::eval {
 namespace {
 
 bool compares_value(model::Operator op) {
-  return op != model::Operator::present && op != model::Operator::absent;
+  return op != model::Operator::present && op != model::Operator::absent && op != model::Operator::has;
 }
 
 /// `cookie` is the header that cookies stand in.
@@ -23,6 +23,7 @@ void collect(const model::Condition& condition, TestedNames& tested) {
   if (condition.kind != model::Condition::Kind::test) return;
   const model::Test& test = condition.test;
   add(tested, test.attribute, test.name, compares_value(test.op));
+  if (test.op == model::Operator::has) tested.lists.insert(test.name);
 }
 
 template <typename Rules>

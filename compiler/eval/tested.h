@@ -13,6 +13,7 @@ struct TestedNames {
   std::set<std::string> singular_headers;
   std::set<std::string> singular_queries;
   std::set<std::string> singular_cookies;
+  std::set<std::string> lists = {};  // headers whose elements are tested
 };
 
 /// Of `access`, limits and `route` together, whichever of them a request meets.

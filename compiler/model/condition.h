@@ -16,7 +16,7 @@ using IdentityId = std::uint32_t;
 /// What of a request a test looks at (language reference, "What a request is").
 enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from };
 
-enum class Operator : std::uint8_t { is, under, starts, ends, contains, like, matches, present, absent };
+enum class Operator : std::uint8_t { is, under, starts, ends, contains, like, matches, has, present, absent };
 
 /// Who a `from` names: `any`, everybody with a peer, everybody without, or the holders of declared identities.
 struct Callers {

@@ -24,6 +24,13 @@ const char* balance_name(Balance balance) {
   return names[static_cast<std::size_t>(balance)];
 }
 
+std::string paths_text(const Paths& paths) {
+  static constexpr const char* names[] = {"strict", "merge", "decode"};
+  std::string text = names[static_cast<std::size_t>(paths.mode)];
+  for (const std::string& kept : paths.keep) text += (text.find("keep") == std::string::npos ? " keep " : ", ") + kept;
+  return text;
+}
+
 const Service* find_service(const Policy& policy, const std::string& qualified_name) {
   const auto found = std::find_if(policy.services.begin(), policy.services.end(),
                                   [&](const Service& s) { return s.name == qualified_name; });

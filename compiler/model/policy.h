@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,19 @@ struct Workload {
 
 enum class Protocol : std::uint8_t { http, tcp };
 enum class Transport : std::uint8_t { plaintext };
+/// How ambiguous paths are treated (language reference, "Paths mean one thing").
+enum class PathMode : std::uint8_t { strict, merge, decode };
+
+struct Paths {
+  PathMode mode = PathMode::strict;
+  std::set<std::string> keep;  // strict: out of `%2F`, `%5C`, `;` and `\\`, plain bytes of a segment
+
+  friend auto operator<=>(const Paths&, const Paths&) = default;
+};
+
+/// `strict keep "%2F"`.
+std::string paths_text(const Paths& paths);
+
 enum class Balance : std::uint8_t { round_robin, random, least_request };
 const char* balance_name(Balance balance);
 
@@ -173,6 +187,7 @@ struct Service {
   std::optional<Eject> eject;
   std::optional<AtMost> at_most;
   std::vector<Limit> limits;  // by id
+  Paths paths;
 };
 
 /// Who sends a request in a `test` block.
@@ -230,6 +245,7 @@ enum class Outside : std::uint8_t { allow, deny };
 struct Policy {
   std::string name;  // of the mesh
   std::string trust_domain;
+  std::string trust_domain_alias;  // accepted as well; empty: none
   Outside outside = Outside::allow;  // what governs connections of workloads to addresses of no service
   std::vector<Identity> identities;
   std::vector<Workload> workloads;

@@ -9,6 +9,7 @@ std::string describe_service(const model::Service& service, const model::Policy&
   std::string out =
       "service " + service.name + (service.protocol == model::Protocol::http ? " http" : " tcp");
   out += std::string(" ") + balance_name(service.balance) + "\n";
+  if (service.paths != model::Paths{}) out += "  paths " + model::paths_text(service.paths) + "\n";
   if (service.eject) {
     out += "  eject after " + std::to_string(service.eject->failures) + " failures for " +
            std::to_string(service.eject->time_ms) + "ms at_most " + weight(service.eject->share_ppm) + "\n";
@@ -43,7 +44,8 @@ std::string describe_service(const model::Service& service, const model::Policy&
 }  // namespace
 
 std::string describe_model(const model::Policy& policy) {
-  std::string out = "mesh " + policy.name + " " + policy.trust_domain + "\n";
+  std::string out = "mesh " + policy.name + " " + policy.trust_domain;
+  out += (policy.trust_domain_alias.empty() ? "" : " alias " + policy.trust_domain_alias) + "\n";
   for (const model::Identity& identity : policy.identities) {
     out += "identity " + identity.name + ":";
     for (const model::SpiffePattern& pattern : identity.patterns) {

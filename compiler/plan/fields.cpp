@@ -52,6 +52,49 @@ Pattern of_bits(std::span<const std::uint8_t> bytes, std::size_t bits) {
   return {.body = {}, .graph = graph_of(whole)};
 }
 
+model::Regex one_of(const model::Bytes& bytes) {
+  model::Regex one;
+  one.kind = model::Regex::Kind::bytes;
+  one.bytes = bytes;
+  return one;
+}
+
+model::Regex any_number_of(const model::Bytes& bytes) {
+  model::Regex repeat;
+  repeat.kind = model::Regex::Kind::repeat;
+  repeat.children = {one_of(bytes)};
+  return repeat;
+}
+
+model::Regex sequence_of(std::vector<model::Regex> children) {
+  model::Regex sequence;
+  sequence.children = std::move(children);
+  return sequence;
+}
+
+model::Regex perhaps(model::Regex regex) {
+  model::Regex choice;
+  choice.kind = model::Regex::Kind::choice;
+  choice.children = {model::Regex{}, std::move(regex)};
+  return choice;
+}
+
+/// One element of a list that is separated by commas, blanks around it.
+Pattern element_of(const model::Test& test) {
+  model::Bytes all, comma, blanks;
+  all.set();
+  comma.set(',');
+  blanks.set(' ').set('\t');
+  std::vector<model::Regex> parts = {perhaps(sequence_of({any_number_of(all), one_of(comma)})), any_number_of(blanks)};
+  for (const PatternByte& byte : body_of(test)) {
+    model::Bytes either;
+    parts.push_back(one_of(either.set(byte.one).set(byte.other)));
+  }
+  parts.push_back(any_number_of(blanks));
+  parts.push_back(perhaps(sequence_of({one_of(comma), any_number_of(all)})));
+  return {.body = {}, .graph = graph_of(sequence_of(std::move(parts)))};
+}
+
 Pattern pattern_of(const model::Test& test) {
   if (test.attribute == Attribute::address) return of_bits(test.range.first.bytes, test.range.bits);
   if (test.attribute == Attribute::port) {
@@ -78,6 +121,8 @@ Pattern pattern_of(const model::Test& test) {
       return {.body = body_of(test), .end = End::anywhere, .begin = Begin::anywhere, .escapes = escapes};
     case Operator::like:
       return {.body = {}, .graph = graph_of_like(test.literal, test.ignoring_case)};
+    case Operator::has:
+      return element_of(test);
     case Operator::matches:
       break;
   }
@@ -138,7 +183,9 @@ void Fields::collect(const Condition& condition) {
   for (const Condition& child : condition.children) collect(child);
   if (condition.kind != Condition::Kind::test || condition.test.attribute == Attribute::from) return;
   Field& field = find_or_add(condition.test.attribute, condition.test.name);
-  if (!asks_presence(condition.test)) field.may_repeat = false;
+  const bool element = condition.test.op == Operator::has;
+  if (!asks_presence(condition.test) && !element) field.may_repeat = false;
+  field.is_list = field.is_list || element;
   const auto number = static_cast<std::uint32_t>(field.patterns.size());
   if (field.index.try_emplace(key_of(condition.test), number).second) {
     field.patterns.push_back(pattern_of(condition.test));

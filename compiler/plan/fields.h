@@ -20,6 +20,7 @@ struct Field {
   std::vector<source::Span> places;            // of the patterns, in the policy
   std::map<std::string, std::uint32_t> index;  // test as text -> pattern
   bool may_repeat = true;                      // until a value is tested
+  bool is_list = false;                        // asked for an element: `has`
   std::uint32_t atom_word = 0;
 
   [[nodiscard]] std::uint32_t words() const {

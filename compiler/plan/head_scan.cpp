@@ -159,7 +159,7 @@ struct Trie {
 
 class Writer {
  public:
-  explicit Writer(const std::vector<TestedName>& names) {
+  Writer(const std::vector<TestedName>& names, const std::set<model::Paths>& modes) {
     names_.add(length_name, number_of_length);
     for (const std::string_view name : framing_names) names_.add(name, number_of_framing);
     names_.add("connection", number_of_connection);
@@ -177,29 +177,31 @@ class Writer {
       if (names[i].attribute == model::Attribute::query) queries_.add(names[i].name, number);
       if (names[i].attribute == model::Attribute::cookie) cookies_.add(names[i].name, number);
     }
-    start_ = b_.state();  // 0 is also where everything malformed goes
+    (void)b_.state();  // 0 is where everything malformed goes
     line_ = b_.state();
     line_feed_ = b_.state();
     b_.on(line_feed_, '\n', line_);
-    version_ = version_states();
-    const StateId query = query_states(version_);
-    target_ = path_states(query, version_);
-    method_states(target_);
+    const StateId version = version_states();
     line_states();
+    for (const model::Paths& paths : modes) {
+      const StateId target = path_states(paths, query_states(paths, version), version);
+      const StateId start = method_states(target);
+      states_[paths] = {.start = start, .target = target, .version = version, .line = line_, .host = host_};
+    }
   }
 
   [[nodiscard]] HeadScan finish() const {
-    return {.automaton = b_.finish(start_),
-            .states = {.start = start_, .target = target_, .version = version_, .line = line_, .host = host_}};
+    return {.automaton = b_.finish(0), .states = states_};
   }
 
  private:
-  void method_states(StateId target) {
+  StateId method_states(StateId target) {
+    const StateId start = b_.state();
     const StateId method = b_.state();
-    b_.on(start_, is_upper, method);
+    b_.on(start, is_upper, method);
     b_.on(method, is_method, method);
     b_.on(method, ' ', target, HD_SCAN_METHOD_END);
-    StateId at = start_;
+    StateId at = start;
     for (const char c : std::string_view("CONNECT")) {
       const StateId next = b_.state();
       b_.on(next, is_method, method);
@@ -208,10 +210,18 @@ class Writer {
       at = next;
     }
     b_.on(at, ' ', target, HD_SCAN_BAD_METHOD);
+    return start;
   }
 
-  /// The two digits of an escape, and where it goes on; what it may not stand for is the path's trouble, in a query too.
-  StateId escape_states(StateId back) {
+  /// What is made of an escape, by the byte that it stands for.
+  struct Move {
+    StateId next;
+    std::uint8_t event = HD_SCAN_NONE;
+  };
+
+  /// The two digits of an escape, and where it goes on.
+  template <typename MoveOf>
+  StateId escape_states(MoveOf&& move_of) {
     const StateId first = b_.state();
     bad_path(first);
     for (int high = 0; high < 16; ++high) {
@@ -220,9 +230,8 @@ class Writer {
       for (int c = 0; c < 256; ++c) {
         if (is_hex(c) && hex_value(c) == high) b_.on(first, c, second);
         if (!is_hex(c)) continue;
-        const int byte = high * 16 + hex_value(c);
-        const bool refused = byte == 0 || byte == '/' || byte == '\\' || is_unreserved(byte);
-        if (!refused) b_.on(second, c, back);
+        const Move move = move_of(high * 16 + hex_value(c), second);
+        b_.on(second, c, move.next, move.event);
       }
     }
     return first;
@@ -232,30 +241,71 @@ class Writer {
     b_.on(state, ' ', state, HD_SCAN_BAD_PATH);
   }
 
-  StateId path_states(StateId query, StateId version) {
+  /// What is no canonical path: refused, or made one.
+  static std::uint8_t not_canonical(const model::Paths& paths) {
+    return paths.mode == model::PathMode::strict ? HD_SCAN_BAD_PATH : HD_SCAN_NORMALISE;
+  }
+
+  /// An escape in a path goes back to `back`, and one that is kept although servers may read it as `/` to `kept`.
+  StateId path_escape(const model::Paths& paths, StateId back, Move kept) {
+    const std::uint8_t decoded = paths.mode == model::PathMode::decode ? HD_SCAN_NORMALISE : HD_SCAN_BAD_PATH;
+    return escape_states([&, kept, back, decoded](int byte, StateId here) -> Move {
+      if (byte == 0) return {here, HD_SCAN_BAD_PATH};
+      if (byte == '/' || byte == '\\')
+        return paths.keep.contains(byte == '/' ? "%2F" : "%5C") ? kept : Move{here, decoded};
+      return is_unreserved(byte) ? Move{here, decoded} : Move{back};
+    });
+  }
+
+  /// In a query nothing separates segments.
+  StateId query_escape(const model::Paths& paths, StateId back) {
+    const bool decodes = paths.mode == model::PathMode::decode;
+    const std::uint8_t decoded = decodes ? HD_SCAN_NORMALISE : HD_SCAN_BAD_PATH;
+    return escape_states([&, back, decodes, decoded](int byte, StateId here) -> Move {
+      if (byte == 0) return {here, HD_SCAN_BAD_PATH};
+      if (byte == '/') return paths.keep.contains("%2F") ? Move{back} : Move{here, decoded};
+      if (byte == '\\') return decodes || paths.keep.contains("%5C") ? Move{back} : Move{here, HD_SCAN_BAD_PATH};
+      return is_unreserved(byte) ? Move{here, decoded} : Move{back};
+    });
+  }
+
+  StateId path_states(const model::Paths& paths, StateId query, StateId version) {
     const StateId target = b_.state();
     const StateId segment_start = b_.state();
     const StateId segment = b_.state();
     const StateId dot = b_.state();
     const StateId dots = b_.state();
+    const StateId kept = b_.state();       // behind what is kept, where a server may see another segment begin
+    const StateId kept_dot = b_.state();   // and the dots there
+    const StateId kept_dots = b_.state();
+    const std::array<StateId, 4> all_dots = {dot, dots, kept_dot, kept_dots};
     b_.on(target, '/', segment_start);
     b_.on(target, 'h', target, HD_SCAN_HANDLER);  // perhaps the absolute form
     b_.on(target, 'H', target, HD_SCAN_HANDLER);
-    for (const StateId state : {segment_start, segment, dot, dots}) {
+    for (const StateId state : {segment_start, segment, dot, dots, kept, kept_dot, kept_dots}) {
       b_.on(state, is_visible, segment);
       b_.on(state, '/', segment_start);
       for (const char c : std::string_view("\\;#")) b_.on(state, c, state, HD_SCAN_BAD_PATH);
       b_.on(state, '?', query, HD_SCAN_PATH_END);
       b_.on(state, ' ', version, HD_SCAN_PATH_END);
     }
-    for (const StateId state : {dot, dots}) {
-      for (const char c : std::string_view("/? ")) b_.on(state, c, state, HD_SCAN_BAD_PATH);
+    const std::uint8_t repair = not_canonical(paths);
+    for (const StateId state : all_dots) {
+      for (const char c : std::string_view("/? ")) b_.on(state, c, state, repair);
     }
-    b_.on(segment_start, '/', segment_start, HD_SCAN_BAD_PATH);
+    b_.on(segment_start, '/', segment_start, repair);
     b_.on(segment_start, '.', dot);
     b_.on(dot, '.', dots);
-    const StateId escape = escape_states(segment);
-    for (const StateId state : {segment_start, segment, dot, dots}) b_.on(state, '%', escape);
+    b_.on(kept, '.', kept_dot);
+    b_.on(kept_dot, '.', kept_dots);
+    if (paths.keep.contains(";")) b_.on(segment, ';', segment);
+    if (paths.keep.contains("\\")) {
+      for (const StateId state : {segment_start, segment, kept}) b_.on(state, '\\', kept);
+    }
+    const StateId escape = path_escape(paths, segment, {kept});
+    for (const StateId state : {segment_start, segment, kept}) b_.on(state, '%', escape);
+    const StateId behind_dots = path_escape(paths, segment, {kept, HD_SCAN_BAD_PATH});
+    for (const StateId state : all_dots) b_.on(state, '%', behind_dots);
     return target;
   }
 
@@ -267,18 +317,18 @@ class Writer {
     b_.on(state, ' ', version, end);
   }
 
-  StateId query_states(StateId version) {
+  StateId query_states(const model::Paths& paths, StateId version) {
     const StateId other = b_.state();  // a name that nobody tests, or its value
     std::vector<StateId> of(queries_.nodes.size(), other);
     if (of.size() > 1) of[0] = b_.state();
     for (std::size_t n = 1; n < of.size(); ++n) of[n] = b_.state(queries_.nodes[n].number);
     query_part(other, other, of[0], version, HD_SCAN_NONE, HD_SCAN_TARGET_END);
-    const StateId escape = escape_states(other);
+    const StateId escape = query_escape(paths, other);
     b_.on(other, '%', escape);
     if (of.size() == 1) return other;
     const StateId value = b_.state();
     query_part(value, value, of[0], version, HD_SCAN_QUERY_VALUE, HD_SCAN_QUERY_VALUE_END);
-    b_.on(value, '%', escape_states(value));
+    b_.on(value, '%', query_escape(paths, value));
     for (std::size_t n = 0; n < of.size(); ++n) {
       const bool tested = queries_.nodes[n].is_name;
       query_part(of[n], other, of[0], version, tested ? HD_SCAN_QUERY_BARE : HD_SCAN_NONE,
@@ -489,12 +539,10 @@ class Writer {
   Trie names_;     // the same and `connection`
   Trie queries_;   // tested query parameters and cookies, in their case
   Trie cookies_;
-  StateId start_ = 0;
   StateId line_ = 0;
   StateId line_feed_ = 0;
-  StateId target_ = 0;
-  StateId version_ = 0;
   StateId host_ = 0;
+  std::map<model::Paths, hd_scan> states_;
 };
 
 }  // namespace
@@ -504,8 +552,8 @@ std::uint32_t name_number(const TestedName& name, std::size_t index) {
   return (HD_NAME_FIRST + static_cast<std::uint32_t>(index)) | (framing ? HD_NAME_FRAMING : 0U);
 }
 
-HeadScan head_scan(const std::vector<TestedName>& names) {
-  return Writer(names).finish();
+HeadScan head_scan(const std::vector<TestedName>& names, const std::set<model::Paths>& modes) {
+  return Writer(names, modes).finish();
 }
 
 }  // namespace heddle::plan

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::array<std::string_view, 9> attribute_names = {"path",   "host",    "method", "header", "query",
                                                              "cookie", "address", "port",   "from"};
-constexpr std::array<std::string_view, 9> operator_names = {"is",   "under",   "starts",  "ends",  "contains",
-                                                            "like", "matches", "present", "absent"};
+constexpr std::array<std::string_view, 10> operator_names = {"is",   "under",   "starts", "ends",    "contains",
+                                                             "like", "matches", "has",    "present", "absent"};
 
 /// As a string of the language writes it; everything but plain ASCII as \xHH.
 std::string quoted(std::string_view text) {

@@ -133,16 +133,18 @@ void TableWriter::write() {
   names_.assign(names.begin(), names.end());
   write_builtin_rules();
   write_workloads();
-  const HeadScan head = head_scan(names_);
+  std::set<model::Paths> modes;
+  for (const model::Service& service : policy_.services) modes.insert(service.paths);
+  const HeadScan head = head_scan(names_, modes);
   const std::vector<std::uint32_t> places = comb_.add_all(head.automaton);
-  const hd_scan scan{.start = places[head.states.start],
-                     .target = places[head.states.target],
-                     .version = places[head.states.version],
-                     .line = places[head.states.line],
-                     .host = places[head.states.host]};
   for (model::ServiceId id = 0; id < policy_.services.size(); ++id) {
     write_service(id);
-    tables().services.back().scan = scan;
+    const hd_scan& states = head.states.at(policy_.services[id].paths);
+    tables().services.back().scan = {.start = places[states.start],
+                                     .target = places[states.target],
+                                     .version = places[states.version],
+                                     .line = places[states.line],
+                                     .host = places[states.host]};
   }
   tables().steps = comb_.steps();
   limit({}, "the policy", tables().steps.size(), "automaton steps", comb_limit);
@@ -215,6 +217,8 @@ void TableWriter::write_service(model::ServiceId id) {
   entry.name_length = static_cast<std::uint32_t>(service.name.size());
   if (service.at_most) entry.pending_max = service.at_most->pending;
   if (placement(service, policy_).tier == Tier::kernel) entry.flags |= HD_SERVICE_FAST;
+  if (service.paths.mode == model::PathMode::merge) entry.flags |= HD_SERVICE_MERGE;
+  if (service.paths.mode == model::PathMode::decode) entry.flags |= HD_SERVICE_DECODE;
   tables().services.push_back(entry);
   write_pools(id, first_endpoint);
 
@@ -395,6 +399,7 @@ hd_field TableWriter::write_field(const Field& field, const model::Service& serv
   entry.atom_word = static_cast<hd_u16>(field.atom_word);
   entry.words = static_cast<hd_u16>(field.words());
   entry.flags = field.may_repeat ? HD_FIELD_MAY_REPEAT : 0;
+  if (field.may_repeat && field.is_list) entry.flags |= HD_FIELD_LIST;
   if (field.attribute == model::Attribute::query) entry.flags |= HD_FIELD_ESCAPES;
   entry.sets = static_cast<std::uint32_t>(tables().sets.size());
   if (field.patterns.empty()) return entry;

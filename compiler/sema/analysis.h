@@ -64,6 +64,7 @@ struct Analysis {
   const std::vector<ast::File>& files;  // in canonical order
   diagnostics::Sink& sink;
   model::Policy policy;
+  model::Paths paths;  // of services that say nothing themselves
   Table<ast::Identity> identities;
   Table<ast::Workload> workloads;
   Table<ast::Service> services;

@@ -35,7 +35,7 @@ constexpr Row rows[] = {
     {Attribute::header, Operator::present},  {Attribute::header, Operator::absent},
     {Attribute::header, Operator::is},       {Attribute::header, Operator::starts},
     {Attribute::header, Operator::ends},     {Attribute::header, Operator::contains},
-    {Attribute::header, Operator::matches},
+    {Attribute::header, Operator::matches},  {Attribute::header, Operator::has},
     {Attribute::query, Operator::present},  {Attribute::query, Operator::absent},
     {Attribute::query, Operator::is},       {Attribute::query, Operator::starts},
     {Attribute::query, Operator::ends},     {Attribute::query, Operator::contains},
@@ -50,7 +50,7 @@ constexpr Row rows[] = {
 constexpr const char* attribute_names[] = {"path",   "host",    "method", "header", "query",
                                            "cookie", "address", "port",   "from"};
 constexpr const char* operator_names[] = {"is",       "in",   "not in",  "under",   "starts", "ends",
-                                          "contains", "like", "matches", "present", "absent"};
+                                          "contains", "like", "matches", "has", "present", "absent"};
 
 bool is_list(Operator op) {
   return op == Operator::in || op == Operator::not_in;
@@ -86,6 +86,8 @@ model::Operator model_operator(Operator op) {
       return model::Operator::like;
     case Operator::matches:
       return model::Operator::matches;
+    case Operator::has:
+      return model::Operator::has;
     case Operator::present:
       return model::Operator::present;
     case Operator::absent:
@@ -168,6 +170,7 @@ class TestChecker {
 
   void check_operand(const ast::String& operand) {
     if (test_.op == Operator::matches) return check_regex(operand);
+    if (test_.op == Operator::has) return check_element(operand);
     if (part_of(test_.op) != Part::whole && operand.value.empty()) {
       const std::string op = operator_names[static_cast<int>(test_.op)];
       auto& diagnostic = fail(scope_.analysis.report(kinds::empty_operand(operand.span, op)));
@@ -197,7 +200,7 @@ class TestChecker {
       case Attribute::port:
         return check_port(operand);
       case Attribute::query:
-        return check_named_value(operand, check_query_value(operand.value, part_of(test_.op)));
+        return check_named_value(operand, check_query_value(operand.value, part_of(test_.op), scope_.model_service().paths));
       case Attribute::cookie:
         return check_named_value(operand, check_cookie_value(operand.value, part_of(test_.op)));
       case Attribute::method:
@@ -209,6 +212,16 @@ class TestChecker {
         return;
       case Attribute::from:
         return;
+    }
+  }
+
+  /// An element of a list has no comma, and is not empty.
+  void check_element(const ast::String& operand) {
+    const char* why = operand.value.empty() ? "an element of a list is not empty" : "`,` separates the elements of a list";
+    if (operand.value.empty() || operand.value.find(',') != std::string::npos) {
+      fail(scope_.analysis.report(kinds::header_never_matches(operand.span, operand.value, why)));
+    } else if (const auto never = check_header_value(operand.value, Part::whole)) {
+      suggest(fail(scope_.analysis.report(kinds::header_never_matches(operand.span, operand.value, never->why))), *never);
     }
   }
 
@@ -263,7 +276,7 @@ class TestChecker {
         return suggest(fail(scope_.analysis.report(kinds::bad_like(operand.span, operand.value, never->why))), *never);
       }
     }
-    if (const auto never = check_path(operand.value, part_of(test_.op))) {
+    if (const auto never = check_path(operand.value, part_of(test_.op), scope_.model_service().paths)) {
       suggest(
           fail(scope_.analysis.report(kinds::path_never_matches(operand.span, operand.value, never->why))),
           *never);

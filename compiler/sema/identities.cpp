@@ -104,7 +104,8 @@ void add_pattern(Analysis& analysis, const ast::String& text, model::Identity& i
     analysis.report(kinds::bad_spiffe(text.span, text.value, spiffe.wrong))
         .with_help("write the path below the trust domain, `ns/shop/sa/web`, or a full `spiffe://` id");
   }
-  identity.patterns.push_back({spiffe.trust_domain, spiffe.path, text.span});
+  const bool by_alias = spiffe.trust_domain == analysis.policy.trust_domain_alias;
+  identity.patterns.push_back({by_alias ? analysis.policy.trust_domain : spiffe.trust_domain, spiffe.path, text.span});
 }
 
 }  // namespace

@@ -33,6 +33,9 @@ bool is_unreserved(char c) {
 
 /// What a target may not have, and the text with all of that put right.
 class TargetReader {
+ public:
+  explicit TargetReader(const model::Paths& paths) : paths_(paths) {}
+
  protected:
   void note(const char* why) {
     if (why_.empty()) why_ = why;
@@ -56,10 +59,11 @@ class TargetReader {
       return 1;
     }
     const char meant = static_cast<char>(std::stoi(std::string(rest.substr(1, 2)), nullptr, 16));
-    if (meant == '/' || meant == '\\' || meant == '\0')
-      refuse("`paths strict` refuses `%2F`, `%5C` and `%00`");
+    if (is_refused(meant)) {
+      refuse_as(meant == '\0' ? "refuses `%00`" : decodes() ? "decodes `%2F` and `%5C`" : "refuses `%2F` and `%5C`");
+    }
     if (is_unreserved(meant)) {
-      note("`paths strict` refuses an escaped byte that needs no escape");
+      note_as(decodes() ? "decodes a byte that needs no escape" : "refuses an escaped byte that needs no escape");
       result += meant;
     } else {
       result += rest.substr(0, 3);
@@ -76,13 +80,33 @@ class TargetReader {
     }
   }
 
+  [[nodiscard]] bool keeps(std::string_view text) const { return paths_.keep.contains(std::string(text)); }
+  [[nodiscard]] bool decodes() const { return paths_.mode == model::PathMode::decode; }
+  [[nodiscard]] bool merges() const { return paths_.mode != model::PathMode::strict; }
+  /// A sentence about the mode in hand.
+  void note_as(const char* what) { note((mode() + what).c_str()); }
+  void refuse_as(const char* what) { refuse((mode() + what).c_str()); }
+  /// Of an escape's byte.
+  [[nodiscard]] virtual bool is_refused(char meant) const {
+    if (meant == '/') return !keeps("%2F");
+    return meant == '\\' ? !keeps("%5C") : meant == '\0';
+  }
+
  private:
+  [[nodiscard]] std::string mode() const {
+    static constexpr const char* modes[] = {"`paths strict` ", "`paths merge` ", "`paths decode` "};
+    return modes[static_cast<std::size_t>(paths_.mode)];
+  }
+
+  const model::Paths& paths_;
   bool hopeless_ = false;
   std::string why_;
 };
 
 class QueryReader : TargetReader {
  public:
+  using TargetReader::TargetReader;
+
   std::optional<NeverMatches> read(std::string_view text, Part part) {
     const bool may_follow = part == Part::beginning || part == Part::middle;
     if (text.size() > longest_target) refuse("a longer target is refused");
@@ -97,12 +121,18 @@ class QueryReader : TargetReader {
     }
     return result(spelling);
   }
+
+ private:
+  [[nodiscard]] bool is_refused(char meant) const override {
+    return TargetReader::is_refused(meant) && !(decodes() && meant == '\\');
+  }
 };
 
 /// Segment by segment.
 class PathReader : TargetReader {
  public:
-  PathReader(const std::string& literal, Part part) : text_(literal), part_(part) {}
+  PathReader(const std::string& literal, Part part, const model::Paths& paths)
+      : TargetReader(paths), text_(literal), part_(part) {}
 
   std::optional<NeverMatches> read() {
     const bool whole_segments = text_.starts_with("/");
@@ -130,12 +160,37 @@ class PathReader : TargetReader {
   [[nodiscard]] bool may_have_begun() const { return first_ && part_ == Part::end; }
 
   void add_segment(std::vector<std::string>& segments, std::string segment) {
-    if (segment.empty() && !last_ && !may_have_begun()) return note("`paths strict` refuses `//`");
+    if (segment.empty() && !last_ && !may_have_begun()) 
+      return note_as(merges() ? "makes `/` of `//`" : "refuses `//`");
     const bool dots = (segment == "." || segment == "..") && !may_go_on() && !may_have_begun();
-    if (!dots) return segments.push_back(std::move(segment));
-    note("`paths strict` refuses a `.` or `..` segment");
+    if (!dots) {
+      check_pieces(segment);
+      return segments.push_back(std::move(segment));
+    }
+    note_as(merges() ? "resolves a `.` or `..` segment" : "refuses a `.` or `..` segment");
     if (segment == ".." && !segments.empty()) segments.pop_back();
     if (last_) segments.emplace_back();
+  }
+
+  /// What is kept may not make a segment out of dots, or an empty one, for a server that reads it as an end.
+  void check_pieces(const std::string& segment) {
+    if (segment.starts_with(";") && !may_have_begun()) refuse("a segment never begins with `;`");
+    std::string upper = normalise_path(segment);
+    for (const char* kept : {"%2F", "%5C"}) {
+      for (std::size_t at = upper.find(kept); at != std::string::npos; at = upper.find(kept)) upper.replace(at, 3, "\\");
+    }
+    bool cut = upper.find('\\') != std::string::npos;
+    for (std::size_t begin = 0; begin <= upper.size();) {
+      const std::size_t end = std::min(upper.find('\\', begin), upper.size());
+      const std::string piece = upper.substr(begin, end - begin);
+      const std::string name = piece.substr(0, piece.find(';'));
+      const bool open = (end == upper.size() && may_go_on() && name.size() == piece.size()) ||
+                        (begin == 0 && may_have_begun());
+      if ((cut || name.size() != piece.size()) && (name == "." || name == "..") && !open)
+        refuse("a `.` or `..` in front of what is kept, or behind it, is refused");
+      if (begin != 0 && piece.starts_with(";")) refuse("a segment never begins with `;`");
+      begin = end + 1;
+    }
   }
 
   std::string read_segment(std::string_view segment) {
@@ -152,8 +207,8 @@ class PathReader : TargetReader {
   void read_path_byte(char byte, std::string& result) {
     if (byte == '?') refuse("what follows `?` is the query, not the path");
     if (byte == '#') refuse("a target has no fragment");
-    if (byte == ';') refuse("`paths strict` refuses `;`");
-    if (byte == '\\') refuse("`paths strict` refuses a backslash");
+    if (byte == ';' && !keeps(";")) refuse_as("refuses `;`");
+    if (byte == '\\' && !keeps("\\")) refuse_as("refuses a backslash");
     read_byte(byte, result);
   }
 
@@ -189,8 +244,8 @@ bool is_host(std::string_view host) {
 
 }  // namespace
 
-std::optional<NeverMatches> check_path(const std::string& literal, Part part) {
-  return PathReader(literal, part).read();
+std::optional<NeverMatches> check_path(const std::string& literal, Part part, const model::Paths& paths) {
+  return PathReader(literal, part, paths).read();
 }
 
 std::optional<NeverMatches> check_like(const std::string& literal) {
@@ -263,8 +318,8 @@ std::optional<NeverMatches> check_header_value(const std::string& literal, Part 
                       begin < end ? literal.substr(begin, end - begin) : std::string()};
 }
 
-std::optional<NeverMatches> check_query_value(const std::string& literal, Part part) {
-  return QueryReader().read(literal, part);
+std::optional<NeverMatches> check_query_value(const std::string& literal, Part part, const model::Paths& paths) {
+  return QueryReader(paths).read(literal, part);
 }
 
 std::optional<NeverMatches> check_cookie_value(const std::string& literal, Part part) {

@@ -3,6 +3,8 @@
 #include <optional>
 #include <string>
 
+#include "compiler/model/policy.h"
+
 /// Literals of conditions: whether any request can have them, and their one form in the model.
 namespace heddle::sema {
 
@@ -15,9 +17,9 @@ struct NeverMatches {
 /// What part of a value a literal has to be.
 enum class Part { whole, beginning, middle, end };
 
-/// A path under `paths strict` (language reference, "Paths mean one thing"), in wire form. `Part::middle` is not a
-/// part of paths.
-std::optional<NeverMatches> check_path(const std::string& literal, Part part);
+/// A path in its normal form (language reference, "Paths mean one thing"), in wire form. `Part::middle` is not a part
+/// of paths.
+std::optional<NeverMatches> check_path(const std::string& literal, Part part, const model::Paths& paths = {});
 
 /// Why the literal is no pattern of `like`, and a spelling that is one (empty: none). Its other segments are for
 /// `check_path`.
@@ -33,7 +35,7 @@ std::optional<NeverMatches> check_host(const std::string& literal);
 std::optional<NeverMatches> check_header_value(const std::string& literal, Part part);
 
 /// The value of a query parameter, in wire form.
-std::optional<NeverMatches> check_query_value(const std::string& literal, Part part);
+std::optional<NeverMatches> check_query_value(const std::string& literal, Part part, const model::Paths& paths = {});
 
 /// The value of a cookie: of a header's without `;`.
 std::optional<NeverMatches> check_cookie_value(const std::string& literal, Part part);

@@ -2,6 +2,7 @@
 
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/sema/analysis.h"
+#include "compiler/sema/paths.h"
 #include "compiler/sema/spiffe.h"
 
 namespace heddle::sema {
@@ -29,13 +30,19 @@ void report_no_mesh(Analysis& analysis) {
       .with_help("one file has it: `mesh shop { trust_domain \"shop.example\" }`");
 }
 
+void check_trust_domain(Analysis& analysis, const ast::String& domain) {
+  if (is_trust_domain(domain.value)) return;
+  analysis.report(kinds::bad_trust_domain(domain.span, domain.value))
+      .with_help("it has lower-case letters, digits, `.`, `-` and `_` only: `shop.example`");
+}
+
 }  // namespace
 
 void check_mesh(Analysis& analysis) {
   const ast::Mesh* mesh = find_mesh(analysis);
   if (mesh == nullptr) return report_no_mesh(analysis);
   analysis.policy.name = mesh->name.text;
-  only(analysis, mesh->paths, "paths", [](source::Span span) { return span; });
+  analysis.paths = check_paths(analysis, mesh->paths, {});
   const auto* outside =
       only(analysis, mesh->outside, "outside", [](const ast::Outside& o) { return o.span; });
   if (outside != nullptr && outside->mode == ast::OutsideMode::deny)
@@ -45,10 +52,13 @@ void check_mesh(Analysis& analysis) {
   require(analysis, *mesh, mesh->name, "mesh", "trust_domain", domain != nullptr);
   if (domain == nullptr) return;
   analysis.policy.trust_domain = domain->value;
-  if (!is_trust_domain(domain->value)) {
-    analysis.report(kinds::bad_trust_domain(domain->span, domain->value))
-        .with_help("it has lower-case letters, digits, `.`, `-` and `_` only: `shop.example`");
-  }
+  check_trust_domain(analysis, *domain);
+  if (mesh->aliases.empty()) return;
+  const ast::String& alias = mesh->aliases.front();
+  check_trust_domain(analysis, alias);
+  if (alias.value == domain->value)
+    analysis.report(kinds::duplicate_item(alias.span, alias.value)).with_label(domain->span, "here for the first time");
+  analysis.policy.trust_domain_alias = alias.value;
 }
 
 }  // namespace heddle::sema

@@ -8,6 +8,7 @@
 #include "compiler/sema/capacity.h"
 #include "compiler/sema/numbers.h"
 #include "compiler/sema/owner.h"
+#include "compiler/sema/paths.h"
 
 namespace heddle::sema {
 
@@ -80,10 +81,12 @@ class Services {
     const auto place = [](const ast::Choice& c) { return c.span; };
     const auto* protocol = only(analysis_, node.protocols, "protocol", place);
     const auto* transport = only(analysis_, node.transports, "transport", place);
-    only(analysis_, node.paths, "paths", [](source::Span span) { return span; });
     require(analysis_, node, node.name, "service", "protocol", protocol != nullptr);
     require(analysis_, node, node.name, "service", "transport", transport != nullptr);
     if (protocol != nullptr && protocol->word == "tcp") service.protocol = model::Protocol::tcp;
+    service.paths = check_paths(analysis_, node.paths, analysis_.paths);
+    if (service.protocol == model::Protocol::tcp && !node.paths.empty())
+      analysis_.report(kinds::not_on_tcp(node.paths.front().span, "paths", service.name)).with_help("leave it out");
     check_balance(analysis_, node, service);
     check_eject(analysis_, node, service);
     check_at_most(analysis_, node, service);

@@ -25,6 +25,7 @@ std::optional<ast::Operator> operator_of(P::OperationContext* operation) {
   if (operation->CONTAINS() != nullptr) return ast::Operator::contains;
   if (operation->LIKE() != nullptr) return ast::Operator::like;
   if (operation->MATCHES() != nullptr) return ast::Operator::matches;
+  if (operation->HAS() != nullptr) return ast::Operator::has;
   if (operation->PRESENT() != nullptr) return ast::Operator::present;
   if (operation->ABSENT() != nullptr) return ast::Operator::absent;
   if (operation->IN() != nullptr)

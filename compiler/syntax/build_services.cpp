@@ -6,13 +6,13 @@ namespace {
 
 using P = Parser;
 
-/// `paths strict` is what every service does; the other modes are not built.
-void add_paths(Builder& builder, P::PathModeContext* mode, source::Span keyword,
-               std::vector<source::Span>& paths) {
-  const source::Span span = Builder::join(keyword, builder.span(mode));
-  if (mode->MERGE() != nullptr || mode->DECODE() != nullptr) return builder.unsupported(span);
-  if (mode->KEEP() != nullptr) builder.unsupported(builder.span(mode->KEEP()));
-  paths.push_back(span);
+ast::Paths build_paths(Builder& builder, P::PathModeContext* mode, source::Span keyword) {
+  ast::Paths paths;
+  if (mode->MERGE() != nullptr) paths.mode = ast::Paths::Mode::merge;
+  if (mode->DECODE() != nullptr) paths.mode = ast::Paths::Mode::decode;
+  for (auto* kept : mode->STRING()) paths.keep.push_back(builder.string(kept));
+  paths.span = Builder::join(keyword, builder.span(mode));
+  return paths;
 }
 
 class MeshItems {
@@ -21,10 +21,10 @@ class MeshItems {
 
   void operator()(P::TrustDomainContext& context) {
     mesh_.trust_domains.push_back(builder_.string(context.STRING(0)));
-    if (context.ALIAS() != nullptr) builder_.unsupported(builder_.span(context.ALIAS()));
+    if (context.ALIAS() != nullptr) mesh_.aliases.push_back(builder_.string(context.STRING(1)));
   }
   void operator()(P::MeshPathsContext& context) {
-    add_paths(builder_, context.pathMode(), builder_.span(context.PATHS()), mesh_.paths);
+    mesh_.paths.push_back(build_paths(builder_, context.pathMode(), builder_.span(context.PATHS())));
   }
   void operator()(P::OutsideContext& context) {
     const auto mode = context.DENY() != nullptr ? ast::OutsideMode::deny : ast::OutsideMode::allow;
@@ -157,7 +157,7 @@ class ServiceItems {
     service_.at_mosts.push_back(std::move(at_most));
   }
   void operator()(P::ServicePathsContext& context) {
-    add_paths(builder_, context.pathMode(), builder_.span(context.PATHS()), service_.paths);
+    service_.paths.push_back(build_paths(builder_, context.pathMode(), builder_.span(context.PATHS())));
   }
   void operator()(P::ServiceEndpointContext& context) {
     service_.endpoints.push_back(build_endpoint(builder_, context.endpoint()));

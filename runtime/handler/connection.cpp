@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "runtime/handler/http/normalise.h"
 #include "runtime/handler/http/rewrite.h"
 
 namespace heddle::handler {
@@ -225,7 +226,7 @@ void Connection::submit(const http::Request& request) {
 }
 
 void Connection::next_request() {
-  submitted_ = passed_on_ = adopted_ = armed_ahead_ = wants_link_ = response_begun_ = response_done_ =
+  submitted_ = passed_on_ = adopted_ = normalised_ = armed_ahead_ = wants_link_ = response_begun_ = response_done_ =
       response_bytes_ = false;
   upload_broken_ = replayable_ = upstream_reusable_ = false;
   event_flags_ = 0;
@@ -258,9 +259,22 @@ void Connection::decided(const hd_decision& decision) {
   tables_ = engine_.decider.tables(decision.generation);
   if (tables_ == nullptr) return undecided();
   if (client_.broken()) return abort(HD_EVENT_CLIENT_ABORTED);
+  if (decision.verdict == HD_VERDICT_HANDLER && normalise()) return;
   take_request_body();
   (this->*outcome_of(decision.verdict))();
   advance();
+}
+
+/// The service has one path where the client wrote another: what is decided on is what is forwarded.
+bool Connection::normalise() {
+  const http::PathMode mode = tables_->paths(decision_.service);
+  if (normalised_ || mode == http::PathMode::strict) return false;
+  normalised_ = true;
+  const std::uint32_t cut = http::normalise_target(in_.data(), request_.length, mode);
+  in_.consume(cut);
+  request_.length -= cut;
+  engine_.round.submit(*this);
+  return true;
 }
 
 /// What of the body came with the head.

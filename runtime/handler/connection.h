@@ -61,6 +61,7 @@ class Connection final : public io::EventSink,
   [[nodiscard]] const hd_connection& origin() const override { return origin_; }
   [[nodiscard]] hd_form form() const override { return request_.form; }
   [[nodiscard]] std::string_view head() const override { return in_.view().substr(0, request_.length); }
+  [[nodiscard]] bool normalised() const override { return normalised_; }
   void decided(const hd_decision& decision) override;
   void undecided() override;
 
@@ -107,6 +108,7 @@ class Connection final : public io::EventSink,
   // what was decided (connection.cpp)
   using Outcome = void (Connection::*)();
   [[nodiscard]] static Outcome outcome_of(std::uint16_t verdict);
+  bool normalise();
   void take_request_body();
   void forward();
   void respond();
@@ -213,6 +215,7 @@ class Connection final : public io::EventSink,
   bool passed_on_ : 1 = false;       // the client got something
   bool upstream_reusable_ : 1 = false;
   bool adopted_ : 1 = false;      // the request came on the fast path, and is the handler's now
+  bool normalised_ : 1 = false;   // the request's path is in its canonical form, or in none
   bool armed_ahead_ : 1 = false;  // before the last bytes of the response were sent
   bool wants_link_ : 1 = false;   // there was no room for a link while the request had a connection
 

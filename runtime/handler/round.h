@@ -16,6 +16,8 @@ class Undecided {
   [[nodiscard]] virtual hd_form form() const = 0;
   /// The bytes to decide on; at most HD_HEAD_MAX.
   [[nodiscard]] virtual std::string_view head() const = 0;
+  /// The head's path was put into its canonical form: there is no other one.
+  [[nodiscard]] virtual bool normalised() const = 0;
 
   virtual void decided(const hd_decision& decision) = 0;
   /// The decision function did not run; nothing may be forwarded.

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "bpf_templates/include/heddle/abi.h"
+#include "runtime/handler/http/normalise.h"
 
 namespace heddle::handler {
 
@@ -38,6 +39,11 @@ class Tables {
   /// Requests that may wait for a connection of a full endpoint.
   [[nodiscard]] std::uint32_t pending_max(std::uint32_t service) const {
     return service < services_.size() ? services_[service].pending_max : 0;
+  }
+  [[nodiscard]] http::PathMode paths(std::uint32_t service) const {
+    const std::uint32_t flags = service < services_.size() ? services_[service].flags : 0;
+    if ((flags & HD_SERVICE_DECODE) != 0) return http::PathMode::decode;
+    return (flags & HD_SERVICE_MERGE) != 0 ? http::PathMode::merge : http::PathMode::strict;
   }
   /// From the complete head to the last byte of the response; 0: unbounded.
   [[nodiscard]] std::uint32_t timeout_ms(std::uint32_t rule) const {

@@ -30,6 +30,7 @@ struct DecideInput {
   std::string_view head;  // with the empty line; at most HD_HEAD_MAX bytes
   std::optional<std::uint64_t> draw;
   std::uint64_t now_ns = 0;  // what the clock of limits says; 0: the machine's
+  bool normalised = false;   // the path was put into its canonical form
 };
 
 /// The syscall entry of one bundle, loaded for its own use: state maps of its own, nothing pinned or

@@ -49,8 +49,8 @@ model::SocketAddress pick_destination(const model::Service& service, Random& ran
 std::string operator_name(const model::Test& test) {
   static constexpr std::array<const char*, 9> attributes = {"path",   "host",    "method", "header", "query",
                                                             "cookie", "address", "port",   "from"};
-  static constexpr std::array<const char*, 9> operators = {"is",   "under",   "starts",  "ends",  "contains",
-                                                           "like", "matches", "present", "absent"};
+  static constexpr std::array<const char*, 10> operators = {"is",   "under",   "starts", "ends",    "contains",
+                                                            "like", "matches", "has",    "present", "absent"};
   const std::string attribute = attributes.at(static_cast<std::size_t>(test.attribute));
   const bool of_connection = test.attribute == model::Attribute::from ||
                              test.attribute == model::Attribute::address || test.attribute == model::Attribute::port;
@@ -60,7 +60,7 @@ std::string operator_name(const model::Test& test) {
 
 bool keeps_aim(const model::Policy& policy, const Case& made) {
   eval::Refusal refusal;
-  auto head = eval::read_head(made.request.head, refusal);
+  auto head = eval::read_head(made.request.head, made.service->paths, refusal);
   if (!head) return false;
   if (eval::check_framing(*head, eval::tested_names(*made.service))) return made.shape == Shape::repeated;
   eval::Facts facts{eval::make_caller(policy, made.request.spiffe), &*head, eval::comparable_path(head->path),
@@ -134,6 +134,7 @@ Case CaseMaker::make() {
     const Leaf& leaf = *picked_leaf;
     Aimer aimer(policy_, *rule.service, random_);
     Draft draft;
+    draft.paths = made.service->paths;
     if (random_.chance(70)) draft.caller = random_.below(policy_.workloads.size());
     if (const auto* allow = rule.from == nullptr ? pick_allow(*rule.service, random_) : nullptr) {
       aimer.satisfy(allow->from, draft, true);

@@ -8,6 +8,8 @@
 #include "compiler/emit/manifest.h"
 #include "compiler/plan/plan.h"
 #include "runtime/bundle/bundle.h"
+#include "compiler/eval/destination.h"
+#include "runtime/handler/http/normalise.h"
 #include "runtime/handler/http/rewrite.h"
 
 namespace heddle::differential {
@@ -84,7 +86,7 @@ Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
   if (!opened) return opened.error();
   auto session = loader::DecideSession::make(*opened);
   if (!session) return session.error();
-  return CompiledPolicy(std::move(*session));
+  return CompiledPolicy(policy, std::move(*session));
 }
 
 Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::vector<Case>& cases) {
@@ -106,14 +108,35 @@ Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::v
     const auto asked = static_cast<std::size_t>(
         std::count_if(heads.begin() + as_offset(at), heads.begin() + as_offset(end),
                       [](const std::optional<Head>& head) { return head.has_value(); }));
-    const auto decisions = session_.decide(std::span(inputs).subspan(next, asked));
+    auto decisions = session_.decide(std::span(inputs).subspan(next, asked));
     if (!decisions) return decisions.error();
-    next += asked;
     for (auto decision = decisions->begin(); at < end; ++at) {
-      if (heads[at]) answers[at] = in_words(*decision++);
+      if (!heads[at]) continue;
+      if (decision->verdict == HD_VERDICT_HANDLER) {
+        const auto again = decide_normalised(inputs[next], heads[at]->bytes);
+        if (!again) return again.error();
+        *decision = *again;
+      }
+      answers[at] = in_words(*decision++);
+      ++next;
     }
   }
   return answers;
+}
+
+/// As the handler does it: the head once more, its path in the canonical form.
+Result<hd_decision> CompiledPolicy::decide_normalised(loader::DecideInput input, std::string head) {
+  const auto to = eval::find_destination(policy_, {{input.destination.address}, input.destination.port});
+  static constexpr std::array<http::PathMode, 3> modes = {http::PathMode::strict, http::PathMode::merge,
+                                                          http::PathMode::decode};
+  if (!to) return broken("the head of a request to nobody is not canonical");
+  const http::PathMode mode = modes.at(static_cast<std::size_t>(policy_.services[to->service].paths.mode));
+  head.erase(0, http::normalise_target(head.data(), static_cast<std::uint32_t>(head.size()), mode));
+  input.head = head;
+  input.normalised = true;
+  auto decisions = session_.decide({&input, 1});
+  if (!decisions) return decisions.error();
+  return decisions->front();
 }
 
 void CompiledPolicy::set_world(const eval::World& world) {

@@ -35,10 +35,13 @@ class CompiledPolicy {
   Result<std::vector<std::optional<Compiled>>> decide(const std::vector<Case>& cases);
 
  private:
-  explicit CompiledPolicy(loader::DecideSession session) : session_(std::move(session)) {}
+  CompiledPolicy(const model::Policy& policy, loader::DecideSession session)
+      : policy_(policy), session_(std::move(session)) {}
+  Result<hd_decision> decide_normalised(loader::DecideInput input, std::string head);
   Compiled in_words(const hd_decision& decision) const;
   void set_world(const eval::World& world);
 
+  const model::Policy& policy_;
   loader::DecideSession session_;
 };
 

@@ -197,6 +197,7 @@ bool Aimer::repeat(const Test& test, Draft& draft) {
   const std::string value = example(test, random_);
   set(test, value, draft);
   draft.repeated = Repeated{test.attribute, test.name, random_.chance(50) ? value : any_value(test.attribute, random_)};
+  if (test.op == Operator::has && random_.chance(50)) std::swap(named(test, draft)[test.name], draft.repeated->value);
   return true;
 }
 

@@ -85,6 +85,9 @@ std::string exact_example(const model::Test& test, Random& random) {
       return around(test, random) + test.literal;
     case Operator::contains:
       return around(test, random) + test.literal + around(test, random);
+    case Operator::has:
+      return std::string(random.chance(50) ? "x, a b," : "") + (random.chance(30) ? " \t" : "") + test.literal +
+             (random.chance(30) ? " " : "") + (random.chance(50) ? ",," : random.chance(50) ? ",x" : "");
     case Operator::like:
       return example_of_like(test.literal, random);
     case Operator::matches:

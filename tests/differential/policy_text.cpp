@@ -103,6 +103,8 @@ std::string named_test(const std::string& attribute, const std::vector<std::stri
                        Random& random) {
   const std::string value = random.pick(values);
   const std::string test = attribute + " " + quoted(random.pick(names)) + " ";
+  const bool list = attribute == "header" && value.find(',') == std::string::npos;
+  if (list && random.chance(20)) return test + "has " + quoted(value) + maybe_ignoring_case(random);
   switch (random.below(8)) {
     case 0:
       return test + "present";
@@ -253,6 +255,9 @@ class ServiceText {
         "service " + name_ + " {\n  address " + address("10.96.0.", "fd00::", number_ + 1, "80");
     if (random_.chance(30)) text += ", " + address("10.96.1.", "fd01::", number_ + 1, "8080");
     text += "\n  protocol " + std::string(tcp_ ? "tcp" : "http") + "\n  transport plaintext\n";
+    static const std::vector<std::string> paths = {
+        "strict", "merge", "decode", "strict keep \"%2F\", \";\"", "strict keep \"%5c\", \"\\\\\"", "merge", "decode"};
+    if (!tcp_ && random_.chance(30)) text += "  paths " + random_.pick(paths) + "\n";
     for (std::size_t version = 1; version <= 3; ++version) {
       const std::string subset = "v" + std::to_string(version);
       text += "  subset " + subset + " where version is \"" + subset + "\"\n";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "tests/differential/vocabulary.h"
 
@@ -31,6 +32,31 @@ std::string recased_escapes(std::string path, Random& random) {
           ('a' <= path[digit] && path[digit] <= 'f') || ('A' <= path[digit] && path[digit] <= 'F');
       if (letter && random.chance(50)) path[digit] = static_cast<char>(path[digit] ^ 0x20);
     }
+  }
+  return path;
+}
+
+/// Another spelling of the path, which some services read as the same, and others refuse.
+std::string respelt(const Draft& draft, Random& random) {
+  std::string path = draft.path;
+  const bool strict = draft.paths.mode == model::PathMode::strict;
+  if (random.chance(strict ? 95 : 40)) return path;
+  if (!draft.paths.keep.empty()) {
+    static const std::vector<std::string> kept = {"/k;v=1", "/a%2fb", "/..%2F", "/a%5cb", "/.;x", "/a\\b", "/;", "/a%2F..", "/a;/", "/\\.."};
+    return path + random.pick(kept);
+  }
+  for (std::size_t more = random.between(1, 3); more > 0; --more) {
+    static const std::vector<std::string> texts = {"/", "/.", "/x/..", "/x//..", "/./.", "//x/../", "/%2e", "/y/%2E%2e", "%2F", "%5C.", "/..", "%2fz/.."};
+    std::vector<std::size_t> slashes;
+    for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) slashes.push_back(at);
+    path.insert(random.chance(70) ? random.pick(slashes) : path.size(), random.pick(texts));
+  }
+  if (random.chance(40)) {
+    const std::size_t at = random.below(path.size());
+    const bool letter = (path[at] >= 'a' && path[at] <= 'z') && (at < 2 || (path[at - 1] != '%' && path[at - 2] != '%'));
+    std::array<char, 8> escape{};
+    std::snprintf(escape.data(), escape.size(), "%%%02x", static_cast<unsigned>(path[at]));
+    if (letter) path.replace(at, 1, escape.data());
   }
   return path;
 }
@@ -220,7 +246,7 @@ std::string wire_text(const Draft& draft, Random& random) {
   const bool old = !draft.host || random.chance(4);
   const std::string host = host_value(draft.host.value_or(""), random);
   const std::string origin = draft.host && random.chance(3) ? (random.chance(50) ? "http://" : "HTTP://") + host : "";
-  std::string text = draft.method + " " + origin + recased_escapes(draft.path, random) + query(draft, random) +
+  std::string text = draft.method + " " + origin + recased_escapes(respelt(draft, random), random) + query(draft, random) +
                      (old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   const bool host_first = random.chance(70);
   const std::string host_line = !draft.host || (old && random.chance(30)) ? "" : line("host", host, random);
@@ -229,7 +255,8 @@ std::string wire_text(const Draft& draft, Random& random) {
   for (const auto& [name, value] : draft.headers) text += line(name, value, random);
   text += cookie_lines(draft, random);
   if (draft.repeated && draft.repeated->attribute == model::Attribute::header)
-    text += line(draft.repeated->name, draft.repeated->value, random);
+    for (std::size_t times = random.chance(95) ? 1 : random.between(15, 18); times > 0; --times)
+      text += line(draft.repeated->name, draft.repeated->value, random);
   if (draft.repeated && draft.repeated->attribute == model::Attribute::host)
     text += line("Host", draft.repeated->value, random);
   if (!host_first) text += host_line;

@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 7
+#define HD_ABI_VERSION 8
 
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
@@ -109,7 +109,7 @@ enum hd_verdict {
   HD_VERDICT_REFUSE = 4,    /* `status` (400, 405, 414, 431), and the connection ends */
   HD_VERDICT_UNHEALTHY = 5, /* 503 */
   HD_VERDICT_OUTSIDE = 6,   /* destination belongs to no service: `outside allow` */
-  HD_VERDICT_HANDLER = 7,   /* not canonical: to be put into canonical form first (never seen by the handler) */
+  HD_VERDICT_HANDLER = 7,   /* not canonical: to be put into canonical form first */
   HD_VERDICT_FULL = 8,      /* 503: `at_most` is reached */
   HD_VERDICT_LIMITED = 9,   /* 429: a limit has no room; `port` is the seconds until it has */
 };
@@ -285,6 +285,7 @@ HD_STATIC_ASSERT(sizeof(struct hd_request) == 80, "hd_request");
 
 enum hd_request_flag {
   HD_REQUEST_DRAW = 1,
+  HD_REQUEST_NORMALISED = 2, /* its path was put into canonical form: one that is not is refused */
 };
 
 enum hd_tier {
@@ -589,6 +590,8 @@ HD_STATIC_ASSERT(sizeof(struct hd_service) == 88, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
+  HD_SERVICE_MERGE = 2,  /* `paths merge`: the handler resolves `//`, `.` and `..` */
+  HD_SERVICE_DECODE = 4, /* `paths decode`: it decodes first */
 };
 
 enum hd_action {
@@ -743,6 +746,7 @@ enum hd_scan_event {
   HD_SCAN_LENGTH,      /* `:` after content-length */
   HD_SCAN_SKIP,        /* `:` after a name that nobody asks for: nothing up to the end of the line matters */
   HD_SCAN_NOT_FAST,    /* `:` after a name, or an element of Connection, that only the handler knows what to do with */
+  HD_SCAN_NORMALISE,   /* the path is another one in its canonical form, and so is perhaps the query */
 };
 
 /* Numbers of names in a scan. Tested headers, query parameters and cookies count from HD_NAME_FIRST. */
@@ -752,6 +756,9 @@ enum hd_name {
   HD_NAME_COOKIE = 2,     /* where cookies are tested: the line that has them */
   HD_NAME_FIRST = 3,
 };
+
+/* Lines of lists that repeat a header, in one head. */
+#define HD_LINES_MAX 16
 
 #define HD_NAME_FRAMING 0x100000u /* set in the number of a tested header that only the handler knows what to do with */
 
@@ -772,6 +779,7 @@ enum hd_field_index {
 enum hd_field_flag {
   HD_FIELD_MAY_REPEAT = 1, /* only `present` and `absent` are asked of it */
   HD_FIELD_ESCAPES = 2,    /* the digits of its escapes compare in either case */
+  HD_FIELD_LIST = 4,       /* MAY_REPEAT, and what is asked holds if it holds of one line: `has` */
 };
 
 struct hd_field {

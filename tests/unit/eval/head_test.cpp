@@ -10,7 +10,7 @@ namespace {
 /// What becomes of a head: empty if it is fine, else `<status> <rule> @<offset>`.
 std::string fate(const std::string& raw, const TestedNames& tested = {}) {
   Refusal refusal;
-  auto head = read_head(raw, refusal);
+  auto head = read_head(raw, {}, refusal);
   if (head) {
     auto wrong = check_framing(*head, tested);
     if (!wrong) return "";
@@ -30,7 +30,7 @@ std::string with_lines(const std::string& lines) {
 
 Head read(const std::string& raw) {
   Refusal refusal;
-  auto head = read_head(raw, refusal);
+  auto head = read_head(raw, {}, refusal);
   EXPECT_TRUE(head) << refusal.why;
   EXPECT_FALSE(check_framing(*head, {}));
   return *head;
@@ -271,6 +271,89 @@ TEST(Framing, TheLengthIsANumberOrChunked) {
   }
   EXPECT_EQ(fate(with_lines("Content-Length: 123456789012345678\r\n")), "");
   EXPECT_EQ(fate("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), "400 mesh/malformed");
+}
+
+/// The path and query that a target has for a service, or `-`: it is refused by `mesh/path`.
+std::string normal_form(const std::string& target, const model::Paths& paths) {
+  Refusal refusal;
+  const auto head = read_head(with_target(target), paths, refusal);
+  if (head) return head->path + (head->query ? "?" + *head->query : "");
+  EXPECT_STREQ(refusal.rule, model::rule_path) << target;
+  return "-";
+}
+
+// The handler has the same table (tests/unit/handler/normalise_test.cpp).
+TEST(Paths, AreResolvedWhereThePolicySaysSo) {
+  struct Row {
+    const char* target;
+    const char* merged;
+    const char* decoded;
+  };
+  const Row rows[] = {
+      {"/", "/", "/"},
+      {"/a/b", "/a/b", "/a/b"},
+      {"//", "/", "/"},
+      {"//a///b", "/a/b", "/a/b"},
+      {"/a//", "/a/", "/a/"},
+      {"/./a", "/a", "/a"},
+      {"/a/.", "/a/", "/a/"},
+      {"/a/./b", "/a/b", "/a/b"},
+      {"/a/..", "/", "/"},
+      {"/a/b/..", "/a/", "/a/"},
+      {"/a/b/../c", "/a/c", "/a/c"},
+      {"/a//../b", "/b", "/b"},
+      {"/a/...", "/a/...", "/a/..."},
+      {"/..", "-", "-"},
+      {"/a/../../b", "-", "-"},
+      {"/%61", "-", "/a"},
+      {"/a%2Fb", "-", "/a/b"},
+      {"/a%2f%2fb", "-", "/a/b"},
+      {"/a%5Cb", "-", "/a/b"},
+      {"/a\\b", "-", "-"},
+      {"/a;b", "-", "-"},
+      {"/a/%2e%2E/b", "-", "/b"},
+      {"/%2e%2e/b", "-", "-"},
+      {"/a%2F..%2fb", "-", "/b"},
+      {"/%252e%252e/b", "/%252e%252e/b", "/%252e%252e/b"},
+      {"/a%00", "-", "-"},
+      {"/a%zz", "-", "-"},
+      {"/a//b?x//y/../z", "/a/b?x//y/../z", "/a/b?x//y/../z"},
+      {"/a?%41", "-", "/a?A"},
+      {"/a?%2F%5C%26", "-", "/a?/%5C%26"},
+      {"/a/..?/..", "/?/..", "/?/.."},
+      {"//?", "/?", "/?"},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(normal_form(row.target, {model::PathMode::merge, {}}), row.merged) << row.target;
+    EXPECT_EQ(normal_form(row.target, {model::PathMode::decode, {}}), row.decoded) << row.target;
+  }
+}
+
+/// What is kept is a byte of a segment, but hides no dots and no empty name from servers that read it as an end.
+TEST(Paths, KeepWhatThePolicyKeeps) {
+  const model::Paths slash{model::PathMode::strict, {"%2F"}};
+  EXPECT_EQ(normal_form("/@scope%2Fname", slash), "/@scope%2Fname");
+  EXPECT_EQ(normal_form("/%2f%2F", slash), "/%2f%2F");
+  EXPECT_EQ(normal_form("/a?b=%2F", slash), "/a?b=%2F");
+  for (const char* target : {"/a%2F..", "/a%2f./b", "/..%2Fa", "/.%2F", "/a%5C", "/a;b", "//", "/a?b=%5C", "/a%2F%2e"})
+    EXPECT_EQ(normal_form(target, slash), "-") << target;
+  const model::Paths parameters{model::PathMode::strict, {";"}};
+  EXPECT_EQ(normal_form("/a;v=1;w=../b", parameters), "/a;v=1;w=../b");
+  for (const char* target : {"/..;/a", "/.;a", "/;/a", "/a/;", "/a%2Fb"})
+    EXPECT_EQ(normal_form(target, parameters), "-") << target;
+  const model::Paths both{model::PathMode::strict, {";", "\\", "%5C"}};
+  EXPECT_EQ(normal_form("/a\\b;c%5Cd", both), "/a\\b;c%5Cd");
+  for (const char* target : {"/a\\..", "/..\\a", "/a\\;", "/a%5c..;x", "/a\\.;x"})
+    EXPECT_EQ(normal_form(target, both), "-") << target;
+}
+
+TEST(Framing, ListsMayGoOnOverSomeLines) {
+  TestedNames tested;
+  tested.lists = {"x"};
+  std::string lines;
+  for (int line = 0; line < 17; ++line) lines += "x: a\r\n";
+  EXPECT_EQ(fate(with_lines(lines), tested), "");
+  EXPECT_EQ(fate(with_lines(lines + "x: a\r\n"), tested), "400 mesh/malformed");
 }
 
 TEST(Framing, ATestedHeaderOccursOnce) {
