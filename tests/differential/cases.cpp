@@ -134,7 +134,7 @@ Case CaseMaker::make() {
     const Leaf& leaf = *picked_leaf;
     Aimer aimer(policy_, *rule.service, random_);
     Draft draft;
-    draft.paths = made.service->paths;
+    draft.paths = rule.service->paths;
     if (random_.chance(70)) draft.caller = random_.below(policy_.workloads.size());
     if (const auto* allow = rule.from == nullptr ? pick_allow(*rule.service, random_) : nullptr) {
       aimer.satisfy(allow->from, draft, true);
