@@ -23,6 +23,17 @@ static __always_inline void hd_count(hd_u32 slot) {
   if (counter) __sync_fetch_and_add(&counter->decisions, 1);
 }
 
+static long hd_audit_one(hd_u32 index, struct hd_work** in) {
+  struct hd_work* work = *in;
+  hd_u32 service = work->facts.service;
+  work->facts.service = work->first_audit + index;
+  hd_u32 number = hd_audited(&work->facts);
+  work->facts.service = service;
+  struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
+  if (rule && rule->action == HD_ACTION_AUDIT) hd_count(rule->counter);
+  return 0;
+}
+
 /* The decision stands: whoever carries it out counts it, once. Until then nothing but `hd_undo` has to be said of it. */
 __attribute__((noinline)) int hd_commit(struct hd_work* work) {
   if (!work) return 0;
@@ -32,6 +43,7 @@ __attribute__((noinline)) int hd_commit(struct hd_work* work) {
     struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
     if (rule) hd_count(rule->counter);
   }
+  if (work->audit_count && number != HD_NONE) bpf_loop(work->audit_count, hd_audit_one, &work, 0);
   /* A tcp connection is on its way when its socket says so: until then nobody would tell of its end. */
   hd_u32 service_number = work->facts.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &service_number);
@@ -75,6 +87,7 @@ static __always_inline void hd_begin(struct hd_work* work) {
   work->address_field = HD_NONE;
   work->port_field = HD_NONE;
   work->limit_count = 0;
+  work->audit_count = 0;
   work->charges_count = 0;
   work->fixed_endpoint = HD_NONE;
   work->balance = HD_NONE;
@@ -106,6 +119,8 @@ static __always_inline void hd_set_service(struct hd_work* work, hd_u32 number, 
   work->port_field = service->port_field;
   work->first_limit = service->first_limit;
   work->limit_count = service->limit_count;
+  work->first_audit = service->first_audit;
+  work->audit_count = service->audit_count;
 }
 
 /* Step 1: whose address was dialled, and who dialled it. */

@@ -72,6 +72,8 @@ struct hd_work {
   hd_u32 limit_count;
   hd_u32 charges_count;
   hd_u32 line_count;
+  hd_u32 first_audit;
+  hd_u32 audit_count;
   hd_u64 wait; /* until there is room, where a limit has none */
   struct hd_charge charges[HD_LIMITS_MAX];
   struct hd_reader reader;
@@ -87,6 +89,8 @@ hd_u32 hd_access(struct hd_facts* facts);
 hd_u32 hd_route(struct hd_facts* facts);
 /* HD_NONE unless the condition of limit number `facts->service` holds. */
 hd_u32 hd_limited(struct hd_facts* facts);
+/* The rule of audit number `facts->service` that holds; HD_NONE: none does. */
+hd_u32 hd_audited(struct hd_facts* facts);
 
 static __always_inline void hd_field_span(struct hd_work* work, hd_u32 field, hd_u32 begin, hd_u32 end) {
   hd_u64 index = field;

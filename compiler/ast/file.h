@@ -164,34 +164,48 @@ struct Target {
   Span span;
 };
 
+/// `require kernel`: whoever decides it elsewhere is an error.
+using RequireKernel = std::vector<Span>;
+
 struct RouteRule {
   bool otherwise = false;
   std::optional<Condition> when;
   Target target;
   std::vector<String> labels;
   std::vector<Timeout> timeouts;
+  RequireKernel require_kernel;
   Span span;
   Span keyword;
 };
 
 struct Route : Declaration {
   QualifiedName service;
+  RequireKernel require_kernel;  // of all its rules
   std::vector<Timeout> timeouts;
   std::vector<RouteRule> rules;
 };
 
 struct AccessRule {
   bool deny = false;
+  bool audit = false;  // it decides nothing
   Callers from;
   std::optional<Condition> when;
   std::vector<String> labels;
   std::vector<Timeout> timeouts;
+  RequireKernel require_kernel;
   Span span;
 };
 
 struct Access : Declaration {
   QualifiedName service;
   bool audit = false;  // it decides nothing
+  std::vector<AccessRule> rules;
+};
+
+/// `access every http service { … }`: a part of every such service's block.
+struct AccessEvery : Declaration {
+  bool http = false;
+  Span subject;  // `access every http service`
   std::vector<AccessRule> rules;
 };
 
@@ -266,7 +280,7 @@ struct TestBlock : Declaration {
   std::vector<Span> stray_expectations;  // before the first request
 };
 
-using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, Route, Access, Limit, TestBlock>;
+using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, Route, Access, AccessEvery, Limit, TestBlock>;
 
 /// One file. `lost_declarations`: a syntax error took at least one whole declaration, so that names may be
 /// missing.

@@ -99,7 +99,15 @@ std::vector<Placed> rules_of(const model::Service& service, const plan::Placemen
   if (service.access) {
     for (const auto& rule : service.access->rules) rules.push_back({rule.id, place_text(sources, rule.span), own});
   }
-  rules.push_back({model::rule_id("access", service.name, "default"), "", own});
+  if (service.access) {
+    for (const auto& rule : service.access->audits) rules.push_back({rule.id, place_text(sources, rule.span), own});
+  }
+  if (service.audit) {
+    for (const auto& rule : service.audit->rules) rules.push_back({rule.id, place_text(sources, rule.span), own});
+    rules.push_back({model::rule_id("access", service.name + " audit", "default"), "", own});
+  }
+  const bool only_audited = service.audit && !service.access;
+  rules.push_back({model::rule_id("access", service.name, only_audited ? "audit" : "default"), "", own});
   for (const auto& limit : service.limits) rules.push_back({limit.id, place_text(sources, limit.span), own});
   if (!service.route) {
     rules.push_back({model::rule_id("route", service.name, "otherwise"), "", own});

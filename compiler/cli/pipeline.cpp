@@ -27,7 +27,11 @@ Result<Checked> check_paths(const std::vector<std::string>& paths) {
   for (const plan::LimitError& error : planned.errors) {
     checked.sink.report(diagnostics::kinds::too_large(error.span, error.what));
   }
-  if (!planned.errors.empty()) {
+  for (const plan::Misplaced& rule : planned.misplaced) {
+    checked.sink.report(diagnostics::kinds::not_in_kernel(rule.span, rule.rule, rule.tier, rule.why))
+        .with_help("leave `require kernel` out, or change what keeps it from the kernel");
+  }
+  if (!planned.errors.empty() || !planned.misplaced.empty()) {
     checked.policy.reset();
     return checked;
   }

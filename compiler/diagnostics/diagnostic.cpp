@@ -17,6 +17,11 @@ std::string shortened(Text text) {
 }
 
 Diagnostic& Sink::report(Diagnostic diagnostic) {
+  const source::Span& span = diagnostic.span;
+  if (!said_.emplace(diagnostic.kind->code, span.file, span.begin, span.end, diagnostic.message).second) {
+    repeated_ = std::move(diagnostic);
+    return repeated_;
+  }
   if (diagnostic.kind->severity == Severity::error) ++errors_;
   if (diagnostic.kind->severity == Severity::warning) ++warnings_;
   diagnostics_.push_back(std::move(diagnostic));

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "compiler/source/source_manager.h"
@@ -52,7 +54,8 @@ struct Diagnostic {
 /// Collects diagnostics. Nothing here throws or prints; who reports goes on.
 class Sink {
  public:
-  /// The reference stays good until the next report: `sink.report(kinds::x(span, …)).with_help(…)`.
+  /// The reference stays good until the next report: `sink.report(kinds::x(span, …)).with_help(…)`. What was said of
+  /// the same place before is not said again.
   Diagnostic& report(Diagnostic diagnostic);
 
   [[nodiscard]] bool has_errors() const { return errors_ > 0; }
@@ -63,7 +66,11 @@ class Sink {
   [[nodiscard]] std::vector<Diagnostic> sorted(const source::SourceManager& sources) const;
 
  private:
+  using Said = std::tuple<std::string_view, source::FileId, std::uint32_t, std::uint32_t, std::string>;
+
   std::vector<Diagnostic> diagnostics_;
+  std::set<Said> said_;  // code, place and message
+  Diagnostic repeated_;
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;
 };

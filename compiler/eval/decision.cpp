@@ -22,6 +22,7 @@ Outcome Decision::run() {
   facts_.spiffe = own_spiffe(policy_, request_.spiffe);
   if (is_http() && decide_form()) return outcome_;
   find_caller();
+  audit();
   if (!decide_access() && !decide_limits()) {
     if (destination_->endpoint) {
       decide_direct();
@@ -73,11 +74,18 @@ void Decision::find_caller() {
 /// Any matching `deny` denies; else any matching `allow` allows; else nothing does. Named is the first that
 /// matches.
 bool Decision::decide_access() {
-  if (const auto* rule = first_access(model::Effect::deny)) {
+  if (!service().access && service().audit) {
+    outcome_.access_rule = model::rule_id("access", service().name, "audit");
+    note([&] { return audited_access_step(outcome_.access_rule); });
+    return false;
+  }
+  static const model::Access none;
+  const model::Access& access = service().access ? *service().access : none;
+  if (const auto* rule = first_access(access, model::Effect::deny, false)) {
     deny(rule->id);
     return true;
   }
-  if (const auto* rule = first_access(model::Effect::allow)) {
+  if (const auto* rule = first_access(access, model::Effect::allow, false)) {
     outcome_.access_rule = rule->id;
     return false;
   }
@@ -87,21 +95,35 @@ bool Decision::decide_access() {
   return true;
 }
 
-const model::AccessRule* Decision::first_access(model::Effect effect) {
-  if (!service().access) return nullptr;
-  for (const model::AccessRule& rule : service().access->rules) {
-    if (rule.effect == effect && access_applies(rule)) return &rule;
+/// What is counted, whatever is decided: the audit rules that apply, and the rule by which the audited block would deny.
+void Decision::audit() {
+  if (service().access) {
+    for (const model::AccessRule& rule : service().access->audits) {
+      if (access_applies(rule, true)) outcome_.audited.push_back(rule.id);
+    }
+  }
+  if (service().audit) audit_block(*service().audit);
+}
+
+void Decision::audit_block(const model::Access& block) {
+  if (const auto* rule = first_access(block, model::Effect::deny, true)) {
+    outcome_.audited.push_back(rule->id);
+  } else if (first_access(block, model::Effect::allow, true) == nullptr) {
+    outcome_.audited.push_back(model::rule_id("access", service().name + " audit", "default"));
+    note([&] { return audited_default_step(outcome_.audited.back()); });
+  }
+}
+
+const model::AccessRule* Decision::first_access(const model::Access& access, model::Effect effect, bool audited) {
+  for (const model::AccessRule& rule : access.rules) {
+    if (rule.effect == effect && access_applies(rule, audited)) return &rule;
   }
   return nullptr;
 }
 
-bool Decision::access_applies(const model::AccessRule& rule) {
-  if (!includes(rule.from, facts_.caller)) {
-    note([&] { return access_step(rule, {}); });
-    return false;
-  }
-  const Match found = applies(rule.when);
-  note([&] { return access_step(rule, found); });
+bool Decision::access_applies(const model::AccessRule& rule, bool audited) {
+  const Match found = includes(rule.from, facts_.caller) ? applies(rule.when) : Match{};
+  note([&] { return access_step(rule, found, audited); });
   return found.holds;
 }
 

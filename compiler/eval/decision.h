@@ -29,6 +29,8 @@ class Decision {
   bool decide_form();
   void find_caller();
   bool decide_access();
+  void audit();
+  void audit_block(const model::Access& block);
   bool decide_limits();
   void decide_direct();
   void decide_route();
@@ -43,8 +45,8 @@ class Decision {
   [[nodiscard]] const model::Service& service() const;
   [[nodiscard]] bool is_http() const { return service().protocol == model::Protocol::http; }
   Match applies(const std::optional<model::Condition>& when) const;
-  bool access_applies(const model::AccessRule& rule);
-  const model::AccessRule* first_access(model::Effect effect);
+  bool access_applies(const model::AccessRule& rule, bool audited);
+  const model::AccessRule* first_access(const model::Access& access, model::Effect effect, bool audited);
   void note(const std::function<Step()>& step);
 
   const model::Policy& policy_;

@@ -48,6 +48,7 @@ struct Outcome {
   std::string rule;          // that ended the decision
   std::string access_rule;   // that allowed or denied; empty: step 3 was not reached
   std::string route_rule;    // empty: step 5 was not reached
+  std::vector<std::string> audited;  // rules that were counted and decided nothing
   std::optional<model::ServiceId> service;      // none: outside
   std::optional<Pool> pool;                     // none: no pool was asked
   std::vector<model::SocketAddress> endpoints;  // any of them is right; several where `balance` chooses

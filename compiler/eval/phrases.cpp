@@ -73,12 +73,20 @@ Step caller_step(const model::Policy& policy, const Request& request, const Call
               *request.spiffe + (names.empty() ? ", no declared identity" : ", that is " + join(names)));
 }
 
-Step access_step(const model::AccessRule& rule, const Match& found) {
-  const char* effect = rule.effect == model::Effect::allow ? "allow" : "deny";
+Step audited_access_step(const std::string& rule) {
+  return rule_step(Stage::access, rule, true, "the service has only an `access … audit` block: nothing is denied");
+}
+
+Step audited_default_step(const std::string& rule) {
+  return rule_step(Stage::access, rule, true, "audited: no rule would allow this request");
+}
+
+Step access_step(const model::AccessRule& rule, const Match& found, bool audited) {
+  const std::string effect = std::string(audited ? "audited " : "") + (rule.effect == model::Effect::allow ? "allow" : "deny");
   const bool other_caller = !found.holds && found.cause == nullptr;
   const char* verb =
       found.holds ? ": applies" : (other_caller ? ": is for other callers" : ": does not apply");
-  Step result = rule_step(Stage::access, rule.id, found.holds, std::string(effect) + verb);
+  Step result = rule_step(Stage::access, rule.id, found.holds, effect + verb);
   result.place = rule.span;
   set_cause(result, rule.when, found);
   return result;

@@ -18,7 +18,10 @@ Step form_step(const Head& head);
 Step refusal_step(const Refusal& refusal);
 Step caller_step(const model::Policy& policy, const Request& request, const Caller& caller);
 /// A match without cause that does not hold: the rule is for other callers.
-Step access_step(const model::AccessRule& rule, const Match& found);
+/// `audited`: the rule is counted, and decides nothing.
+Step access_step(const model::AccessRule& rule, const Match& found, bool audited);
+Step audited_access_step(const std::string& rule);
+Step audited_default_step(const std::string& rule);
 Step default_access_step(const model::Service& service, const std::string& rule);
 Step direct_step(const model::Endpoint& endpoint);
 Step full_step(const model::Endpoint& endpoint, const Outcome& outcome);

@@ -38,6 +38,8 @@ void collect_rules(const Rules& rules, TestedNames& tested) {
 TestedNames tested_names(const model::Service& service) {
   TestedNames tested;
   if (service.access) collect_rules(service.access->rules, tested);
+  if (service.access) collect_rules(service.access->audits, tested);
+  if (service.audit) collect_rules(service.audit->rules, tested);
   collect_rules(service.limits, tested);
   for (const model::Limit& limit : service.limits) {
     for (const model::RequestKey& key : limit.key) add(tested, key.attribute, key.name, true);

@@ -148,6 +148,10 @@ std::unique_ptr<llvm::Module> lower_policy(const plan::Plan& plan, const llvm::F
   std::vector<const Decisions*> limits;
   for (const Decisions& limit : plan.limits) limits.push_back(&limit);
   EntryLowering(*module, functions, "hd_limited").lower(limits);
+  // And of an audit, which rule is counted.
+  std::vector<const Decisions*> audits;
+  for (const Decisions& audit : plan.audits) audits.push_back(&audit);
+  EntryLowering(*module, functions, "hd_audited").lower(audits);
   functions.finish();
   return module;
 }

@@ -8,7 +8,7 @@
 
 namespace heddle::lower {
 
-/// The policy's own code as an LLVM module: `hd_access`, `hd_route` and `hd_limited` of bpf_templates/lib/work.h, and the
+/// The policy's own code as an LLVM module: `hd_access`, `hd_route`, `hd_limited` and `hd_audited` of bpf_templates/lib/work.h, and the
 /// parts that they call. `like` is a function of the template, whose target attributes the new ones copy:
 /// without them LLVM does not treat the two as one program.
 std::unique_ptr<llvm::Module> lower_policy(const plan::Plan& plan, const llvm::Function& like);

@@ -124,6 +124,7 @@ struct RouteRule {
   Target target;
   source::Span span;
   std::uint32_t timeout_ms = 0;  // from the complete head to the last byte of the response; 0: none
+  std::optional<source::Span> require_kernel = std::nullopt;  // where that was said
 };
 
 enum class Effect : std::uint8_t { allow, deny };
@@ -134,6 +135,7 @@ struct AccessRule {
   Callers from;
   std::optional<Condition> when;
   source::Span span;
+  std::optional<source::Span> require_kernel = std::nullopt;
 };
 
 struct Route {
@@ -143,6 +145,7 @@ struct Route {
 
 struct Access {
   std::vector<AccessRule> rules;
+  std::vector<AccessRule> audits;  // they are counted and decide nothing
   source::Span span;
 };
 
@@ -182,6 +185,7 @@ struct Service {
   std::vector<Endpoint> endpoints;
   std::optional<Route> route;
   std::optional<Access> access;  // none: everything is denied by `access <service>/default`
+  std::optional<Access> audit;   // what it would deny is counted; without `access` nothing is denied
   std::string doc;
   source::Span span;
   std::optional<Eject> eject;

@@ -31,6 +31,12 @@ std::string describe_service(const model::Service& service, const model::Policy&
   if (service.access) {
     for (const model::AccessRule& rule : service.access->rules)
       out += "  " + rule.id + ": " + meaning(rule, policy) + "\n";
+    for (const model::AccessRule& rule : service.access->audits)
+      out += "  " + rule.id + ": audit " + meaning(rule, policy) + "\n";
+  }
+  if (service.audit) {
+    for (const model::AccessRule& rule : service.audit->rules)
+      out += "  " + rule.id + ": " + meaning(rule, policy) + "\n";
   }
   for (const model::Limit& limit : service.limits) out += "  " + limit.id + ": " + meaning(limit, policy) + "\n";
   if (service.route) {

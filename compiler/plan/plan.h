@@ -72,6 +72,7 @@ struct Tables {
 struct Plan {
   std::vector<ServicePlan> services;          // by model::ServiceId
   std::vector<std::vector<Decision>> limits;  // by number in hd_limits: one decision, which holds where the limit applies
+  std::vector<std::vector<Decision>> audits;  // the first that holds is counted
   std::vector<RuleInfo> rules;
   std::vector<PoolInfo> pools;
   Tables tables;
@@ -83,9 +84,18 @@ struct LimitError {
   source::Span span;
 };
 
+/// A rule that has to be decided in the kernel, and is not.
+struct Misplaced {
+  std::string rule;
+  std::string tier;
+  std::string why;
+  source::Span span;  // of `require kernel`
+};
+
 struct PlanResult {
   Plan plan;
   std::vector<LimitError> errors;
+  std::vector<Misplaced> misplaced;
 };
 
 PlanResult make_plan(const model::Policy& policy);

@@ -71,6 +71,8 @@ Fields collect_fields(const model::Service& service) {
     }
   };
   if (service.access) collect(service.access->rules);
+  if (service.access) collect(service.access->audits);
+  if (service.audit) collect(service.audit->rules);
   collect(service.limits);
   for (const model::Limit& limit : service.limits) {
     for (const model::RequestKey& part : limit.key) fields.collect(part);
@@ -230,6 +232,7 @@ void TableWriter::write_service(model::ServiceId id) {
   write_fields(id, fields);
   out_.plan.services.emplace_back();
   write_access(id, fields);
+  write_audits(id, fields);
   write_limits(id, fields);
   write_route(id, fields);
   tables().services[id].unhealthy_rule = add_outcome(id, "unhealthy");
@@ -297,22 +300,62 @@ void TableWriter::write_access(model::ServiceId id, const Fields& fields) {
   std::vector<Decision> allows;
   if (service.access) {
     for (const model::AccessRule& rule : service.access->rules) {
-      hd_rule entry{};
-      entry.service = id;
-      entry.action = rule.effect == model::Effect::allow ? HD_ACTION_ALLOW : HD_ACTION_DENY;
-      const std::uint32_t number =
-          add_rule({rule.id, meaning(rule, policy_), service.name, rule.span, true}, entry);
-      Decision decision{number, both(callers_formula(rule.from), when_formula(rule.when, fields))};
-      limit(rule.span, "rule `" + rule.id + "`", count_tests(decision.when), "tests", tests_of_a_rule);
-      (rule.effect == model::Effect::deny ? decisions : allows).push_back(std::move(decision));
+      const bool denies = rule.effect == model::Effect::deny;
+      (denies ? decisions : allows)
+          .push_back(access_decision(id, rule, denies ? HD_ACTION_DENY : HD_ACTION_ALLOW, fields));
     }
   }
   decisions.insert(decisions.end(), allows.begin(), allows.end());
   hd_rule entry{};
   entry.service = id;
   entry.action = HD_ACTION_DENY;
-  const RuleInfo info{model::rule_id("access", service.name, "default"), "deny", service.name, {}, false};
+  const bool only_audited = !service.access && service.audit;
+  if (only_audited) entry.action = HD_ACTION_ALLOW;
+  const RuleInfo info{model::rule_id("access", service.name, only_audited ? "audit" : "default"),
+                      only_audited ? "allow" : "deny",
+                      service.name,
+                      {},
+                      false};
   decisions.push_back({add_rule(info, entry), always()});
+}
+
+Decision TableWriter::access_decision(model::ServiceId id, const model::AccessRule& rule, hd_u32 action,
+                                      const Fields& fields) {
+  hd_rule entry{};
+  entry.service = id;
+  entry.action = action;
+  const std::uint32_t number =
+      add_rule({rule.id, meaning(rule, policy_), policy_.services[id].name, rule.span, true}, entry);
+  Decision decision{number, both(callers_formula(rule.from), when_formula(rule.when, fields))};
+  limit(rule.span, "rule `" + rule.id + "`", count_tests(decision.when), "tests", tests_of_a_rule);
+  return decision;
+}
+
+/// Each rule that is audited for itself, and the audited block as one: what it would allow is not counted.
+void TableWriter::write_audits(model::ServiceId id, const Fields& fields) {
+  const model::Service& service = policy_.services[id];
+  std::vector<std::vector<Decision>>& audits = out_.plan.audits;
+  tables().services[id].first_audit = static_cast<std::uint32_t>(audits.size());
+  if (service.access) {
+    for (const model::AccessRule& rule : service.access->audits)
+      audits.push_back({access_decision(id, rule, HD_ACTION_AUDIT, fields)});
+  }
+  if (service.audit) {
+    std::vector<Decision> denies, allows;
+    for (const model::AccessRule& rule : service.audit->rules) {
+      const bool denied = rule.effect == model::Effect::deny;
+      (denied ? denies : allows)
+          .push_back(access_decision(id, rule, denied ? HD_ACTION_AUDIT : HD_ACTION_ALLOW, fields));
+    }
+    denies.insert(denies.end(), allows.begin(), allows.end());
+    hd_rule entry{};
+    entry.service = id;
+    entry.action = HD_ACTION_AUDIT;
+    const std::string name = model::rule_id("access", service.name + " audit", "default");
+    denies.push_back({add_rule({name, "deny", service.name, {}, false}, entry), always()});
+    audits.push_back(std::move(denies));
+  }
+  tables().services[id].audit_count = static_cast<std::uint32_t>(audits.size()) - tables().services[id].first_audit;
 }
 
 hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fields, std::uint32_t first_pool) {
@@ -455,8 +498,31 @@ void TableWriter::write_fields(model::ServiceId id, const Fields& fields) {
   }
 }
 
+namespace {
+
+void require_kernel(const std::string& rule, const std::optional<source::Span>& required, const Placement& placed,
+                    PlanResult& out) {
+  if (required && placed.tier == Tier::handler)
+    out.misplaced.push_back({rule, tier_name(placed.tier), placed.why, *required});
+}
+
+void find_misplaced(const model::Policy& policy, PlanResult& out) {
+  for (const model::Service& service : policy.services) {
+    const Placement own = placement(service, policy);
+    if (service.access) {
+      for (const model::AccessRule& rule : service.access->rules) require_kernel(rule.id, rule.require_kernel, own, out);
+    }
+    if (!service.route) continue;
+    for (const model::RouteRule& rule : service.route->rules)
+      require_kernel(rule.id, rule.require_kernel, placement(rule, own), out);
+  }
+}
+
+}  // namespace
+
 PlanResult make_plan(const model::Policy& policy) {
   PlanResult result;
+  find_misplaced(policy, result);
   TableWriter(policy, result).write();
   return result;
 }

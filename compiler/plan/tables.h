@@ -27,6 +27,8 @@ class TableWriter {
   void write_pool(const model::Service& service, const model::PoolTarget& target,
                   std::uint32_t first_endpoint);
   void write_access(model::ServiceId id, const Fields& fields);
+  void write_audits(model::ServiceId id, const Fields& fields);
+  Decision access_decision(model::ServiceId id, const model::AccessRule& rule, hd_u32 action, const Fields& fields);
   void write_limits(model::ServiceId id, const Fields& fields);
   void write_route(model::ServiceId id, const Fields& fields);
   void write_fields(model::ServiceId id, const Fields& fields);

@@ -122,6 +122,11 @@ class TestChecker {
   std::optional<model::Condition> check(source::Span span) {
     if (!check_operator()) return std::nullopt;
     if (test_.attribute == Attribute::from) return check_from(span);
+    if (scope_.every == RuleScope::Every::any && test_.attribute != Attribute::port) {
+      scope_.analysis.report(kinds::not_on_every(test_.attribute_span, attribute_name(test_.attribute)))
+          .with_help("write `access every http service`, or test `from` and `port` only");
+      return std::nullopt;
+    }
     if (scope_.is_tcp() && test_.attribute != Attribute::port) {
       report_on_tcp();
       return std::nullopt;
@@ -233,9 +238,23 @@ class TestChecker {
             *never);
   }
 
+  /// Some service has it.
+  void check_port_of_every(const ast::String& operand, std::uint32_t port) {
+    const auto& services = scope_.analysis.policy.services;
+    const bool known = std::any_of(services.begin(), services.end(), [port](const model::Service& service) {
+      return std::any_of(service.addresses.begin(), service.addresses.end(),
+                         [port](const auto& address) { return address.port == port; }) ||
+             std::any_of(service.endpoints.begin(), service.endpoints.end(),
+                         [port](const auto& endpoint) { return endpoint.address.port == port; });
+    });
+    if (known) return;
+    fail(scope_.analysis.report(kinds::no_such_port(operand.span, operand.value)));
+  }
+
   /// A port that nobody can dial is never the one.
   void check_port(const ast::String& operand) {
     const auto port = number_in(scope_.analysis.sink, {operand.value, operand.span}, "a port", 1, 65535);
+    if (port && scope_.every != RuleScope::Every::no) return check_port_of_every(operand, *port);
     const model::Service& service = scope_.model_service();
     const auto has_it = [&](const auto& list, const auto& address_of) {
       return std::any_of(list.begin(), list.end(), [&](const auto& each) { return address_of(each).port == *port; });

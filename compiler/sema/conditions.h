@@ -18,6 +18,9 @@ struct RuleScope {
   std::string space;
   model::ServiceId service = 0;
   std::set<std::pair<ast::Attribute, std::string>> names = {};  // tested so far; headers in lower case
+  /// The rules are of all services, or of all http services, and this is one of them.
+  enum class Every : std::uint8_t { no, any, http };
+  Every every = Every::no;
 
   [[nodiscard]] model::Service& model_service() const { return analysis.policy.services[service]; }
   [[nodiscard]] bool is_tcp() const { return model_service().protocol == model::Protocol::tcp; }

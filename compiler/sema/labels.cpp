@@ -25,7 +25,7 @@ const char* wrong_in_label(const std::string& label) {
   if (std::all_of(label.begin(), label.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     return "rules without label are numbered";
   }
-  if (label == "otherwise" || label == "default") return "it is the built-in id of another rule";
+  if (label == "otherwise" || label == "default" || label == "audit") return "it is the built-in id of another rule";
   return nullptr;
 }
 
@@ -33,7 +33,7 @@ const char* wrong_in_label(const std::string& label) {
 
 std::string Labels::id(const std::vector<ast::String>& written, std::size_t ordinal) {
   const auto* label = only(analysis_, written, "label", [](const ast::String& s) { return s.span; });
-  if (label == nullptr) return model::rule_id(kind_, service_, std::to_string(ordinal));
+  if (label == nullptr) return id_of(std::to_string(ordinal));
   const auto [first, is_new] = seen_.try_emplace(label->value, label->span);
   if (const char* wrong = wrong_in_label(label->value)) {
     analysis_.report(kinds::bad_label(label->span, label->value, wrong));
@@ -41,7 +41,11 @@ std::string Labels::id(const std::vector<ast::String>& written, std::size_t ordi
     analysis_.report(kinds::duplicate_name(label->span, "rule", label->value))
         .with_label(first->second, "the first one");
   }
-  return model::rule_id(kind_, service_, label->value);
+  return id_of(label->value);
+}
+
+std::string Labels::id_of(const std::string& label) const {
+  return service_.empty() ? kind_ + "/" + label : model::rule_id(kind_, service_, label);
 }
 
 std::string Labels::otherwise_id(const std::vector<ast::String>& written) {

@@ -37,8 +37,10 @@ class Rules {
             .with_label(otherwise->keyword, "`otherwise` takes every request");
       }
       if (node.rules[i].otherwise && otherwise == nullptr) otherwise = &node.rules[i];
-      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1, timeout))
+      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1, timeout)) {
+        if (!rule->require_kernel) rule->require_kernel = required(node.require_kernel);
         route.rules.push_back(std::move(*rule));
+      }
     }
     if (otherwise == nullptr && !node.broken) {
       analysis_.report(kinds::no_otherwise(node.service.span, scope->model_service().name))
@@ -49,30 +51,40 @@ class Rules {
   }
 
   void add_access(const ast::Access& node, const std::string& space) {
-    if (node.audit) return;
-    RuleScope* scope = open(node.service, space, "access", node, accesses_);
+    RuleScope* scope = open(node.service, space, node.audit ? "access … audit" : "access", node,
+                            node.audit ? audits_ : accesses_);
     if (scope == nullptr) return;
+    model::Service& service = scope->model_service();
+    Labels labels(analysis_, "access", service.name + (node.audit ? " audit" : ""));
     model::Access access;
     access.span = node.keyword;
-    Labels labels(analysis_, "access", scope->model_service().name);
-    for (std::size_t i = 0; i < node.rules.size(); ++i) {
-      const ast::AccessRule& written = node.rules[i];
-      auto callers = check_callers(*scope, written.from);
-      std::optional<model::Condition> when;
-      if (written.when) when = check_condition(*scope, *written.when);
-      model::AccessRule rule;
-      rule.id = labels.id(written.labels, i + 1);
-      for (const ast::Timeout& timeout : written.timeouts)
-        analysis_.report(kinds::wrong_option(timeout.span, "timeout", "an access rule"))
-            .with_help("how long a request may take is said in the `route`");
-      rule.effect = written.deny ? model::Effect::deny : model::Effect::allow;
-      rule.span = written.span;
-      if (!callers || when.has_value() != written.when.has_value()) continue;
-      rule.from = std::move(*callers);
-      rule.when = std::move(when);
-      access.rules.push_back(std::move(rule));
+    add_access_rules(*scope, node.rules, labels, access);
+    if (node.audit && !access.audits.empty())
+      analysis_.report(kinds::wrong_option(access.audits.front().span, "audit", "an `access … audit` block"))
+          .with_help("nothing in the block decides; leave the word out");
+    (node.audit ? service.audit : service.access) = std::move(access);
+  }
+
+  /// Its rules come after the service's own.
+  void add_every(const ast::AccessEvery& node, const std::string& space) {
+    const std::string subject = node.http ? "access every http service" : "access every service";
+    if (!space.empty()) analysis_.report(kinds::every_in_space(node.subject, subject));
+    auto& first = node.http ? every_http_ : every_;
+    if (first)
+      analysis_.report(kinds::second_every(node.subject, subject)).with_label(*first, "the first one");
+    if (first || !space.empty()) return;
+    first = node.subject;
+    for (const auto& [name, entry] : analysis_.services.entries) {
+      const bool tcp = analysis_.policy.services[entry.id].protocol == model::Protocol::tcp;
+      if (node.http && tcp) continue;
+      RuleScope scope{analysis_, space, entry.id};
+      scope.every = node.http ? RuleScope::Every::http : RuleScope::Every::any;
+      Labels labels(analysis_, node.http ? "access every http" : "access every", "");
+      model::Service& service = scope.model_service();
+      if (!service.access) service.access.emplace();
+      add_access_rules(scope, node.rules, labels, *service.access);
+      accesses_.try_emplace(entry.id, node.subject);
     }
-    scope->model_service().access = std::move(access);
   }
 
   void add_limit(const ast::Limit& node, const std::string& space) {
@@ -93,10 +105,20 @@ class Rules {
           .with_help("every request looks at all of them");
   }
 
+  /// Every request counts what it meets of them.
+  void check_audits() {
+    for (const auto& [name, entry] : analysis_.services.entries) {
+      const model::Service& service = analysis_.policy.services[entry.id];
+      if (!service.access || service.access->audits.size() <= max_audits) continue;
+      analysis_.report(
+          kinds::too_many_audits(service.access->audits[max_audits].span, service.name, max_audits));
+    }
+  }
+
   void warn_without_access() {
     if (analysis_.names_may_be_missing) return;
     for (const auto& [name, entry] : analysis_.services.entries) {
-      if (accesses_.contains(entry.id)) continue;
+      if (accesses_.contains(entry.id) || audits_.contains(entry.id)) continue;
       analysis_.report(kinds::no_access(entry.node->name.span, name))
           .with_help("say who may use it:\naccess " + entry.node->name.text + " {\n  allow from " +
                      example_caller(entry) + "\n}");
@@ -104,6 +126,35 @@ class Rules {
   }
 
  private:
+  static constexpr std::size_t max_audits = 16;
+
+  void add_access_rules(RuleScope& scope, const std::vector<ast::AccessRule>& rules, Labels& labels,
+                        model::Access& access) {
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      const ast::AccessRule& written = rules[i];
+      auto callers = check_callers(scope, written.from);
+      std::optional<model::Condition> when;
+      if (written.when) when = check_condition(scope, *written.when);
+      model::AccessRule rule;
+      rule.id = labels.id(written.labels, i + 1);
+      for (const ast::Timeout& timeout : written.timeouts)
+        analysis_.report(kinds::wrong_option(timeout.span, "timeout", "an access rule"))
+            .with_help("how long a request may take is said in the `route`");
+      rule.effect = written.deny ? model::Effect::deny : model::Effect::allow;
+      rule.span = written.span;
+      rule.require_kernel = required(written.require_kernel);
+      if (!callers || when.has_value() != written.when.has_value()) continue;
+      rule.from = std::move(*callers);
+      rule.when = std::move(when);
+      (written.audit ? access.audits : access.rules).push_back(std::move(rule));
+    }
+  }
+
+  std::optional<source::Span> required(const ast::RequireKernel& written) {
+    const source::Span* span = only(analysis_, written, "require kernel", [](source::Span place) { return place; });
+    return span == nullptr ? std::nullopt : std::optional(*span);
+  }
+
   using Blocks = std::map<model::ServiceId, source::Span>;
 
   /// The scope of the block's service, if the block is the first of its kind there.
@@ -133,6 +184,7 @@ class Rules {
     auto target = check_target(scope, written.target);
     rule.id = written.otherwise ? labels.otherwise_id(written.labels) : labels.id(written.labels, ordinal);
     rule.timeout_ms = rule_timeout(scope, written, route_timeout);
+    rule.require_kernel = required(written.require_kernel);
     if (!target || when.has_value() != written.when.has_value()) return std::nullopt;
     rule.when = std::move(when);
     rule.target = std::move(*target);
@@ -184,6 +236,9 @@ class Rules {
   std::map<model::ServiceId, RuleScope> scopes_;
   Blocks routes_;
   Blocks accesses_;
+  Blocks audits_;
+  std::optional<source::Span> every_;  // where the one block stands
+  std::optional<source::Span> every_http_;
   std::map<std::string, source::Span> limits_;  // by qualified name
 };
 
@@ -197,6 +252,9 @@ void check_rules(Analysis& analysis) {
       [&](const ast::Access& node, const std::string& space) { rules.add_access(node, space); });
   analysis.for_each<ast::Limit>(
       [&](const ast::Limit& node, const std::string& space) { rules.add_limit(node, space); });
+  analysis.for_each<ast::AccessEvery>(
+      [&](const ast::AccessEvery& node, const std::string& space) { rules.add_every(node, space); });
+  rules.check_audits();
   rules.warn_without_access();
 }
 

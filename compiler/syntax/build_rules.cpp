@@ -9,9 +9,9 @@ namespace {
 using P = Parser;
 using Kind = ast::Target::Kind;
 
-/// Of what stands behind a target only `label` and `timeout` are built. True if nothing else was there.
+/// Of what stands behind a target only `label`, `timeout` and `require kernel` are built. True if nothing else was there.
 bool add_options(Builder& builder, P::RuleOptionsContext* options, std::vector<ast::String>& labels,
-                 std::vector<ast::Timeout>& timeouts) {
+                 std::vector<ast::Timeout>& timeouts, ast::RequireKernel& require_kernel) {
   if (options == nullptr) return true;
   bool supported = true;
   for (auto* option : options->option()) {
@@ -22,6 +22,10 @@ bool add_options(Builder& builder, P::RuleOptionsContext* options, std::vector<a
     }
     if (auto* timeout = dynamic_cast<P::TimeoutOptionContext*>(option)) {
       timeouts.push_back(builder.timeout(timeout->DURATION(), timeout));
+      continue;
+    }
+    if (auto* require = dynamic_cast<P::RequireOptionContext*>(option)) {
+      require_kernel.push_back(builder.span(require));
       continue;
     }
     builder.unsupported(builder.span(option->start));
@@ -78,8 +82,10 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
                         builder.span(target->start));
   }
   std::vector<ast::String> labels;
-  if (!add_options(builder, context->ruleOptions(), labels, part.timeouts)) part.unsupported = true;
+  ast::RequireKernel require_kernel;
+  if (!add_options(builder, context->ruleOptions(), labels, part.timeouts, require_kernel)) part.unsupported = true;
   for (const ast::String& label : labels) builder.unsupported("label` in a `split", label.span);
+  for (const source::Span& require : require_kernel) builder.unsupported("require kernel` in a `split", require);
   return part;
 }
 
@@ -132,7 +138,7 @@ class RouteItems {
            P::RuleOptionsContext* options) {
     rule.span = builder_.span(context);
     rule.target = build_target(builder_, target);
-    add_options(builder_, options, rule.labels, rule.timeouts);
+    add_options(builder_, options, rule.labels, rule.timeouts, rule.require_kernel);
     route_.rules.push_back(std::move(rule));
   }
 
@@ -145,7 +151,7 @@ class RouteItems {
 ast::Route build(Builder& builder, P::RouteContext* context) {
   ast::Route route;
   route.service = builder.name(context->qualifiedName());
-  if (context->requireKernel() != nullptr) builder.unsupported(builder.span(context->requireKernel()));
+  if (context->requireKernel() != nullptr) route.require_kernel.push_back(builder.span(context->requireKernel()));
   for (auto* item : context->routeItem()) {
     if (!is_whole(item)) continue;
     visit_alternative<P::RouteTimeoutContext, P::RoutePerTryContext, P::RouteRetryContext, P::WhenRuleContext,
@@ -154,24 +160,40 @@ ast::Route build(Builder& builder, P::RouteContext* context) {
   return route;
 }
 
+namespace {
+
+std::vector<ast::AccessRule> build_access_rules(Builder& builder, const std::vector<P::AccessRuleContext*>& items) {
+  std::vector<ast::AccessRule> rules;
+  for (auto* item : items) {
+    if (!is_whole(item)) continue;
+    ast::AccessRule rule;
+    rule.span = builder.span(item);
+    rule.audit = item->AUDIT() != nullptr;
+    rule.deny = item->DENY() != nullptr;
+    rule.from = build_callers(builder, item->callers());
+    if (item->condition() != nullptr) rule.when = build_condition(builder, item->condition());
+    add_options(builder, item->ruleOptions(), rule.labels, rule.timeouts, rule.require_kernel);
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
+}  // namespace
+
 ast::Access build(Builder& builder, P::AccessServiceContext* context) {
   ast::Access access;
   access.service = builder.name(context->qualifiedName());
   access.audit = context->AUDIT() != nullptr;
-  if (access.audit) builder.unsupported("access … audit", builder.span(context->AUDIT()));
-  for (auto* item : context->accessRule()) {
-    if (!is_whole(item)) continue;
-    ast::AccessRule rule;
-    rule.span = builder.span(item);
-    if (item->AUDIT() != nullptr) builder.unsupported(builder.span(item->AUDIT()));
-    rule.deny = item->DENY() != nullptr;
-    rule.from = build_callers(builder, item->callers());
-    if (item->condition() != nullptr) rule.when = build_condition(builder, item->condition());
-    add_options(builder, item->ruleOptions(), rule.labels, rule.timeouts);
-    // An audit rule decides nothing; it must not count as one that does.
-    if (item->AUDIT() == nullptr) access.rules.push_back(std::move(rule));
-  }
+  access.rules = build_access_rules(builder, context->accessRule());
   return access;
+}
+
+ast::AccessEvery build(Builder& builder, P::AccessEveryContext* context) {
+  ast::AccessEvery every;
+  every.http = context->HTTP() != nullptr;
+  every.subject = Builder::join(builder.span(context->ACCESS()), builder.span(context->SERVICE()));
+  every.rules = build_access_rules(builder, context->accessRule());
+  return every;
 }
 
 }  // namespace heddle::syntax

@@ -79,6 +79,7 @@ ast::Service build(Builder& builder, Parser::ServiceContext* context);
 ast::Endpoints build(Builder& builder, Parser::EndpointsContext* context);
 ast::Route build(Builder& builder, Parser::RouteContext* context);
 ast::Access build(Builder& builder, Parser::AccessServiceContext* context);
+ast::AccessEvery build(Builder& builder, Parser::AccessEveryContext* context);
 ast::Limit build(Builder& builder, Parser::LimitContext* context);
 ast::TestBlock build(Builder& builder, Parser::TestContext* context);
 ast::Request build(Builder& builder, Parser::RequestContext* context);

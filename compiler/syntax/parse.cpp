@@ -43,8 +43,9 @@ class FileBuilder {
                        attempt(context, context->workload()) || attempt(context, context->service()) ||
                        attempt(context, context->endpoints()) || attempt(context, context->route()) ||
                        attempt(context, dynamic_cast<P::AccessServiceContext*>(context->access())) ||
+                       attempt(context, dynamic_cast<P::AccessEveryContext*>(context->access())) ||
                        attempt(context, context->limit()) || attempt(context, context->test());
-    if (!added) add_unsupported(context);
+    if (!added) builder_.unsupported(builder_.span(context->start));
   }
 
  private:
@@ -67,13 +68,6 @@ class FileBuilder {
       builder_.report(kinds::misplaced_space(builder_.span(context)))
           .with_help("put what belongs to another space into a file of its own");
     }
-  }
-
-  void add_unsupported(P::DeclarationContext* context) {
-    const source::Span keyword = builder_.span(context->start);
-    // Of `access every` the first word alone would be wrong.
-    auto* every = dynamic_cast<P::AccessEveryContext*>(context->access());
-    builder_.unsupported(every == nullptr ? keyword : Builder::join(keyword, builder_.span(every->EVERY())));
   }
 
   Reader& reader_;

@@ -1,6 +1,7 @@
 #include "tests/differential/campaign.h"
 
 #include <cstdlib>
+#include <map>
 
 #include "compiler/eval/evaluator.h"
 #include "tests/differential/agreement.h"
@@ -22,6 +23,7 @@ std::vector<Case> make_cases(const model::Policy& policy, const Table& so_far, s
 
 void note_case(const model::Policy& policy, const Case& made, const eval::Outcome& outcome, Tally& tally) {
   ++tally.decided;
+  tally.audited += outcome.audited.size();
   if (made.aim == nullptr) ++tally.tcp;
   if (is_written_rule(outcome.rule)) ++tally.hit_a_rule;
   if (outcome.verdict == eval::Verdict::refuse) ++tally.refused;
@@ -55,6 +57,19 @@ void note_difference(const std::string& text, const Case& made, Tally& tally) {
     tally.differences.push_back(smallest_difference(text, made));
 }
 
+/// Rules that decide nothing are only counted.
+void compare_audits(const std::string& text, const std::map<std::string, std::uint64_t>& audited,
+                    const CompiledPolicy& compiled, Tally& tally) {
+  const auto counted = compiled.counted();
+  for (const auto& [rule, times] : audited) {
+    const std::uint64_t found = counted && counted->contains(rule) ? counted->at(rule) : 0;
+    if (found == times) continue;
+    ++tally.difference_count;
+    tally.differences.push_back("---- policy\n" + text + "---- " + rule + " is audited " + std::to_string(times) +
+                                " times, and counted " + std::to_string(found) + " times\n");
+  }
+}
+
 }  // namespace
 
 void Tally::add(const Tally& other) {
@@ -64,6 +79,7 @@ void Tally::add(const Tally& other) {
   hit_a_rule += other.hit_a_rule;
   refused += other.refused;
   tcp += other.tcp;
+  audited += other.audited;
   for (const auto& [name, count] : other.choices) choices[name] += count;
   difference_count += other.difference_count;
   differences.insert(differences.end(), other.differences.begin(), other.differences.end());
@@ -90,15 +106,18 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
     return;
   }
   const eval::Evaluator idle(policy);
+  std::map<std::string, std::uint64_t> audited;
   for (std::size_t at = 0; at < cases.size(); ++at) {
     const auto& answer = (*answers)[at];
     if (!answer) continue;
     const eval::Outcome outcome = worlds ? eval::Evaluator(policy, *cases[at].world).decide(cases[at].request)
                                          : idle.decide(cases[at].request);
+    for (const std::string& rule : outcome.audited) ++audited[rule];
     note_choice(policy, outcome, tally);
     note_case(policy, cases[at], outcome, tally);
     if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], tally);
   }
+  compare_audits(text, audited, *compiled, tally);
 }
 
 void rehearse(const Parsed& parsed, std::size_t requests, Random& random, Tally& tally) {

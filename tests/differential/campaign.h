@@ -17,6 +17,7 @@ struct Tally {
   std::size_t decided = 0;     // the others never end
   std::size_t hit_a_rule = 0;  // ended by a rule that the policy writes, `otherwise` not among them
   std::size_t refused = 0;     // by their form
+  std::size_t audited = 0;  // times that a rule was counted and decided nothing
   std::size_t tcp = 0;         // connections, not requests
   std::map<std::string, std::size_t> choices;  // of endpoints, by what made them
   std::vector<std::string> differences;        // text of the first few

@@ -124,6 +124,17 @@ Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::v
   return answers;
 }
 
+Result<std::map<std::string, std::uint64_t>> CompiledPolicy::counted() const {
+  std::map<std::string, std::uint64_t> counts;
+  const auto& rules = session_.manifest().rules;
+  for (std::uint32_t rule = 0; rule < rules.size(); ++rule) {
+    const auto count = session_.decisions(rule);
+    if (!count) return count.error();
+    counts[rules[rule].id] = *count;  // rules of `access every` share one counter
+  }
+  return counts;
+}
+
 /// As the handler does it: the head once more, its path in the canonical form.
 Result<hd_decision> CompiledPolicy::decide_normalised(loader::DecideInput input, std::string head) {
   const auto to = eval::find_destination(policy_, {{input.destination.address}, input.destination.port});

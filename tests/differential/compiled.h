@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,9 @@ class CompiledPolicy {
 
   /// One answer per case, in order; none for a head that never ends, which is never decided.
   Result<std::vector<std::optional<Compiled>>> decide(const std::vector<Case>& cases);
+
+  /// How often each rule was counted, by its id.
+  [[nodiscard]] Result<std::map<std::string, std::uint64_t>> counted() const;
 
  private:
   CompiledPolicy(const model::Policy& policy, loader::DecideSession session)

@@ -35,11 +35,12 @@ void expect_wide(const Tally& tally, const char* what) {
       "form\n%s",
       what, tally.requests, tally.decided, tally.tcp, tally.hit_a_rule, tally.refused,
       tally.table.text().c_str());
-  EXPECT_EQ(tally.table.rows(), 51u) << "every operator of the language has a row";
+  EXPECT_EQ(tally.table.rows(), 53u) << "every operator of the language has a row";
   EXPECT_GE(tally.table.smallest(), 100u);
   EXPECT_GE(tally.hit_a_rule * 2, tally.decided);
   EXPECT_GT(tally.refused * 100, tally.decided) << "too few malformed requests";
   EXPECT_GT(tally.tcp, 500u);
+  EXPECT_GT(tally.audited, 500u);
 }
 
 void expect_agreement(const Tally& tally) {

@@ -196,6 +196,11 @@ std::string condition(Random& random, int depth) {
   return text;
 }
 
+/// What every service can be asked, whatever else it tests.
+std::string header_or_path(Random& random) {
+  return random.chance(50) ? path_test(random) : "header " + quoted(random.pick(header_names)) + " present";
+}
+
 /// A tcp connection has a caller and nothing else to test.
 std::string tcp_condition(Random& random) {
   const std::string first = (random.chance(30) ? "not " : "") + from_test(random);
@@ -238,7 +243,8 @@ class ServiceText {
 
   std::string text() {
     std::string text = service() + endpoints();
-    if (!random_.chance(6)) text += access();
+    if (!random_.chance(6)) text += access(false);
+    if (random_.chance(20)) text += access(true);
     if (number_ == 0 || !random_.chance(6)) text += route();  // there is always a rule to aim at
     if (random_.chance(20)) text += limit();
     return text;
@@ -303,10 +309,11 @@ class ServiceText {
     return tcp_ ? tcp_condition(random_) : condition(random_, depth);
   }
 
-  std::string access() {
-    std::string text = "access " + name_ + " {\n";
+  std::string access(bool block_is_audited) {
+    std::string text = "access " + name_ + (block_is_audited ? " audit {\n" : " {\n");
     const std::size_t count = random_.between(0, 3);
     for (std::size_t rule = 0; rule < count; ++rule) {
+      if (!block_is_audited && random_.chance(25)) text += "  audit";
       text += random_.chance(30) ? "  deny from " : "  allow from ";
       text += random_.chance(40) ? "any" : callers(random_);
       text += " when " + any_condition(1) + "\n";
@@ -360,6 +367,11 @@ std::string random_policy(Random& random, Bounds bounds) {
     text += ServiceText(random, number, false, bounds).text();
   }
   if (random.chance(40)) text += ServiceText(random, services, true, bounds).text();
+  if (random.chance(25)) {
+    text += "access every http service {\n  " + std::string(random.chance(50) ? "audit " : "") + "deny from " + callers(random) +
+            " when " + header_or_path(random) + "\n}\n";
+  }
+  if (random.chance(15)) text += "access every service {\n  deny from " + callers(random) + "\n}\n";
   return text;
 }
 

@@ -40,7 +40,7 @@ std::string recased_escapes(std::string path, Random& random) {
 std::string respelt(const Draft& draft, Random& random) {
   std::string path = draft.path;
   const bool strict = draft.paths.mode == model::PathMode::strict;
-  if (random.chance(strict ? 95 : 40)) return path;
+  if (!path.starts_with('/') || random.chance(strict ? 95 : 40)) return path;
   if (!draft.paths.keep.empty()) {
     static const std::vector<std::string> kept = {"/k;v=1", "/a%2fb", "/..%2F", "/a%5cb", "/.;x", "/a\\b", "/;", "/a%2F..", "/a;/", "/\\.."};
     return path + random.pick(kept);

@@ -14,7 +14,13 @@ __attribute__((noinline)) hd_u32 hd_route(struct hd_facts* facts) {
   return TINY_ROUTE;
 }
 
-/* It has no limits. */
+/* It has neither audits nor limits. */
+__attribute__((noinline)) hd_u32 hd_audited(struct hd_facts* facts) {
+  if (!facts) return HD_NONE;
+  return facts->service == HD_NONE ? TINY_DENY : HD_NONE;
+}
+
+
 __attribute__((noinline)) hd_u32 hd_limited(struct hd_facts* facts) {
   if (!facts) return HD_NONE;
   return facts->service == HD_NONE ? TINY_DENY : HD_NONE;

@@ -584,9 +584,11 @@ struct hd_service {
   hd_u32 port_field;     /* of the two bytes of the port dialled */
   hd_u32 first_limit;    /* into hd_limits */
   hd_u32 limit_count;
+  hd_u32 first_audit;    /* the number that hd_audited knows it by */
+  hd_u32 audit_count;
   hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 88, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 96, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
@@ -602,6 +604,7 @@ enum hd_action {
   HD_ACTION_RESPOND = 5,
   HD_ACTION_BUILTIN = 6,
   HD_ACTION_LIMIT = 7,
+  HD_ACTION_AUDIT = 8, /* it is counted, and decides nothing */
 };
 
 /* hd_rules: rule ids are indexes into it. The built-in ones come first. */

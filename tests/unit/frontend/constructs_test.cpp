@@ -18,7 +18,7 @@ namespace heddle::frontend {
 namespace {
 
 /// Where a construct that is built has its effect.
-enum class Where { both, handler, connect, node, tests };
+enum class Where { both, handler, connect, node, normal, build, tests };
 
 struct Row {
   const char* label;    // of the grammar's alternative; what has none is called by its keyword
@@ -62,10 +62,10 @@ std::string expecting(const std::string& expectation, const std::string& send = 
 const std::vector<Row>& rows() {
   static const std::vector<Row> all = {
       {"trustDomain", "trust_domain \"m.example\"", mesh("trust_domain \"m.example\""), Where::node},
-      {"alias", "trust_domain \"new\" alias \"old\"", mesh("trust_domain \"new\" alias \"old\"")},
+      {"alias", "trust_domain \"new\" alias \"old\"", mesh("trust_domain \"new\" alias \"old\""), Where::node},
       {"meshPaths", "paths strict", in_mesh("paths strict")},
-      {"paths merge", "paths merge", in_mesh("paths merge")},
-      {"paths decode", "paths decode", in_mesh("paths decode")},
+      {"paths merge", "paths merge", in_mesh("paths merge"), Where::normal},
+      {"paths decode", "paths decode", in_mesh("paths decode"), Where::normal},
       {"keep", "paths strict keep \"%2F\"", in_mesh("paths strict keep \"%2F\"")},
       {"outside", "outside deny", in_mesh("outside deny"), Where::connect},
       {"amplification", "amplification at_most 9", in_mesh("amplification at_most 9")},
@@ -98,7 +98,7 @@ const std::vector<Row>& rows() {
       {"prefer", "balance prefer same_zone round_robin", in_service("balance prefer same_zone round_robin")},
       {"eject", "eject after 5 failures for 30s at_most 50%", in_service("eject after 5 failures for 30s at_most 100%")},
       {"atMost", "at_most 1024 connections, 256 pending", in_service("at_most 1024 connections, 256 pending")},
-      {"servicePaths", "paths merge (of a service)", in_service("paths merge")},
+      {"servicePaths", "paths merge (of a service)", in_service("paths merge"), Where::normal},
       {"serviceEndpoint", "endpoint 10.0.1.1:80", in_service("endpoint 10.0.0.8:80")},
       {"endpointWeight", "endpoint 10.0.1.1:80 { weight 2 }", in_service("endpoint 10.0.0.8:80 { weight 2 }")},
       {"endpointLabel", "endpoint 10.0.1.1:80 { version \"v1\" }", in_service("endpoint 10.0.0.8:80 { version \"v1\" }")},
@@ -124,7 +124,7 @@ const std::vector<Row>& rows() {
       {"perTryOption", "{ per_try 250ms }", option("per_try 250ms")},
       {"retryOption", "{ retry gentle }", option("retry none")},
       {"upgradeOption", "{ upgrade websocket }", option("upgrade websocket")},
-      {"requireOption", "{ require kernel }", option("require kernel")},
+      {"requireOption", "{ require kernel }", option("require kernel"), Where::build},
       {"rewriteOption", "{ rewrite path \"/a\" to \"/b\" }", option("rewrite path \"/a\" to \"/b\"")},
       {"headerOption", "{ set header \"n\" \"v\" }", option("set header \"n\" \"v\"")},
       {"removeOption", "{ remove header \"n\" }", option("remove header \"n\"")},
@@ -134,6 +134,7 @@ const std::vector<Row>& rows() {
 
       {"accessService", "access cart { allow from web }", with("")},
       {"access audit", "access cart audit { … }", with("access cart audit { allow from web }")},
+      {"accessEvery http", "access every http service { … }", with("access every http service { deny from any when path is \"/a\" }")},
       {"audit", "audit deny from any", with("service s { address 10.0.0.9:80  protocol http  transport plaintext }\naccess s { allow from web  audit deny from any }")},
       {"accessEvery", "access every service { … }", with("access every service { deny from any }")},
       {"via", "from admin via web", with("route cart { when from web via cart -> v1  otherwise -> cart }")},
@@ -232,6 +233,10 @@ std::string table_line(const Row& row) {
       return begin + "yes | yes | | when a socket connects |\n";
     case Where::node:
       return begin + "yes | yes | says who and what is meant | |\n";
+    case Where::normal:
+      return begin + "yes | yes | yes | paths in normal form |\n";
+    case Where::build:
+      return begin + "| yes | | |\n";
     case Where::tests:
       break;
   }

@@ -19,7 +19,7 @@ using Strings = std::vector<std::string>;
 /// A condition as one line, so that a test reads as what it compares.
 std::string text_of(const Condition& condition) {
   static const char* attributes[] = {"path", "host", "method", "header", "query", "cookie", "address", "port", "from"};
-  static const char* operators[] = {"is", "under", "starts", "ends", "contains", "like", "matches", "present", "absent"};
+  static const char* operators[] = {"is", "under", "starts", "ends", "contains", "like", "matches", "has", "present", "absent"};
   static const char* joins[] = {"", "all", "any", "not"};
   if (condition.kind != Condition::Kind::test) {
     std::string text = std::string(joins[static_cast<int>(condition.kind)]) + "(";
