@@ -62,6 +62,29 @@ std::optional<Head> receive(const std::string& raw) {
   return head;
 }
 
+/// The texts of a bundle as the handler reads them.
+class OwnTables final : public handler::Tables {
+ public:
+  explicit OwnTables(std::vector<bundle::MapImage> maps)
+      : Tables(values<hd_rule>(maps, "hd_rules"), values<hd_service>(maps, "hd_services"),
+               values<hd_answer>(maps, "hd_answers"), text(maps, "hd_blob")),
+        maps_(std::move(maps)) {}
+
+ private:
+  static const std::vector<std::byte>& bytes(const std::vector<bundle::MapImage>& maps, const char* name) {
+    return std::find_if(maps.begin(), maps.end(), [name](const auto& map) { return map.name == name; })->values;
+  }
+  template <typename T>
+  static std::span<const T> values(const std::vector<bundle::MapImage>& maps, const char* name) {
+    return {reinterpret_cast<const T*>(bytes(maps, name).data()), bytes(maps, name).size() / sizeof(T)};
+  }
+  static std::string_view text(const std::vector<bundle::MapImage>& maps, const char* name) {
+    return {reinterpret_cast<const char*>(bytes(maps, name).data()), bytes(maps, name).size()};
+  }
+
+  std::vector<bundle::MapImage> maps_;
+};
+
 std::ptrdiff_t as_offset(std::size_t index) {
   return static_cast<std::ptrdiff_t>(index);
 }
@@ -84,7 +107,7 @@ Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
   if (!opened) return opened.error();
   auto session = loader::DecideSession::make(*opened);
   if (!session) return session.error();
-  return CompiledPolicy(std::move(*session));
+  return CompiledPolicy(std::move(*session), std::make_unique<OwnTables>(opened->bundle.maps));
 }
 
 Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::vector<Case>& cases) {
@@ -110,10 +133,27 @@ Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::v
     if (!decisions) return decisions.error();
     next += asked;
     for (auto decision = decisions->begin(); at < end; ++at) {
-      if (heads[at]) answers[at] = in_words(*decision++);
+      if (!heads[at]) continue;
+      answers[at] = in_words(*decision);
+      add_answer(*decision++, heads[at]->bytes, cases[at].request.destination, *answers[at]);
     }
   }
   return answers;
+}
+
+void CompiledPolicy::add_answer(const hd_decision& decision, const std::string& head, const model::SocketAddress& dialled,
+                                Compiled& words) const {
+  if (decision.verdict != HD_VERDICT_RESPOND) return;
+  const hd_answer* answer = tables_->answer(decision.rule, decision.port);
+  if (answer == nullptr) {
+    words.body = "no answer " + std::to_string(decision.port);
+    return;
+  }
+  words.body = tables_->text(answer->body);
+  words.type = tables_->text(answer->type);
+  if ((answer->flags & HD_ANSWER_REDIRECT) == 0) return;
+  words.location =
+      http::make_location(tables_->relocation(*answer), head, {dialled.ip.bytes, dialled.port}).value_or("none");
 }
 
 void CompiledPolicy::set_world(const eval::World& world) {

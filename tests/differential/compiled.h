@@ -1,11 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "compiler/model/policy.h"
 #include "compiler/source/source_manager.h"
+#include "runtime/handler/tables.h"
 #include "runtime/loader/decide_session.h"
 #include "tests/differential/cases.h"
 
@@ -22,6 +24,10 @@ struct Compiled {
   std::optional<model::SocketAddress> endpoint;
   std::uint32_t timeout_ms = 0;
   std::uint32_t retry_after = 0;
+  // What the handler sends where the mesh answers itself.
+  std::string body;
+  std::string type;
+  std::string location;
 };
 
 /// A policy as compiled code in the running kernel, asked through its syscall entry. The bytes of a request
@@ -35,11 +41,15 @@ class CompiledPolicy {
   Result<std::vector<std::optional<Compiled>>> decide(const std::vector<Case>& cases);
 
  private:
-  explicit CompiledPolicy(loader::DecideSession session) : session_(std::move(session)) {}
+  CompiledPolicy(loader::DecideSession session, std::unique_ptr<handler::Tables> tables)
+      : session_(std::move(session)), tables_(std::move(tables)) {}
   Compiled in_words(const hd_decision& decision) const;
+  void add_answer(const hd_decision& decision, const std::string& head, const model::SocketAddress& dialled,
+                  Compiled& words) const;
   void set_world(const eval::World& world);
 
   loader::DecideSession session_;
+  std::unique_ptr<handler::Tables> tables_;
 };
 
 }  // namespace heddle::differential
