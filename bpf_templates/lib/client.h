@@ -76,6 +76,14 @@ static __always_inline void hd_resolve_again(struct hd_work* work) {
   if (!work->facts.has_peer || work->facts.service == HD_NONE) hd_resolve(work);
 }
 
+/* Whoever is answered by the handler has it draw anew. So that every part gets its share, the handler draws for all requests
+ * of a split that answers some. */
+static __always_inline int hd_handler_draws(struct hd_work* work) {
+  hd_u32 number = work->decision.rule;
+  struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
+  return !rule || rule->answers;
+}
+
 /* Decides on the head that was copied. 0: it is to be forwarded; else why not (enum hd_fast_counter). Nothing is counted yet. */
 __attribute__((noinline)) int hd_fast_decide(struct hd_work* work) {
   if (!work) return HD_FAST_FAILED;
@@ -91,7 +99,7 @@ __attribute__((noinline)) int hd_fast_decide(struct hd_work* work) {
   if (work->framing != HD_FRAMING_PLAIN) return HD_FAST_NOT_CANONICAL;
   hd_match_fields(work);
   hd_decide_facts(work);
-  if (work->decision.verdict == HD_VERDICT_FORWARD) return 0;
+  if (work->decision.verdict == HD_VERDICT_FORWARD && !hd_handler_draws(work)) return 0;
   hd_undo(work);
   return HD_FAST_ANSWERED;
 }

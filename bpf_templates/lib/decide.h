@@ -355,8 +355,9 @@ __attribute__((noinline)) int hd_take_fixed(struct hd_work* work, hd_u32 rule) {
 struct hd_drawn {
   hd_u32 first;
   hd_u32 value;
-  hd_u32 upto; /* the weights so far */
-  hd_u32 pool;
+  hd_u32 upto;   /* the weights so far */
+  hd_u32 target; /* of the part: hd_part */
+  hd_u32 status;
 };
 
 static long hd_try_part(hd_u32 index, struct hd_drawn* drawn) {
@@ -368,8 +369,14 @@ static long hd_try_part(hd_u32 index, struct hd_drawn* drawn) {
   if (!weight) return 1;
   drawn->upto += *weight;
   if (drawn->value >= drawn->upto) return 0;
-  drawn->pool = part->pool;
+  drawn->target = part->target;
+  drawn->status = part->status;
   return 1;
+}
+
+static __always_inline int hd_end_respond(struct hd_work* work, hd_u32 status, hd_u32 answer, hd_u32 rule) {
+  work->decision.port = (hd_u16)answer;
+  return hd_end(work, HD_VERDICT_RESPOND, (hd_u16)status, rule);
 }
 
 /* Step 6, first half: what the route's rule says. */
@@ -377,14 +384,15 @@ __attribute__((noinline)) int hd_follow(struct hd_work* work, hd_u32 number) {
   if (!work) return 0;
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   if (!rule) return hd_end(work, HD_VERDICT_DENY, 403, HD_RULE_MALFORMED);
-  if (rule->action == HD_ACTION_RESPOND) return hd_end(work, HD_VERDICT_RESPOND, (hd_u16)rule->status, number);
+  if (rule->action == HD_ACTION_RESPOND) return hd_end_respond(work, rule->status, 0, number);
   hd_u32 pool = rule->target;
   if (rule->action == HD_ACTION_SPLIT) {
     hd_u64 draw = rule->sticky == HD_NONE ? work->decision.draw : hd_sticky_draw(work, rule->sticky);
     hd_u64 u = hd_mix(draw ^ rule->digest) >> 32;
-    struct hd_drawn drawn = {.first = rule->target, .value = (hd_u32)(u * 1000000 >> 32), .pool = HD_NONE};
+    struct hd_drawn drawn = {.first = rule->target, .value = (hd_u32)(u * 1000000 >> 32), .target = HD_NONE};
     bpf_loop(rule->parts, hd_try_part, &drawn, 0);
-    pool = drawn.pool;
+    if (drawn.status) return hd_end_respond(work, drawn.status, drawn.target, number);
+    pool = drawn.target;
   }
   return hd_pick(work, pool, number);
 }

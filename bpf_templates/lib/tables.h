@@ -26,6 +26,7 @@ HD_TABLE(hd_workloads, struct hd_workload);
 HD_TABLE(hd_services, struct hd_service);
 HD_TABLE(hd_rules, struct hd_rule);
 HD_TABLE(hd_parts, struct hd_part);
+HD_TABLE(hd_answers, struct hd_answer);
 HD_TABLE(hd_pools, struct hd_pool);
 HD_TABLE(hd_members, hd_u32);
 HD_TABLE(hd_endpoints, struct hd_endpoint);

@@ -134,15 +134,36 @@ struct Endpoints : Declaration {
   std::vector<Endpoint> endpoints;
 };
 
+/// `prefix "/a" to "/b"`.
+struct PrefixChange {
+  String from;
+  String to;
+  Span span;
+};
+
+/// What `redirect` says of the location. Every list holds all that were written.
+struct Redirect {
+  std::vector<String> schemes;
+  std::vector<String> hosts;
+  std::vector<Number> ports;
+  std::vector<String> paths;
+  std::vector<PrefixChange> prefixes;
+};
+
+/// What the mesh answers itself: `respond`, or `redirect`.
 struct Respond {
   Number status;
   std::optional<String> body;
+  std::optional<String> type;
+  std::optional<Redirect> redirect;
+  Span span;
 };
 
 struct SplitPart {
   Number weight;
   QualifiedName pool;
-  bool unsupported = false;  // another target than a pool
+  std::optional<Respond> respond;  // instead of a pool
+  bool unsupported = false;        // an option of it
   std::vector<Timeout> timeouts;
   Span span;
 };
@@ -155,7 +176,7 @@ struct RequestKey {
 };
 
 struct Target {
-  enum class Kind : std::uint8_t { pool, split, respond, unsupported };
+  enum class Kind : std::uint8_t { pool, split, respond };
   Kind kind = Kind::pool;
   QualifiedName pool;
   std::vector<SplitPart> parts;
@@ -260,12 +281,14 @@ struct Request {
 };
 
 struct Expectation {
-  enum class Kind : std::uint8_t { allowed, denied, refused, limited, route, status, rule, timeout };
+  enum class Kind : std::uint8_t { allowed, denied, refused, limited, route, status, rule, timeout, response_header };
   Kind kind = Kind::allowed;
   Number status;
   std::vector<QualifiedName> targets;
   String rule;
   Timeout timeout;
+  String header;
+  std::optional<String> value;  // of the header; none: `absent`
   Span span;
 };
 

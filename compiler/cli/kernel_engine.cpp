@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "compiler/cli/build_bundle.h"
+#include "compiler/eval/answer.h"
 #include "compiler/eval/caller.h"
 #include "compiler/eval/destination.h"
 #include "compiler/eval/framing.h"
@@ -82,6 +83,19 @@ std::optional<eval::Pool> find_pool(const model::Policy& policy, model::ServiceI
   return std::nullopt;
 }
 
+/// The handler writes them; which of its rule's answers it takes is the decision's.
+std::map<std::string, std::string> headers_of(const model::Policy& policy, const eval::Outcome& outcome,
+                                              std::uint16_t number, const eval::Request& request) {
+  std::map<std::string, std::string> headers = {{"content-type", model::plain_text}};
+  if (outcome.retry_after != 0) headers["retry-after"] = std::to_string(outcome.retry_after);
+  if (outcome.verdict != eval::Verdict::respond) return headers;
+  const model::RouteRule* rule = eval::find_route_rule(policy, outcome.rule);
+  eval::Refusal refusal;
+  const auto head = eval::read_head(request.head, policy.services[*outcome.service].paths, refusal);
+  if (rule == nullptr || !head || number >= rule->target.answers().size()) std::abort();
+  return eval::answer_headers(*rule->target.answers()[number], *head, request.destination);
+}
+
 eval::EngineFailure as_failure(const Error& error) {
   return {error.what, error.help};
 }
@@ -122,10 +136,10 @@ eval::Answer KernelEngine::decide(const eval::Request& request) {
   }
   if (!decisions) return as_failure(decisions.error());
   session_.end_all();  // the clock stands still: a request has ended before the next one
-  return in_words(decisions->front());
+  return in_words(decisions->front(), request);
 }
 
-eval::Outcome KernelEngine::in_words(const hd_decision& decision) const {
+eval::Outcome KernelEngine::in_words(const hd_decision& decision, const eval::Request& request) const {
   const bundle::Manifest& manifest = session_.manifest();
   eval::Outcome outcome;
   outcome.verdict = verdict_of(decision.verdict);
@@ -138,6 +152,7 @@ eval::Outcome KernelEngine::in_words(const hd_decision& decision) const {
   if (decision.pool != HD_NONE)
     outcome.pool = find_pool(policy_, decision.service, manifest.pools[decision.pool].name);
   if (outcome.verdict == eval::Verdict::limited) outcome.retry_after = decision.port;
+  if (outcome.status != 0) outcome.headers = headers_of(policy_, outcome, decision.port, request);
   if (outcome.verdict == eval::Verdict::forward) {
     model::SocketAddress address;
     std::copy(std::begin(decision.address), std::end(decision.address), address.ip.bytes.begin());

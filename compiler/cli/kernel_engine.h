@@ -28,7 +28,7 @@ class KernelEngine final : public eval::Engine {
  private:
   KernelEngine(const model::Policy& policy, loader::DecideSession session)
       : policy_(policy), session_(std::move(session)) {}
-  [[nodiscard]] eval::Outcome in_words(const hd_decision& decision) const;
+  [[nodiscard]] eval::Outcome in_words(const hd_decision& decision, const eval::Request& request) const;
 
   const model::Policy& policy_;
   loader::DecideSession session_;

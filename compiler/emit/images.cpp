@@ -66,6 +66,7 @@ std::vector<Image> make_images(const plan::Tables& tables) {
   images.push_back(array("hd_services", tables.services));
   images.push_back(array("hd_rules", tables.rules));
   images.push_back(array("hd_parts", tables.parts));
+  images.push_back(array("hd_answers", tables.answers));
   images.push_back(array("hd_pools", tables.pools));
   images.push_back(array("hd_members", tables.members));
   images.push_back(array("hd_endpoints", tables.endpoints));

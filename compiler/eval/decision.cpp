@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/eval/answer.h"
 #include "compiler/eval/balance.h"
 #include "compiler/eval/draw.h"
 #include "compiler/eval/framing.h"
@@ -20,7 +21,10 @@ Outcome Decision::run() {
   facts_.source = request_.source.ip;
   facts_.port = request_.destination.port;
   facts_.spiffe = own_spiffe(policy_, request_.spiffe);
-  if (is_http() && decide_form()) return outcome_;
+  if (is_http() && decide_form()) {
+    say_why();
+    return outcome_;
+  }
   find_caller();
   audit();
   if (!decide_access() && !decide_limits()) {
@@ -31,7 +35,15 @@ Outcome Decision::run() {
     }
   }
   outcome_.asked_source = facts_.asked_source;
+  say_why();
   return outcome_;
+}
+
+/// Whoever gets no answer of a server or of the policy gets a text that says why.
+void Decision::say_why() {
+  if (outcome_.status == 0 || outcome_.verdict == Verdict::respond) return;
+  outcome_.headers["content-type"] = model::plain_text;
+  if (outcome_.retry_after != 0) outcome_.headers["retry-after"] = std::to_string(outcome_.retry_after);
 }
 
 bool Decision::decide_destination() {
@@ -189,7 +201,7 @@ void Decision::take(const model::RouteRule& rule) {
   if (rule.target.kind == Kind::split) {
     split(rule);
   } else if (rule.target.kind == Kind::respond) {
-    respond(rule);
+    respond(rule.id, rule.target.respond);
   } else {
     forward(rule.id, {destination_->service, rule.target.pool.subset}, rule.timeout_ms);
   }
@@ -202,14 +214,17 @@ void Decision::split(const model::RouteRule& rule) {
   const std::uint32_t share = share_of(draw, rule.id);
   const std::size_t part = part_of(rule.target.split, share);
   note([&] { return split_step(policy_, destination_->service, rule, value.has_value(), draw, share, part); });
-  forward(rule.id, {destination_->service, rule.target.split[part].pool.subset}, rule.timeout_ms);
+  const model::SplitPart& taken = rule.target.split[part];
+  if (taken.respond) return respond(rule.id, *taken.respond);
+  forward(rule.id, {destination_->service, taken.pool.subset}, rule.timeout_ms);
 }
 
-void Decision::respond(const model::RouteRule& rule) {
+void Decision::respond(const std::string& rule, const model::Respond& answer) {
   outcome_.verdict = Verdict::respond;
-  outcome_.status = rule.target.respond.status;
-  outcome_.body = rule.target.respond.body;
-  outcome_.rule = rule.id;
+  outcome_.status = answer.status;
+  outcome_.body = answer.body;
+  outcome_.headers = answer_headers(answer, *head_, request_.destination);
+  outcome_.rule = rule;
 }
 
 void Decision::forward(const std::string& rule, Pool pool, std::uint32_t timeout_ms) {

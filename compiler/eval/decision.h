@@ -39,7 +39,8 @@ class Decision {
   void forward(const std::string& rule, Pool pool, std::uint32_t timeout_ms);
   void fail(Verdict verdict);
   void split(const model::RouteRule& rule);
-  void respond(const model::RouteRule& rule);
+  void respond(const std::string& rule, const model::Respond& answer);
+  void say_why();
   void take(const model::RouteRule& rule);
 
   [[nodiscard]] const model::Service& service() const;

@@ -21,6 +21,14 @@ bool goes_to(const model::Policy& policy, const Expectation& expectation, const 
          std::ranges::count(expectation.targets, pool_name(policy, *outcome.pool)) > 0;
 }
 
+/// Of an answer of the mesh: what a server answers is not known.
+bool has_header(const Expectation& expectation, const Outcome& outcome) {
+  if (outcome.status == 0) return false;
+  const auto header = outcome.headers.find(expectation.header);
+  if (!expectation.value) return header == outcome.headers.end();
+  return header != outcome.headers.end() && header->second == *expectation.value;
+}
+
 std::string targets_text(const Expectation& expectation) {
   std::string text;
   for (const std::string& target : expectation.targets) text += (text.empty() ? "" : " or ") + target;
@@ -42,6 +50,7 @@ bool meets(const model::Policy& policy, const Expectation& expectation, const Ou
       {Kind::rule, [](const auto&, const auto& e, const auto& o) { return o.rule == e.rule; }},
       {Kind::timeout, [](const auto&, const auto& e,
                          const auto& o) { return is_allowed(o) && o.timeout_ms == e.timeout_ms; }},
+      {Kind::response_header, [](const auto&, const auto& e, const auto& o) { return has_header(e, o); }},
   };
   return checks.at(expectation.kind)(policy, expectation, outcome);
 }
@@ -64,6 +73,9 @@ std::string expectation_text(const Expectation& expectation) {
       return "rule \"" + expectation.rule + "\"";
     case Kind::timeout:
       return "timeout " + (expectation.timeout_ms == 0 ? "none" : time_text(expectation.timeout_ms));
+    case Kind::response_header:
+      return "response header \"" + expectation.header + "\" " +
+             (expectation.value ? "\"" + *expectation.value + "\"" : "absent");
   }
   return "";
 }

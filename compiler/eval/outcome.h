@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ struct Outcome {
   std::optional<model::SocketAddress> drawn;    // the one of them that the draw chooses: `balance random`
   std::uint32_t timeout_ms = 0;                 // for the whole request; 0: none
   std::string body;                             // respond
+  std::map<std::string, std::string> headers;   // of the mesh's answer, by their names in lower case: what the policy says of it
   std::uint32_t retry_after = 0;                // limited: seconds until there is room
   bool asked_source = false;                    // it depended on the client's address, which is not known
 };

@@ -29,6 +29,10 @@ const char* protocol_name(model::Protocol protocol) {
   return protocol == model::Protocol::http ? "http" : "tcp";
 }
 
+std::string answer_text(const model::Respond& respond) {
+  return (respond.redirect ? "redirect " : "respond ") + std::to_string(respond.status);
+}
+
 void set_cause(Step& step, const std::optional<model::Condition>& when, const Match& found) {
   if (!when || found.cause == nullptr) return;
   step.cause = found.cause->span;
@@ -127,7 +131,7 @@ Step split_step(const model::Policy& policy, model::ServiceId service, const mod
   for (std::size_t index = 0; index < rule.target.split.size(); ++index) {
     const model::SplitPart& one = rule.target.split[index];
     parts.push_back((index == part ? "*" : "") + percent_text(one.weight_ppm) + " " +
-                    pool_name(policy, {service, one.pool.subset}));
+                    (one.respond ? answer_text(*one.respond) : pool_name(policy, {service, one.pool.subset})));
   }
   const std::string by = rule.target.by ? "by " + model::key_text(*rule.target.by) + " " : "";
   return step(Stage::target, "split " + by + "{ " + join(parts) + " }: " +

@@ -90,6 +90,15 @@ class CaseRun {
   TestResult& result_;
 };
 
+/// What differs from the answers that most rules give.
+std::string headers_text(const Outcome& outcome) {
+  std::string text;
+  for (const auto& [name, value] : outcome.headers) {
+    if (value != model::plain_text) text += ", " + name + " " + value;
+  }
+  return text;
+}
+
 }  // namespace
 
 TestResult run_test(const model::Policy& policy, const model::TestBlock& block, Engine& engine) {
@@ -107,7 +116,7 @@ std::string outcome_text(const model::Policy& policy, const Outcome& outcome) {
              (outcome.pool ? pool_name(policy, *outcome.pool) : outcome.endpoints.front().text()) +
              (outcome.timeout_ms == 0 ? "" : ", timeout " + time_text(outcome.timeout_ms));
     case Verdict::respond:
-      return "answered" + with;
+      return "answered" + with + headers_text(outcome);
     case Verdict::deny:
       return "denied" + with;
     case Verdict::refuse:

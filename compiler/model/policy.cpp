@@ -13,6 +13,15 @@ std::string key_text(const RequestKey& key) {
   return key.name.empty() ? name : name + " \"" + key.name + "\"";
 }
 
+std::vector<const Respond*> Target::answers() const {
+  std::vector<const Respond*> all;
+  if (kind == Kind::respond) all.push_back(&respond);
+  for (const SplitPart& part : split) {
+    if (part.respond) all.push_back(&*part.respond);
+  }
+  return all;
+}
+
 std::string rule_id(const std::string& kind, const std::string& qualified_service, const std::string& label) {
   const std::size_t dot = qualified_service.find('.');
   if (dot == std::string::npos) return kind + " " + qualified_service + "/" + label;

@@ -86,14 +86,30 @@ struct PoolTarget {
   std::optional<std::uint32_t> subset;  // index into Service::subsets
 };
 
-struct SplitPart {
-  std::uint32_t weight_ppm = 0;  // parts of 1,000,000; the parts of a split add up to exactly that
-  PoolTarget pool;
+/// What a redirect changes of the request's URI; what is empty or 0 is not said.
+struct Redirect {
+  bool https = false;      // else the scheme stays `http`
+  std::string host;        // without port
+  std::uint16_t port = 0;  // not said: with `host` or `https` none, else the request's
+  std::string path;        // the whole path; or, where `prefix` is said, what stands for it: without slash at its end, but `/`
+  std::string prefix;      // whole segments, without slash at its end, but `/`; every path that gets here is under it
 };
 
+/// The type of a body if the policy says no other.
+inline constexpr const char* plain_text = "text/plain; charset=utf-8";
+
+/// What the mesh answers itself.
 struct Respond {
   std::uint16_t status = 200;
   std::string body;
+  std::string type = {};                  // of the body; empty: plain_text
+  std::optional<Redirect> redirect = {};  // then there is a `location`, and no body
+};
+
+struct SplitPart {
+  std::uint32_t weight_ppm = 0;  // parts of 1,000,000; the parts of a split add up to exactly that
+  PoolTarget pool;
+  std::optional<Respond> respond = {};  // the mesh answers; none: to the pool
 };
 
 /// What equal requests have in common: a part of the request, or the client's address.
@@ -115,6 +131,9 @@ struct Target {
   std::optional<RequestKey> by;  // of a split: equal values take the same part; none: each request draws
   Respond respond;
   source::Span span;
+
+  /// All that the mesh may answer by this target, in page order.
+  [[nodiscard]] std::vector<const Respond*> answers() const;
 };
 
 /// A rule of a route. The last rule of every route is its `otherwise`: no condition, ordinal `otherwise`.
@@ -223,7 +242,7 @@ struct TestRequest {
 };
 
 struct Expectation {
-  enum class Kind : std::uint8_t { allowed, denied, refused, limited, route, status, rule, timeout };
+  enum class Kind : std::uint8_t { allowed, denied, refused, limited, route, status, rule, timeout, response_header };
   Kind kind = Kind::allowed;
   std::uint16_t status = 0;  // refused, status
   std::vector<std::string>
@@ -231,6 +250,8 @@ struct Expectation {
   std::string rule;  // rule
   source::Span span;
   std::uint32_t timeout_ms = 0;  // timeout; 0: none
+  std::string header;            // response_header: its name in lower case
+  std::optional<std::string> value = {};  // none: `absent`
 };
 
 struct TestCase {

@@ -59,6 +59,7 @@ std::string describe(const Plan& plan, const model::Policy& policy) {
   out += table_line("hd_services", t.services.size(), sizeof(hd_service));
   out += table_line("hd_rules", t.rules.size(), sizeof(hd_rule));
   out += table_line("hd_parts", t.parts.size(), sizeof(hd_part));
+  out += table_line("hd_answers", t.answers.size(), sizeof(hd_answer));
   out += table_line("hd_pools", t.pools.size(), sizeof(hd_pool));
   out += table_line("hd_members", t.members.size(), sizeof(hd_u32));
   out += table_line("hd_endpoints", t.endpoints.size(), sizeof(hd_endpoint));

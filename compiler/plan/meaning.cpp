@@ -37,6 +37,20 @@ std::string test_meaning(const model::Test& test, const model::Policy& policy) {
   return test.ignoring_case ? out + " ignoring case" : out;
 }
 
+std::string answer_meaning(const model::Respond& respond) {
+  if (!respond.redirect) {
+    const std::string type = respond.type.empty() ? "" : " type " + quoted(respond.type);
+    return "respond " + std::to_string(respond.status) + " " + quoted(respond.body) + type;
+  }
+  const model::Redirect& redirect = *respond.redirect;
+  std::string out = "redirect " + std::to_string(respond.status);
+  if (redirect.https) out += " scheme \"https\"";
+  if (!redirect.host.empty()) out += " host " + quoted(redirect.host);
+  if (redirect.port != 0) out += " port " + std::to_string(redirect.port);
+  if (!redirect.prefix.empty()) return out + " prefix " + quoted(redirect.prefix) + " to " + quoted(redirect.path);
+  return redirect.path.empty() ? out : out + " path " + quoted(redirect.path);
+}
+
 }  // namespace
 
 std::string weight(std::uint32_t ppm) {
@@ -90,13 +104,13 @@ std::string meaning(const model::Target& target, const model::Service& service) 
     case model::Target::Kind::pool:
       return pool_name(target.pool, service);
     case model::Target::Kind::respond:
-      return "respond " + std::to_string(target.respond.status) + " " + quoted(target.respond.body);
+      return answer_meaning(target.respond);
     case model::Target::Kind::split:
       break;
   }
   std::string out = target.by ? "split by " + model::key_text(*target.by) + " {" : "split {";
   for (const model::SplitPart& part : target.split) {
-    out += " " + weight(part.weight_ppm) + " " + pool_name(part.pool, service);
+    out += " " + weight(part.weight_ppm) + " " + (part.respond ? answer_meaning(*part.respond) : pool_name(part.pool, service));
   }
   return out + " }";
 }

@@ -51,8 +51,9 @@ Placement placement(const model::Service& service, const model::Policy& policy) 
 }
 
 Placement placement(const model::RouteRule& rule, const Placement& service) {
-  if (service.tier != Tier::kernel || rule.target.kind != model::Target::Kind::respond) return service;
-  return {Tier::handler, "the mesh answers itself"};
+  if (service.tier != Tier::kernel || rule.target.answers().empty()) return service;
+  const bool all = rule.target.kind == model::Target::Kind::respond;
+  return {Tier::handler, all ? "the mesh answers itself" : "the mesh answers a part of the split itself"};
 }
 
 }  // namespace heddle::plan

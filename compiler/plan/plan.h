@@ -56,6 +56,7 @@ struct Tables {
   std::vector<hd_service> services;
   std::vector<hd_rule> rules;
   std::vector<hd_part> parts;
+  std::vector<hd_answer> answers;
   std::vector<hd_pool> pools;  // two per pool, see abi.h
   std::vector<hd_u32> members;
   std::vector<hd_endpoint> endpoints;

@@ -358,11 +358,34 @@ void TableWriter::write_audits(model::ServiceId id, const Fields& fields) {
   tables().services[id].audit_count = static_cast<std::uint32_t>(audits.size()) - tables().services[id].first_audit;
 }
 
+hd_text TableWriter::text_of(const std::string& text) {
+  return {add_text(text), static_cast<hd_u32>(text.size())};
+}
+
+hd_answer TableWriter::answer_of(const model::Respond& respond) {
+  hd_answer answer{};
+  answer.body = text_of(respond.body);
+  answer.type = text_of(respond.type);
+  if (!respond.redirect) return answer;
+  const model::Redirect& redirect = *respond.redirect;
+  answer.flags = HD_ANSWER_REDIRECT;
+  if (redirect.https) answer.flags |= HD_ANSWER_HTTPS;
+  answer.host = text_of(redirect.host);
+  answer.path = text_of(redirect.path);
+  answer.prefix = text_of(redirect.prefix);
+  answer.port = redirect.port;
+  return answer;
+}
+
 hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fields, std::uint32_t first_pool) {
   const auto pool_of = [first_pool](const model::PoolTarget& pool) {
     return first_pool + (pool.subset ? *pool.subset + 1 : 0);
   };
   hd_rule rule{};
+  rule.first_answer = static_cast<std::uint32_t>(tables().answers.size());
+  for (const model::Respond* answer : target.answers()) tables().answers.push_back(answer_of(*answer));
+  rule.answers = static_cast<std::uint32_t>(tables().answers.size()) - rule.first_answer;
+  limit(target.span, "this split", rule.answers, "parts that the mesh answers", HD_ANSWERS_MAX);
   switch (target.kind) {
     case model::Target::Kind::pool:
       rule.action = HD_ACTION_POOL;
@@ -371,16 +394,16 @@ hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fiel
     case model::Target::Kind::respond:
       rule.action = HD_ACTION_RESPOND;
       rule.status = target.respond.status;
-      rule.body_offset = add_text(target.respond.body);
-      rule.body_length = static_cast<std::uint32_t>(target.respond.body.size());
       break;
     case model::Target::Kind::split: {
       rule.action = HD_ACTION_SPLIT;
       rule.sticky = target.by ? sticky_of(*target.by, fields) : HD_NONE;
       rule.target = static_cast<std::uint32_t>(tables().parts.size());
       rule.parts = static_cast<std::uint32_t>(target.split.size());
+      hd_u32 answer = 0;
       for (const model::SplitPart& part : target.split) {
-        tables().parts.push_back({part.weight_ppm, pool_of(part.pool), 0});
+        const hd_u32 to = part.respond ? answer++ : pool_of(part.pool);
+        tables().parts.push_back({part.weight_ppm, to, 0, part.respond ? part.respond->status : hd_u32{0}});
       }
       break;
     }

@@ -39,6 +39,8 @@ class TableWriter {
   std::uint32_t add_outcome(model::ServiceId id, const char* what);
   hd_rule target_rule(const model::Target& target, const Fields& fields, std::uint32_t first_pool);
   std::uint32_t add_text(const std::string& text);
+  hd_text text_of(const std::string& text);
+  hd_answer answer_of(const model::Respond& respond);
   /// `subject` makes `number` of `what`; more than `bound` cannot be compiled.
   void limit(source::Span span, const std::string& subject, std::size_t number, const char* what,
              std::size_t bound);

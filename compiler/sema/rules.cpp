@@ -6,6 +6,7 @@
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/suggest.h"
 #include "compiler/sema/analysis.h"
+#include "compiler/sema/answers.h"
 #include "compiler/sema/conditions.h"
 #include "compiler/sema/labels.h"
 #include "compiler/sema/limits.h"
@@ -186,6 +187,7 @@ class Rules {
     rule.timeout_ms = rule_timeout(scope, written, route_timeout);
     rule.require_kernel = required(written.require_kernel);
     if (!target || when.has_value() != written.when.has_value()) return std::nullopt;
+    check_prefixes(scope, written.target, when);
     rule.when = std::move(when);
     rule.target = std::move(*target);
     return rule;
@@ -217,7 +219,7 @@ class Rules {
     const ast::Timeout* written = only(analysis_, rule.timeouts, "timeout", place_of);
     if (written == nullptr) return responds ? 0 : route_timeout;
     if (!responds) return timeout_of(scope, *written);
-    analysis_.report(kinds::wrong_option(written->span, "timeout", "`respond`"))
+    analysis_.report(kinds::wrong_option(written->span, "timeout", rule.target.respond.redirect ? "`redirect`" : "`respond`"))
         .with_help("the mesh answers at once; leave it out");
     return 0;
   }

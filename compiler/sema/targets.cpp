@@ -4,6 +4,7 @@
 
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/suggest.h"
+#include "compiler/sema/answers.h"
 #include "compiler/sema/keys.h"
 #include "compiler/sema/numbers.h"
 
@@ -14,10 +15,6 @@ namespace kinds = diagnostics::kinds;
 namespace {
 
 constexpr std::uint32_t whole = 1000000;
-
-bool has_no_body(std::uint32_t status) {
-  return status == 204 || status == 205 || status == 304;
-}
 
 std::optional<model::PoolTarget> check_pool(RuleScope& scope, const ast::QualifiedName& name) {
   const model::Service& service = scope.model_service();
@@ -52,15 +49,27 @@ std::optional<std::uint32_t> check_weight(RuleScope& scope, const ast::Number& w
   return std::nullopt;
 }
 
+bool check_part(RuleScope& scope, const ast::SplitPart& part, model::SplitPart& result) {
+  if (part.respond) {
+    result.respond = check_answer(scope, *part.respond);
+    return result.respond && !part.unsupported;
+  }
+  if (part.unsupported) return false;
+  const auto pool = check_pool(scope, part.pool);
+  if (pool) result.pool = *pool;
+  return pool.has_value();
+}
+
 bool check_split(RuleScope& scope, const ast::Target& target, model::Target& result) {
   bool right = true;
   std::uint64_t sum = 0;
   for (const ast::SplitPart& part : target.parts) {
     const auto weight = check_weight(scope, part.weight);
-    std::optional<model::PoolTarget> pool;
-    if (!part.unsupported) pool = check_pool(scope, part.pool);
-    if (weight && pool) result.split.push_back({*weight, *pool});
-    right = right && weight && pool;
+    model::SplitPart checked;
+    checked.weight_ppm = weight.value_or(0);
+    const bool known = check_part(scope, part, checked);
+    if (weight && known) result.split.push_back(std::move(checked));
+    right = right && weight && known;
     sum += weight.value_or(0);
   }
   if (right && sum != whole) {
@@ -70,26 +79,6 @@ bool check_split(RuleScope& scope, const ast::Target& target, model::Target& res
     right = false;
   }
   return right;
-}
-
-bool check_respond(RuleScope& scope, const ast::Target& target, model::Target& result) {
-  const auto& respond = target.respond;
-  const auto refuse = [&](source::Span span, const char* why) {
-    scope.analysis.report(kinds::bad_status(span, respond.status.text, why));
-    return false;
-  };
-  if (scope.is_tcp()) {
-    scope.report_not_on_tcp(target.span, "respond");
-    return false;
-  }
-  const auto status = number_in(scope.analysis.sink, respond.status, "a status", 200, 599);
-  if (!status) return false;
-  if (has_no_body(*status) && respond.body && !respond.body->value.empty()) {
-    return refuse(respond.body->span, "a response with this status has no body");
-  }
-  result.respond.status = static_cast<std::uint16_t>(*status);
-  if (respond.body) result.respond.body = respond.body->value;
-  return true;
 }
 
 }  // namespace
@@ -132,11 +121,13 @@ std::optional<model::Target> check_target(RuleScope& scope, const ast::Target& t
       result.kind = model::Target::Kind::split;
       if (target.by && !(result.by = check_key(scope, *target.by))) return std::nullopt;
       return check_split(scope, target, result) ? std::optional(result) : std::nullopt;
-    case ast::Target::Kind::respond:
+    case ast::Target::Kind::respond: {
+      auto answer = check_answer(scope, target.respond);
+      if (!answer) return std::nullopt;
       result.kind = model::Target::Kind::respond;
-      return check_respond(scope, target, result) ? std::optional(result) : std::nullopt;
-    case ast::Target::Kind::unsupported:
-      break;
+      result.respond = std::move(*answer);
+      return result;
+    }
   }
   return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/suggest.h"
 #include "compiler/sema/analysis.h"
+#include "compiler/sema/literals.h"
 #include "compiler/sema/numbers.h"
 #include "compiler/sema/requests.h"
 #include "compiler/sema/targets.h"
@@ -90,7 +91,9 @@ class Tests {
       const auto is_pass = [](Kind k) {
         return k == Kind::allowed || k == Kind::route || k == Kind::timeout;
       };
-      return a.kind == b.kind || (is_end(a.kind) && is_end(b.kind)) || (is_end(a.kind) && is_pass(b.kind)) ||
+      const bool same = a.kind == b.kind && (a.kind != Kind::response_header ||
+                                             to_lower(a.header.value) == to_lower(b.header.value));
+      return same || (is_end(a.kind) && is_end(b.kind)) || (is_end(a.kind) && is_pass(b.kind)) ||
              (is_pass(a.kind) && is_end(b.kind));
     };
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -105,7 +108,7 @@ class Tests {
 
   static const char* word(Kind kind) {
     static constexpr const char* words[] = {"allowed", "denied", "refused", "limited",
-                                            "route",   "status", "rule",    "timeout"};
+                                            "route",   "status", "rule",    "timeout", "response header"};
     return words[static_cast<int>(kind)];
   }
 
@@ -116,12 +119,13 @@ class Tests {
         model::Expectation::Kind::allowed, model::Expectation::Kind::denied,
         model::Expectation::Kind::refused, model::Expectation::Kind::limited,
         model::Expectation::Kind::route,   model::Expectation::Kind::status,
-        model::Expectation::Kind::rule,    model::Expectation::Kind::timeout};
+        model::Expectation::Kind::rule,    model::Expectation::Kind::timeout,
+        model::Expectation::Kind::response_header};
     model::Expectation result;
     result.kind = kinds_of_model[static_cast<int>(node.kind)];
     result.span = node.span;
     const bool needs_status = node.kind == Kind::status || node.kind == Kind::refused;
-    const bool needs_http = needs_status || node.kind == Kind::timeout;
+    const bool needs_http = needs_status || node.kind == Kind::timeout || node.kind == Kind::response_header;
     if (needs_http && service.protocol == model::Protocol::tcp) {
       analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name))
           .with_help("a connection is `allowed` or `denied`");
@@ -138,11 +142,25 @@ class Tests {
       if (!time) return std::nullopt;
       result.timeout_ms = *time;
     }
+    if (node.kind == Kind::response_header && !add_header(node, result)) return std::nullopt;
     if (node.kind == Kind::rule) {
       if (rules_are_right_ && !rule_ids_.contains(node.rule.value)) report_unknown_rule(node.rule);
       result.rule = node.rule.value;
     }
     return add_targets(node, service, space, result) ? std::optional(std::move(result)) : std::nullopt;
+  }
+
+  /// What a server answers is not known, and of the mesh's answers only what the policy says.
+  bool add_header(const ast::Expectation& node, model::Expectation& result) {
+    static constexpr std::string_view known[] = {"content-type", "location", "retry-after"};
+    result.header = to_lower(node.header.value);
+    if (node.value) result.value = node.value->value;
+    if (std::find(std::begin(known), std::end(known), result.header) != std::end(known)) return true;
+    analysis_
+        .report(kinds::unknown_response_header(node.header.span, node.header.value,
+                                               "only `content-type`, `location` and `retry-after` are"))
+        .with_help("which rule answered is expected with `rule`, and its status with `status`");
+    return false;
   }
 
   bool add_targets(const ast::Expectation& node, const model::Service& service, const std::string& space,

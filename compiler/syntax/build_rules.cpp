@@ -34,22 +34,37 @@ bool add_options(Builder& builder, P::RuleOptionsContext* options, std::vector<a
   return supported;
 }
 
+void add_item(Builder& builder, P::RedirectItemContext* item, ast::Redirect& redirect) {
+  if (item->SCHEME() != nullptr) redirect.schemes.push_back(builder.string(item->STRING(0)));
+  if (item->HOST() != nullptr) redirect.hosts.push_back(builder.string(item->STRING(0)));
+  if (item->PORT() != nullptr) redirect.ports.push_back(builder.number(item->INTEGER()));
+  if (item->PATH() != nullptr) redirect.paths.push_back(builder.string(item->STRING(0)));
+  if (item->PREFIX() == nullptr) return;
+  redirect.prefixes.push_back({builder.string(item->STRING(0)), builder.string(item->STRING(1)), builder.span(item)});
+}
+
 class SimpleTarget {
  public:
   SimpleTarget(Builder& builder, ast::Target& target) : builder_(builder), target_(target) {}
 
   void operator()(P::RespondContext& context) {
     target_.kind = Kind::respond;
+    target_.respond.span = builder_.span(&context);
     target_.respond.status = builder_.number(context.INTEGER());
     // `type` has a string of its own, behind the body's.
     const bool typed = context.TYPE() != nullptr;
     const bool with_body = context.STRING().size() == (typed ? 2 : 1);
     if (with_body) target_.respond.body = builder_.string(context.STRING(0));
-    if (typed) builder_.unsupported(builder_.span(context.TYPE()));
+    if (typed) target_.respond.type = builder_.string(context.STRING(with_body ? 1 : 0));
   }
   void operator()(P::RedirectContext& context) {
-    target_.kind = Kind::unsupported;
-    builder_.unsupported(builder_.span(context.REDIRECT()));
+    target_.kind = Kind::respond;
+    target_.respond.span = builder_.span(&context);
+    target_.respond.status = builder_.number(context.INTEGER());
+    ast::Redirect& redirect = target_.respond.redirect.emplace();
+    for (auto* item : context.redirectItem()) {
+      if (is_whole(item)) add_item(builder_, item, redirect);
+    }
   }
   void operator()(P::PoolContext& context) {
     target_.kind = Kind::pool;
@@ -73,14 +88,9 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
   ast::SplitPart part;
   part.span = builder.span(context);
   part.weight = builder.number(context->PERCENT() != nullptr ? context->PERCENT() : context->INTEGER());
-  P::SimpleTargetContext* target = context->simpleTarget();
-  if (auto* pool = dynamic_cast<P::PoolContext*>(target)) {
-    part.pool = builder.name(pool->qualifiedName());
-  } else {
-    part.unsupported = true;
-    builder.unsupported(builder.text(builder.span(target->start)) + "` in a `split",
-                        builder.span(target->start));
-  }
+  ast::Target target = build_simple(builder, context->simpleTarget());
+  part.pool = std::move(target.pool);
+  if (target.kind == Kind::respond) part.respond = std::move(target.respond);
   std::vector<ast::String> labels;
   ast::RequireKernel require_kernel;
   if (!add_options(builder, context->ruleOptions(), labels, part.timeouts, require_kernel)) part.unsupported = true;

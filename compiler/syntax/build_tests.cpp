@@ -126,7 +126,12 @@ class ExpectationKind {
   void operator()(P::ExpectTierContext& context) { refuse(context); }
   void operator()(P::ExpectPathContext& context) { refuse(context); }
   void operator()(P::ExpectHostContext& context) { refuse(context); }
-  void operator()(P::ExpectHeaderContext& context) { refuse(context); }
+  void operator()(P::ExpectHeaderContext& context) {
+    if (context.RESPONSE() == nullptr) return refuse(context);
+    ast::Expectation& expectation = add(Kind::response_header, context);
+    expectation.header = builder_.string(context.STRING(0));
+    if (context.ABSENT() == nullptr) expectation.value = builder_.string(context.STRING(1));
+  }
   void operator()(P::ExpectMirrorContext& context) { refuse(context); }
 
  private:

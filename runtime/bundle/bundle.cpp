@@ -27,13 +27,14 @@ enum SectionKind : std::uint32_t { section_manifest = 1, section_object = 2, sec
 constexpr std::uint32_t small = 1U << 16U;
 constexpr std::uint32_t large = 1U << 24U;  // a state of an automaton has 24 bits
 
-constexpr std::array<MapShape, 16> shapes{{
+constexpr std::array<MapShape, 17> shapes{{
     {"hd_cgroups", true, 8, sizeof(hd_cgroup), 1U << 20U},
     {"hd_workloads", false, 4, sizeof(hd_workload), small},
     {"hd_addresses", true, sizeof(hd_address_key), sizeof(hd_address), 1U << 20U},
     {"hd_services", false, 4, sizeof(hd_service), small},
     {"hd_rules", false, 4, sizeof(hd_rule), 1U << 20U},
     {"hd_parts", false, 4, sizeof(hd_part), 1U << 20U},
+    {"hd_answers", false, 4, sizeof(hd_answer), 1U << 20U},
     {"hd_pools", false, 4, sizeof(hd_pool), 1U << 18U},
     {"hd_members", false, 4, 4, 1U << 22U},
     {"hd_endpoints", false, 4, sizeof(hd_endpoint), 1U << 18U},

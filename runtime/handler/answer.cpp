@@ -13,7 +13,17 @@ constexpr std::uint64_t skipped_max = 65536;
 }  // namespace
 
 void Connection::respond() {
-  answer({decision_.status, tables_->rule_name(decision_.rule), tables_->body(decision_.rule), {}, false});
+  static constexpr hd_answer nothing{};
+  const hd_answer* found = tables_->answer(decision_.rule, decision_.port);
+  const hd_answer& written = found != nullptr ? *found : nothing;
+  Reply reply{decision_.status, tables_->rule_name(decision_.rule), tables_->text(written.body), {}, false};
+  reply.type = tables_->text(written.type);
+  if ((written.flags & HD_ANSWER_REDIRECT) == 0) return answer(reply);
+  const http::Dialled dialled{origin_.destination, origin_.destination_port};
+  const auto location = http::make_location(tables_->relocation(written), head(), dialled);
+  if (!location) return refuse();
+  reply.location = *location;
+  answer(reply);
 }
 
 void Connection::deny() {
@@ -73,6 +83,8 @@ void Connection::answer(const Reply& reply) {
       skip_request() && request_.keep_alive && !reply.close && !close_after_ && !engine_.draining();
   close_after_ = !keep;
   status_ = reply.status;
+  set_phase(Phase::answering);
+  if (!reply.location.empty()) return write_redirect(reply);
   out_.acquire();
   out_.reset();
   out_.added(write_reply_head(out_.space(), reply, close_after_, request_.http10));
@@ -82,7 +94,13 @@ void Connection::answer(const Reply& reply) {
   out_.added(first);
   // Only texts of the generation are longer than a block, and tables_ keeps those.
   out_rest_ = body.substr(first);
-  set_phase(Phase::answering);
+}
+
+/// How long a location is the request says: perhaps longer than a block.
+void Connection::write_redirect(const Reply& reply) {
+  redirect_ = std::make_unique<std::string>(reply_head_max + reply.location.size(), '\0');
+  redirect_->resize(write_reply_head(*redirect_, reply, close_after_, request_.http10));
+  out_rest_ = *redirect_;
 }
 
 /// Leaves behind what has come of the request; false if so much more of it is under way that the connection

@@ -58,19 +58,21 @@ class Array {
 
 class MappedTables final : public Tables {
  public:
-  MappedTables(Array rules, Array services, Array blob)
-      : Tables(rules.values<hd_rule>(), services.values<hd_service>(), blob.text()),
+  MappedTables(Array rules, Array services, Array answers, Array blob)
+      : Tables(rules.values<hd_rule>(), services.values<hd_service>(), answers.values<hd_answer>(), blob.text()),
         rules_(std::move(rules)),
         services_(std::move(services)),
+        answers_(std::move(answers)),
         blob_(std::move(blob)) {}
 
  private:
   Array rules_;
   Array services_;
+  Array answers_;
   Array blob_;
 };
 
-static_assert(sizeof(hd_rule) % 8 == 0 && sizeof(hd_service) % 8 == 0 && sizeof(hd_slot) % 8 == 0);
+static_assert(sizeof(hd_rule) % 8 == 0 && sizeof(hd_service) % 8 == 0 && sizeof(hd_answer) % 8 == 0 && sizeof(hd_slot) % 8 == 0);
 
 }  // namespace
 
@@ -102,13 +104,15 @@ Result<void> BpfDecider::add_generation(std::uint64_t number, GenerationFds fds)
   if (!rules) return rules.error();
   Result<Array> services = Array::make(fds.services, "hd_services", sizeof(hd_service));
   if (!services) return services.error();
+  Result<Array> answers = Array::make(fds.answers, "hd_answers", sizeof(hd_answer));
+  if (!answers) return answers.error();
   Result<Array> blob = Array::make(fds.blob, "hd_blob", 0);
   if (!blob) return blob.error();
   drop_generation(number);
   generations_.push_back(
       {number, std::move(fds.decide),
        std::make_shared<MappedTables>(std::move(rules).value(), std::move(services).value(),
-                                      std::move(blob).value())});
+                                      std::move(answers).value(), std::move(blob).value())});
   return {};
 }
 

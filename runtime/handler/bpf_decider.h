@@ -26,6 +26,7 @@ class BpfDecider final : public Decider {
     UniqueFd decide;
     UniqueFd rules;
     UniqueFd services;
+    UniqueFd answers;
     UniqueFd blob;
   };
 

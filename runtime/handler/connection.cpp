@@ -237,6 +237,7 @@ void Connection::next_request() {
   head_end_.reset();
   out_.release();
   out_rest_ = {};
+  redirect_.reset();
   tables_.reset();
   set_phase(Phase::reading);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "runtime/handler/engine.h"
@@ -168,6 +169,7 @@ class Connection final : public io::EventSink,
 
   // answers of the mesh (answer.cpp)
   void answer(const Reply& reply);
+  void write_redirect(const Reply& reply);
   bool skip_request();
   bool skip_body();
   bool send_answer();
@@ -182,6 +184,7 @@ class Connection final : public io::EventSink,
   io::Buffer in_;   // what the client sent
   io::Buffer out_;  // an answer of the mesh
   std::string_view out_rest_;
+  std::unique_ptr<std::string> redirect_;  // what out_rest_ shows of a redirect
   http::HeadEnd head_end_;
   http::Request request_;
   http::Body body_;  // of the request

@@ -110,7 +110,7 @@ void Connection::on_flow() {
 /// decided may be gone by now, with its texts; a response does not depend on them.
 void Connection::adopt_request(hd_flow_state was) {
   static const auto no_texts = std::make_shared<const Tables>(
-      std::span<const hd_rule>(), std::span<const hd_service>(), std::string_view());
+      std::span<const hd_rule>(), std::span<const hd_service>(), std::span<const hd_answer>(), std::string_view());
   const hd_flow& flow = fast_.flow.record();
   next_request();
   engine_.fast_path->no_wait(fast_);

@@ -58,6 +58,7 @@ enum GenerationFd {
   generation_decide,
   generation_rules,
   generation_services,
+  generation_answers,
   generation_blob,
   generation_fds
 };

@@ -90,11 +90,13 @@ std::size_t write_reply_head(std::span<char> space, const Reply& reply, bool clo
   Writer out(space);
   out << "HTTP/1.1 " << std::size_t{reply.status} << " " << phrase_of(reply.status) << "\r\n";
   if (!reply.rule.empty()) out << "x-heddle-rule: " << FieldText(reply.rule) << "\r\n";
+  if (!reply.location.empty()) out << "location: " << reply.location << "\r\n";
   if (!reply.allow.empty()) out << "allow: " << reply.allow << "\r\n";
   if (reply.retry_after != 0) out << "retry-after: " << std::size_t{reply.retry_after} << "\r\n";
   const bool bodiless = reply.status == 204 || reply.status == 304;
   if (!bodiless) {
-    if (!reply.body.empty()) out << "content-type: text/plain; charset=utf-8\r\n";
+    const std::string_view type = reply.type.empty() ? std::string_view("text/plain; charset=utf-8") : reply.type;
+    if (!reply.body.empty()) out << "content-type: " << type << "\r\n";
     out << "content-length: " << reply.body.size() << "\r\n";
   }
   if (close) out << "connection: close\r\n";

@@ -16,10 +16,15 @@ struct Reply {
   std::string_view allow;  // methods of a 405
   bool close = false;      // the connection ends with it
   std::uint32_t retry_after = 0;  // seconds; 0: nothing is said
+  std::string_view type = {};      // of the body; empty: plain text
+  std::string_view location = {};  // of a redirect
 };
 
-/// Writes the head of a reply; how long it is. `space` is at least 1 KiB; a rule's name that does not fit is
-/// cut.
+/// Of a reply's head, without its location.
+inline constexpr std::size_t reply_head_max = 1024;
+
+/// Writes the head of a reply; how long it is. `space` has room for reply_head_max bytes and the location; a rule's name
+/// that does not fit is cut.
 [[nodiscard]] std::size_t write_reply_head(std::span<char> space, const Reply& reply, bool close,
                                            bool http10);
 

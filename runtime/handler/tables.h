@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "bpf_templates/include/heddle/abi.h"
+#include "runtime/handler/http/location.h"
 #include "runtime/handler/http/normalise.h"
 
 namespace heddle::handler {
@@ -13,8 +14,9 @@ namespace heddle::handler {
 /// empty texts.
 class Tables {
  public:
-  Tables(std::span<const hd_rule> rules, std::span<const hd_service> services, std::string_view blob)
-      : rules_(rules), services_(services), blob_(blob) {}
+  Tables(std::span<const hd_rule> rules, std::span<const hd_service> services, std::span<const hd_answer> answers,
+         std::string_view blob)
+      : rules_(rules), services_(services), answers_(answers), blob_(blob) {}
   Tables(const Tables&) = delete;
   Tables& operator=(const Tables&) = delete;
   virtual ~Tables() = default;
@@ -23,9 +25,16 @@ class Tables {
     return rule < rules_.size() ? text(rules_[rule].name_offset, rules_[rule].name_length)
                                 : std::string_view();
   }
-  [[nodiscard]] std::string_view body(std::uint32_t rule) const {
-    return rule < rules_.size() ? text(rules_[rule].body_offset, rules_[rule].body_length)
-                                : std::string_view();
+  /// A rule's answer number `number`; null if it has none.
+  [[nodiscard]] const hd_answer* answer(std::uint32_t rule, std::uint32_t number) const {
+    if (rule >= rules_.size() || number >= rules_[rule].answers) return nullptr;
+    const std::size_t at = std::size_t{rules_[rule].first_answer} + number;
+    return at < answers_.size() ? &answers_[at] : nullptr;
+  }
+  [[nodiscard]] std::string_view text(const hd_text& text) const { return this->text(text.offset, text.length); }
+  [[nodiscard]] http::Relocation relocation(const hd_answer& answer) const {
+    return {(answer.flags & HD_ANSWER_HTTPS) != 0, text(answer.host), static_cast<std::uint16_t>(answer.port),
+            text(answer.path), text(answer.prefix)};
   }
   [[nodiscard]] std::uint32_t unhealthy_rule(std::uint32_t service) const {
     return service < services_.size() ? services_[service].unhealthy_rule : HD_NONE;
@@ -58,6 +67,7 @@ class Tables {
 
   std::span<const hd_rule> rules_;
   std::span<const hd_service> services_;
+  std::span<const hd_answer> answers_;
   std::string_view blob_;
 };
 

@@ -35,6 +35,18 @@ std::string endpoint_mismatch(const eval::Outcome& expected, const Compiled& com
   return "  endpoint: compiled chose " + chosen + ", which is none of those that may be chosen\n";
 }
 
+/// A type of its own; plain text is not said.
+std::string type_of(const eval::Outcome& outcome) {
+  const auto type = outcome.headers.find("content-type");
+  return type == outcome.headers.end() || type->second == model::plain_text ? "" : type->second;
+}
+
+std::string answer_mismatch(const eval::Outcome& expected, const Compiled& compiled) {
+  const auto location = expected.headers.find("location");
+  return unequal("body", expected.body, compiled.body) + unequal("type", type_of(expected), compiled.type) +
+         unequal("location", location == expected.headers.end() ? "" : location->second, compiled.location);
+}
+
 }  // namespace
 
 std::string difference(const model::Policy& policy, const eval::Outcome& expected, const Compiled& compiled) {
@@ -46,7 +58,7 @@ std::string difference(const model::Policy& policy, const eval::Outcome& expecte
          unequal("pool", pool_text(policy, expected), compiled.pool) +
          unequal("timeout", std::to_string(expected.timeout_ms), std::to_string(compiled.timeout_ms)) +
          unequal("seconds to wait", std::to_string(expected.retry_after), std::to_string(compiled.retry_after)) +
-         endpoint_mismatch(expected, compiled);
+         answer_mismatch(expected, compiled) + endpoint_mismatch(expected, compiled);
 }
 
 std::string printable_head(const std::string& head) {

@@ -64,6 +64,29 @@ std::optional<Head> receive(const std::string& raw) {
   return head;
 }
 
+/// The texts of a bundle as the handler reads them.
+class OwnTables final : public handler::Tables {
+ public:
+  explicit OwnTables(std::vector<bundle::MapImage> maps)
+      : Tables(values<hd_rule>(maps, "hd_rules"), values<hd_service>(maps, "hd_services"),
+               values<hd_answer>(maps, "hd_answers"), text(maps, "hd_blob")),
+        maps_(std::move(maps)) {}
+
+ private:
+  static const std::vector<std::byte>& bytes(const std::vector<bundle::MapImage>& maps, const char* name) {
+    return std::find_if(maps.begin(), maps.end(), [name](const auto& map) { return map.name == name; })->values;
+  }
+  template <typename T>
+  static std::span<const T> values(const std::vector<bundle::MapImage>& maps, const char* name) {
+    return {reinterpret_cast<const T*>(bytes(maps, name).data()), bytes(maps, name).size() / sizeof(T)};
+  }
+  static std::string_view text(const std::vector<bundle::MapImage>& maps, const char* name) {
+    return {reinterpret_cast<const char*>(bytes(maps, name).data()), bytes(maps, name).size()};
+  }
+
+  std::vector<bundle::MapImage> maps_;
+};
+
 std::ptrdiff_t as_offset(std::size_t index) {
   return static_cast<std::ptrdiff_t>(index);
 }
@@ -86,7 +109,7 @@ Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
   if (!opened) return opened.error();
   auto session = loader::DecideSession::make(*opened);
   if (!session) return session.error();
-  return CompiledPolicy(policy, std::move(*session));
+  return CompiledPolicy(policy, std::move(*session), std::make_unique<OwnTables>(opened->bundle.maps));
 }
 
 Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::vector<Case>& cases) {
@@ -112,12 +135,14 @@ Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::v
     if (!decisions) return decisions.error();
     for (auto decision = decisions->begin(); at < end; ++at) {
       if (!heads[at]) continue;
+      std::string head = heads[at]->bytes;
       if (decision->verdict == HD_VERDICT_HANDLER) {
-        const auto again = decide_normalised(inputs[next], heads[at]->bytes);
+        const auto again = decide_normalised(inputs[next], head);
         if (!again) return again.error();
         *decision = *again;
       }
-      answers[at] = in_words(*decision++);
+      answers[at] = in_words(*decision);
+      add_answer(*decision++, head, cases[at].request.destination, *answers[at]);
       ++next;
     }
   }
@@ -136,7 +161,7 @@ Result<std::map<std::string, std::uint64_t>> CompiledPolicy::counted() const {
 }
 
 /// As the handler does it: the head once more, its path in the canonical form.
-Result<hd_decision> CompiledPolicy::decide_normalised(loader::DecideInput input, std::string head) {
+Result<hd_decision> CompiledPolicy::decide_normalised(loader::DecideInput input, std::string& head) {
   const auto to = eval::find_destination(policy_, {{input.destination.address}, input.destination.port});
   static constexpr std::array<http::PathMode, 3> modes = {http::PathMode::strict, http::PathMode::merge,
                                                           http::PathMode::decode};
@@ -148,6 +173,21 @@ Result<hd_decision> CompiledPolicy::decide_normalised(loader::DecideInput input,
   auto decisions = session_.decide({&input, 1});
   if (!decisions) return decisions.error();
   return decisions->front();
+}
+
+void CompiledPolicy::add_answer(const hd_decision& decision, const std::string& head, const model::SocketAddress& dialled,
+                                Compiled& words) const {
+  if (decision.verdict != HD_VERDICT_RESPOND) return;
+  const hd_answer* answer = tables_->answer(decision.rule, decision.port);
+  if (answer == nullptr) {
+    words.body = "no answer " + std::to_string(decision.port);
+    return;
+  }
+  words.body = tables_->text(answer->body);
+  words.type = tables_->text(answer->type);
+  if ((answer->flags & HD_ANSWER_REDIRECT) == 0) return;
+  words.location =
+      http::make_location(tables_->relocation(*answer), head, {dialled.ip.bytes, dialled.port}).value_or("none");
 }
 
 void CompiledPolicy::set_world(const eval::World& world) {

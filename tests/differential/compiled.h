@@ -1,12 +1,14 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "compiler/model/policy.h"
 #include "compiler/source/source_manager.h"
+#include "runtime/handler/tables.h"
 #include "runtime/loader/decide_session.h"
 #include "tests/differential/cases.h"
 
@@ -23,6 +25,10 @@ struct Compiled {
   std::optional<model::SocketAddress> endpoint;
   std::uint32_t timeout_ms = 0;
   std::uint32_t retry_after = 0;
+  // What the handler sends where the mesh answers itself.
+  std::string body;
+  std::string type;
+  std::string location;
 };
 
 /// A policy as compiled code in the running kernel, asked through its syscall entry. The bytes of a request
@@ -39,14 +45,18 @@ class CompiledPolicy {
   [[nodiscard]] Result<std::map<std::string, std::uint64_t>> counted() const;
 
  private:
-  CompiledPolicy(const model::Policy& policy, loader::DecideSession session)
-      : policy_(policy), session_(std::move(session)) {}
-  Result<hd_decision> decide_normalised(loader::DecideInput input, std::string head);
+  CompiledPolicy(const model::Policy& policy, loader::DecideSession session, std::unique_ptr<handler::Tables> tables)
+      : policy_(policy), session_(std::move(session)), tables_(std::move(tables)) {}
+  /// `head` is normalised, too.
+  Result<hd_decision> decide_normalised(loader::DecideInput input, std::string& head);
   Compiled in_words(const hd_decision& decision) const;
+  void add_answer(const hd_decision& decision, const std::string& head, const model::SocketAddress& dialled,
+                  Compiled& words) const;
   void set_world(const eval::World& world);
 
   const model::Policy& policy_;
   loader::DecideSession session_;
+  std::unique_ptr<handler::Tables> tables_;
 };
 
 }  // namespace heddle::differential

@@ -215,8 +215,34 @@ std::string key(Random& random) {
   return random.chance(50) ? "query " + quoted(random.pick(query_names)) : "cookie " + quoted(random.pick(cookie_names));
 }
 
-/// Weights in hundredths of a percent that add up to 100%.
-std::string split(Random& random, const std::vector<std::string>& pools, bool sticky) {
+/// Where a redirect leads; what it says is never nothing. `prefix`: the path is under it; empty: nothing is known of the path.
+std::string redirect(Random& random, const std::string& prefix) {
+  static const std::vector<std::string> statuses = {"301", "302", "303", "307", "308"};
+  static const std::vector<std::string> ports = {"80", "443", "8080"};
+  std::string parts;
+  if (random.chance(40)) parts += " scheme " + std::string(random.chance(70) ? "\"https\"" : "\"http\" port 8081");
+  if (random.chance(40)) parts += " host " + quoted(random.pick(hosts));
+  if (random.chance(40) && parts.find("port") == std::string::npos) parts += " port " + random.pick(ports);
+  const std::string path = random_path(random);
+  if (!prefix.empty()) {
+    parts += " prefix " + quoted(prefix) + " to " + quoted(path == prefix ? path + (path == "/" ? "z" : "/z") : path);
+  } else if (parts.empty() || random.chance(40)) {
+    parts += " path " + quoted(path);
+  }
+  return "redirect " + random.pick(statuses) + parts;
+}
+
+/// What the mesh answers itself.
+std::string answer(Random& random, const std::string& prefix) {
+  if (!prefix.empty() || random.chance(50)) return redirect(random, prefix);
+  const std::string text = "respond " + std::to_string(random.between(400, 599)) + " \"r" + std::to_string(random.below(5)) + "\"";
+  return random.chance(60) ? text : text + " type \"application/json\"";
+}
+
+/// Weights in hundredths of a percent that add up to 100%. Some parts are answered, on http services.
+std::string split(Random& random, const std::vector<std::string>& pools, bool tcp, const std::string& prefix) {
+  const bool sticky = !tcp && random.chance(50);
+  const std::size_t answered = tcp || random.chance(60) ? 0 : 40;
   const std::size_t parts = random.between(2, 4);
   std::size_t rest = 10000;
   std::string text = sticky ? "split by " + key(random) + " { " : "split { ";
@@ -225,7 +251,8 @@ std::string split(Random& random, const std::vector<std::string>& pools, bool st
     rest -= weight;
     std::array<char, 48> percent{};
     std::snprintf(percent.data(), percent.size(), "%zu.%02zu%% ", weight / 100, weight % 100);
-    text += (part == 0 ? "" : ", ") + std::string(percent.data()) + random.pick(pools);
+    text += (part == 0 ? "" : ", ") + std::string(percent.data());
+    text += random.chance(answered) ? answer(random, prefix) : random.pick(pools);
   }
   return text + " }";
 }
@@ -332,11 +359,11 @@ class ServiceText {
     return text + "}\n";
   }
 
-  std::string target() {
+  /// `prefix`: what the path is known to be under, or empty.
+  std::string target(const std::string& prefix = "") {
     const std::size_t kind = random_.below(10);
-    if (kind < 4 && kind >= 2 && !tcp_)
-      return "respond " + std::to_string(random_.between(400, 599)) + " \"r\"";
-    const std::string to = kind < 2 ? split(random_, pools_, !tcp_ && random_.chance(50)) : random_.pick(pools_);
+    if ((kind < 4 && kind >= 2 && !tcp_) || (!prefix.empty() && kind >= 4)) return answer(random_, prefix);
+    const std::string to = kind < 2 ? split(random_, pools_, tcp_, prefix) : random_.pick(pools_);
     return tcp_ || random_.chance(70) ? to : to + " { " + timeout() + " }";
   }
 
@@ -345,7 +372,10 @@ class ServiceText {
     if (!tcp_ && random_.chance(40)) text += "  " + timeout() + "\n";
     const std::size_t count = random_.between(1, random_.chance(10) ? 25 : 7);
     for (std::size_t rule = 0; rule < count; ++rule) {
-      text += "  when " + any_condition(2) + " -> " + target() + "\n";
+      const std::string prefix = !tcp_ && random_.chance(12) ? random_path(random_) : "";
+      const std::string under = prefix.empty() ? "" : "path under " + quoted(prefix) + " and ";
+      text += "  when " + (prefix.empty() ? any_condition(2) : under + "(" + any_condition(2) + ")") + " -> ";
+      text += target(prefix) + "\n";
     }
     return text + "  otherwise -> " + target() + "\n}\n";
   }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "compiler/eval/evaluator.h"
+#include "tests/differential/agreement.h"
 #include "tests/differential/compiled.h"
 #include "tests/differential/parsed.h"
 
@@ -84,9 +85,12 @@ TEST(Vectors, EvaluatorAndSyscallEntry) {
     if (row.contains("goes")) {
       EXPECT_EQ(answers->front()->pool, "echo." + row["goes"].get<std::string>()) << name;
     }
-    const int status = rule.starts_with("mesh/") ? row.value("status", 400) : rule.starts_with("access") ? 403 : 0;
+    const int otherwise = rule.starts_with("mesh/") ? 400 : rule.starts_with("access") ? 403 : 0;
     const bool allowed = rule == "access echo/web";
-    EXPECT_EQ(answers->front()->status, allowed ? 0 : status) << name;
+    EXPECT_EQ(answers->front()->status, allowed ? 0 : row.value("status", otherwise)) << name;
+    EXPECT_EQ(answers->front()->location, row.value("location", "")) << name;
+    EXPECT_EQ(answers->front()->type, row.value("type", "")) << name;
+    EXPECT_EQ(difference(*parsed.policy, evaluator.decide(made.request), *answers->front()), "") << name;
   }
 }
 

@@ -65,6 +65,9 @@ TEST_P(Commands, PrintAsExpected) {
 
 const Printed printed[] = {
     {"explain-split", "explain shop.mesh --send 'GET \"/new/1\" to reviews from web'", 0},
+    {"explain-redirect", "explain shop.mesh --send 'GET \"/old/7?page=2\" to reviews from web with host \"h:8080\"'", 0},
+    {"explain-split-answers", "explain shop.mesh --send 'GET \"/survey\" to reviews from web'", 0},
+    {"explain-typed", "explain shop.mesh --send 'GET \"/status\" to reviews from web'", 0},
     {"explain-draw", "explain shop.mesh --draw 7 --send 'GET \"/new/1\" to reviews from web'", 0},
     {"explain-rule",
      "explain shop.mesh --send 'GET \"/\" to reviews from web with header \"end-user\" \"jason\"'", 0},

@@ -28,6 +28,8 @@ typedef uint64_t hd_u64;
 
 #define HD_ABI_VERSION 8
 
+#include "bpf_templates/include/heddle/targets.h"
+
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
   HD_WORKERS_MAX = 16,        /* handler processes of one node */
@@ -104,7 +106,7 @@ enum hd_fast_path {
 enum hd_verdict {
   HD_VERDICT_NONE = 0,
   HD_VERDICT_FORWARD = 1,   /* to `address`, `port` */
-  HD_VERDICT_RESPOND = 2,   /* `status` with the rule's body */
+  HD_VERDICT_RESPOND = 2,   /* `status`, and the rule's answer number `port` */
   HD_VERDICT_DENY = 3,      /* 403; a connect is refused */
   HD_VERDICT_REFUSE = 4,    /* `status` (400, 405, 414, 431), and the connection ends */
   HD_VERDICT_UNHEALTHY = 5, /* 503 */
@@ -613,8 +615,8 @@ struct hd_rule {
   hd_u32 target;      /* POOL: into hd_pools; SPLIT: first of hd_parts */
   hd_u32 parts;       /* SPLIT: how many */
   hd_u32 status;      /* RESPOND */
-  hd_u32 body_offset; /* RESPOND: into hd_blob */
-  hd_u32 body_length;
+  hd_u32 first_answer; /* RESPOND, SPLIT: into hd_answers */
+  hd_u32 answers;      /* how many, at most HD_ANSWERS_MAX */
   hd_u32 name_offset; /* the id's text, into hd_blob */
   hd_u32 name_length;
   hd_u64 digest;      /* of the id: the draw's second half */
@@ -666,14 +668,6 @@ struct hd_account_key {
   hd_u32 pad;
 };
 HD_STATIC_ASSERT(sizeof(struct hd_account_key) == 16, "hd_account_key");
-
-/* hd_parts: parts of splits, in page order. What decides is the weight in hd_weights, which starts as the policy's. */
-struct hd_part {
-  hd_u32 weight; /* of 1,000,000, as the policy says */
-  hd_u32 pool;
-  hd_u32 slot; /* written by the loader: into hd_weights */
-};
-HD_STATIC_ASSERT(sizeof(struct hd_part) == 12, "hd_part");
 
 enum hd_balance_kind {
   HD_BALANCE_ROUND_ROBIN = 0,

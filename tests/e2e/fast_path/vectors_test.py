@@ -26,6 +26,8 @@ def expected(row):
         return row.get("status", 400), rule
     if rule.startswith("access") and rule != "access echo/web":
         return 403, rule
+    if "status" in row:
+        return row["status"], rule
     if "goes" in row:
         return 200, row["goes"]
     return 200, "v1" if rule in ("route echo/otherwise", "access echo/web") else "v2"
@@ -86,6 +88,9 @@ class Vectors(unittest.TestCase):
                 response = client.read_response(row["line"].split(" ")[0])
                 status, who = expected(row)
                 self.assertEqual((response.status, response.x_endpoint or response.x_heddle_rule), (status, who))
+                self.assertEqual(response.location, row.get("location"))
+                if "type" in row:
+                    self.assertEqual(response.content_type, row["type"])
                 in_kernel = fast and status == 200 and row.get("tier") != "handler"
                 self.assertEqual(world.fast_path()["requests"] - before, 1 if in_kernel else 0, "decided in the kernel")
                 kernel += in_kernel

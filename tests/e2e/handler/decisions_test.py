@@ -45,7 +45,8 @@ class EndToEnd(unittest.TestCase):
             access='deny from any when header "x-debug" present\n  allow from web\n'
                    '  allow from foe when path is "/open" and method is GET',
             route='route echo {\n  when path is "/hello" -> respond 200 "hello from the mesh"\n'
-                  '  when path under "/two" -> v2\n  when path under "/dead" -> v3\n  when path is "/held" -> v4\n  otherwise -> v1\n}')
+                  '  when path under "/two" -> v2\n  when path under "/dead" -> v3\n  when path is "/held" -> v4\n'
+                  '  when path under "/moved" -> redirect 308 prefix "/moved" to "/two"\n  otherwise -> v1\n}')
 
     @classmethod
     def tearDownClass(cls):
@@ -77,6 +78,17 @@ class EndToEnd(unittest.TestCase):
             self.assertEqual(self.client("web", "ask", family, "/hello"),
                              [200, "route echo/1", "hello from the mesh", shown, 80])
             self.assertEqual(self.client("foe", "ask", family, "/hello")[:2], [403, "access echo/default"])
+
+    def test_a_client_follows_a_redirect(self):
+        for host in ("10.96.7.1", "[fd00:7::1]"):
+            url = self.url("/moved/x?q=1", host)
+            code, status, _, followed = self.mesh.curl("web", "-L", "-d", "text", url)
+            self.assertEqual((code, status), (0, 308))
+            head, _, body = followed.partition(b"\r\n\r\n")
+            self.assertTrue(head.startswith(b"HTTP/1.1 200 "), head)
+            self.assertTrue(body.startswith(b"POST /two/x?q=1 "), body)
+            self.assertEqual(self.mesh.curl("web", url)[1:3], (308, "route echo/5"))
+            self.assertEqual(self.mesh.curl("foe", url)[1], 403)
 
     def test_an_endpoint_dialled_directly(self):
         url = self.url("/hello", f"127.0.0.1:{self.server.port}")

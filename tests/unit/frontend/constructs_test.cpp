@@ -116,8 +116,15 @@ const std::vector<Row>& rows() {
       {"another service", "-> payments.ledger", with("service s { address 10.0.0.9:80  protocol http  transport plaintext }\naccess s { allow "
                                                      "from web }\nroute cart { otherwise -> s }")},
       {"respond", "respond 200 \"ok\"", to("respond 200 \"ok\""), Where::handler},
-      {"respond type", "respond 200 \"{}\" type \"application/json\"", to("respond 200 \"{}\" type \"application/json\"")},
-      {"redirect", "redirect 301 host \"h\"", to("redirect 301 host \"h\"")},
+      {"respond type", "respond 200 \"{}\" type \"application/json\"", to("respond 200 \"{}\" type \"application/json\""), Where::handler},
+      {"redirect", "redirect 301 host \"h\"", to("redirect 301 host \"h\""), Where::handler},
+      {"redirect scheme", "redirect 308 scheme \"https\" port 8443", to("redirect 308 scheme \"https\" port 8443"), Where::handler},
+      {"redirect path", "redirect 302 path \"/x\"", to("redirect 302 path \"/x\""), Where::handler},
+      {"redirect prefix", "redirect 302 prefix \"/a\" to \"/b\"",
+       with("route cart { when path under \"/a\" -> redirect 302 prefix \"/a\" to \"/b\"  otherwise -> cart }"), Where::handler},
+      {"respond in a split", "split { 90% v1, 10% respond 503 \"later\" }", to("split { 90% v1, 10% respond 503 \"later\" }"), Where::handler},
+      {"redirect in a split", "split { 90% v1, 10% redirect 302 host \"h\" }", to("split { 90% v1, 10% redirect 302 host \"h\" }"),
+       Where::handler},
 
       {"labelOption", "{ label \"name\" }", option("label \"name\"")},
       {"timeoutOption", "{ timeout 2s }", option("timeout 2s")},
@@ -201,6 +208,8 @@ const std::vector<Row>& rows() {
       {"expectPath", "path \"/x\"", expecting("path \"/x\"")},
       {"expectHost", "host \"h\"", expecting("host \"h\"")},
       {"expectHeader", "header \"n\" \"v\"", expecting("header \"n\" \"v\"")},
+      {"expect response header", "response header \"location\" absent",
+       expecting("response header \"location\" absent", "send GET \"/\" to cart"), Where::tests},
       {"expectMirror", "mirror v2", expecting("mirror v2")},
   };
   return all;

@@ -52,6 +52,7 @@ void set_address(hd_decision& decision, bool v6, std::uint16_t port) {
 struct FakeDecider::Texts {
   std::vector<hd_rule> rules{fake_rules};
   std::vector<hd_service> services{1};
+  std::vector<hd_answer> answers;
   std::string blob;
 
   Texts() {
@@ -60,6 +61,12 @@ struct FakeDecider::Texts {
       rules[i].name_length = static_cast<hd_u32>(names[i].size());
     }
     set_body(responded, "hello\n");
+    set_body(responded, "{}", "application/json");
+    hd_answer redirect{};
+    redirect.flags = HD_ANSWER_REDIRECT | HD_ANSWER_HTTPS;
+    redirect.prefix = text("/redirect");
+    redirect.path = text("/there");
+    add_answer(responded, redirect);
     set_body(big, std::string(300'000, 'b'));
     rules[hasty].timeout_ms = hasty_ms;
     services[0].unhealthy_rule = unhealthy;
@@ -71,9 +78,16 @@ struct FakeDecider::Texts {
     blob += text;
     return offset;
   }
-  void set_body(FakeRule rule, const std::string& text) {
-    rules[rule].body_offset = add(text);
-    rules[rule].body_length = static_cast<hd_u32>(text.size());
+  hd_text text(std::string_view written) { return {add(written), static_cast<hd_u32>(written.size())}; }
+  void add_answer(FakeRule rule, const hd_answer& answer) {
+    if (rules[rule].answers++ == 0) rules[rule].first_answer = static_cast<hd_u32>(answers.size());
+    answers.push_back(answer);
+  }
+  void set_body(FakeRule rule, const std::string& written, std::string_view type = {}) {
+    hd_answer answer{};
+    answer.body = text(written);
+    answer.type = text(type);
+    add_answer(rule, answer);
   }
 };
 
@@ -81,7 +95,7 @@ FakeDecider::FakeDecider(std::uint16_t default_port)
     : default_port_(default_port), slots_(HD_ROUND_MAX), arena_(HD_PAGES_PER_WORKER * HD_PAGE_SIZE) {
   struct OwnTables final : Tables {
     explicit OwnTables(std::unique_ptr<Texts> owned)
-        : Tables(owned->rules, owned->services, owned->blob), texts(std::move(owned)) {}
+        : Tables(owned->rules, owned->services, owned->answers, owned->blob), texts(std::move(owned)) {}
     std::unique_ptr<Texts> texts;
   };
   auto texts = std::make_unique<Texts>();
@@ -147,6 +161,12 @@ hd_decision FakeDecider::decide_path(std::string_view target) const {
     set_verdict(decision, HD_VERDICT_DENY, 403, denied);
   } else if (target.starts_with("/respond")) {
     set_verdict(decision, HD_VERDICT_RESPOND, 200, responded);
+  } else if (target.starts_with("/json")) {
+    set_verdict(decision, HD_VERDICT_RESPOND, 200, responded);
+    decision.port = 1;
+  } else if (target.starts_with("/redirect")) {
+    set_verdict(decision, HD_VERDICT_RESPOND, 308, responded);
+    decision.port = 2;
   } else if (target.starts_with("/big")) {
     set_verdict(decision, HD_VERDICT_RESPOND, 200, big);
   } else if (target.starts_with("/refuse")) {

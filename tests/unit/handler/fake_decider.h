@@ -13,7 +13,8 @@
 namespace heddle::handler {
 
 /// A policy in the same process, that the path of a request chooses from:
-///   /respond, /big      200 with a short, a 300,000 byte body
+///   /respond, /big      200 with a short, a 300,000 byte body; /json with another type
+///   /redirect/...       308 to /there/... by https
 ///   /deny /refuse /unhealthy /outside
 ///   /to/PORT/...        forwarded to 127.0.0.1:PORT, /to6/PORT/... to [::1]:PORT
 ///   /hasty/...          forwarded to the default port by a rule with a timeout

@@ -25,6 +25,17 @@ TEST(Reply, Heads) {
             "HTTP/1.1 204 No Content\r\nx-heddle-rule: route a/1\r\nconnection: keep-alive\r\n\r\n");
 }
 
+TEST(Reply, TypeAndLocation) {
+  Reply reply{200, "route a/1", "{}", {}, false};
+  reply.type = "application/json";
+  EXPECT_EQ(head_of(reply, false, false),
+            "HTTP/1.1 200 OK\r\nx-heddle-rule: route a/1\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n");
+  Reply redirect{308, "route a/2", "", {}, false};
+  redirect.location = "https://h/";
+  EXPECT_EQ(head_of(redirect, false, false),
+            "HTTP/1.1 308 Permanent Redirect\r\nx-heddle-rule: route a/2\r\nlocation: https://h/\r\ncontent-length: 0\r\n\r\n");
+}
+
 TEST(Reply, DenialSaysWhichBlockToWrite) {
   ShortText text;
   describe_denial(text, "access payments.reviews/default");

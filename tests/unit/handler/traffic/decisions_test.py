@@ -18,6 +18,31 @@ class Decisions(Traffic):
             self.assertEqual(response.field("x-heddle-rule"), rule)
             self.assertIn(body, response.body)
 
+    def test_a_type_and_a_location(self):
+        response = self.ask(get("/json"))
+        self.assertEqual((response.status, response.field("content-type"), response.body), (200, "application/json", b"{}"))
+        self.assertEqual(self.ask(get("/respond")).field("content-type"), "text/plain; charset=utf-8")
+        response = self.ask(get("/redirect/x?q"))
+        self.assertEqual((response.status, response.body), (308, b""))
+        self.assertEqual(response.field("location"), "https://echo/there/x?q")
+        self.assertEqual(response.field("content-length"), "0")
+
+    def test_a_location_longer_than_any_buffer(self):
+        # The whole of the head is in it, and of what the policy says.
+        target, host = "/redirect/" + "x" * 16000, "h" * 48000
+        peer = self.client()
+        for _ in range(2):
+            peer.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            response = peer.read_response()
+            self.assertEqual(response.status, 308)
+            self.assertEqual(response.field("location"), f"https://{host}/there/{'x' * 16000}")
+
+    def test_a_redirect_of_a_request_with_a_body(self):
+        peer = self.client()
+        peer.send(request("POST", "/redirect", "Content-Length: 5") + b"hello" + get("/respond"))
+        self.assertEqual(peer.read_response().field("location"), "https://echo/there")
+        self.assertEqual(peer.read_response().body, b"hello\n")
+
     def test_keep_alive_after_an_answer_but_not_after_a_refusal(self):
         peer = self.client()
         for path in ("/respond", "/deny", "/unhealthy", "/respond"):
