@@ -58,10 +58,20 @@ class Target {
     return is_unreserved(decoded_) ? Piece{{&decoded_, 1}} : Piece{rest.substr(0, 3)};
   }
 
+  /// Whether what comes next in a path is refused wherever it stands: it may not vanish with its segment.
+  [[nodiscard]] bool is_refused() const {
+    const std::string_view rest = text_.substr(at_);
+    if (rest[0] != '%') return rest[0] == '\\' || rest[0] == ';' || rest[0] == '#';
+    if (rest.size() < 3 || !is(rest[1], hex_character) || !is(rest[2], hex_character)) return true;
+    const char meant = static_cast<char>(digit_value(rest[1]) * 16 + digit_value(rest[2]));
+    return meant == '\0' || (!decodes_ && (meant == '/' || meant == '\\' || is_unreserved(meant)));
+  }
+
   void append(const Piece& piece) { size_ += piece.text.copy(space_.data() + size_, space_.size() - size_); }
   void append(char c) { append({{&c, 1}}); }
 
-  /// From its slash up to the next one; a segment of dots is resolved at once. False: it leads above the root.
+  /// From its slash up to the next one; a segment of dots is resolved at once. False: the rest stays as it is, because the
+  /// segment leads above the root or has what is refused.
   bool write_segment() {
     const std::size_t source = at_;
     const std::size_t begin = size_;
@@ -69,6 +79,7 @@ class Target {
     append('/');
     bool more = false;
     while (at_ < text_.size() && text_[at_] != '?' && !more) {
+      if (is_refused()) return false;
       const std::size_t before = at_;
       const Piece piece = take(false);
       more = piece.separates;

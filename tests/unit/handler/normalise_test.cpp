@@ -56,6 +56,13 @@ TEST(Normalise, PathsAreResolved) {
       {"/a?%41%2F%5C%26", "/a?%41%2F%5C%26", "/a?A/%5C%26"},
       {"/a/..?/..", "/?/..", "/?/.."},
       {"//?", "/?", "/?"},
+      {"//a;b/../c", "/a;b/../c", "/a;b/../c"},
+      {"//a\\/..", "/a\\/..", "/a\\/.."},
+      {"//a#/../c?d", "/a#/../c?d", "/a#/../c?d"},
+      {"//a%00/../c", "/a%00/../c", "/a%00/../c"},
+      {"//a%/../c", "/a%/../c", "/a%/../c"},
+      {"//a%2F/../c", "/a%2F/../c", "/c"},
+      {"//a%2e/../c", "/a%2e/../c", "/c"},
   };
   for (const Row& row : rows) {
     EXPECT_EQ(normalised(row.target, PathMode::strict), row.target);
