@@ -150,7 +150,8 @@ std::size_t target_begin(const std::string& head) {
 void in_target(std::string& head, Random& random) {
   static const std::vector<std::string> texts = {
       "//", "/../", "/./", "/..", "%2F",  "%2f", "%5c", "%00",  "%41", "%7E",  "%",   "%1",   "%zz", "\\",
-      ";",  "#x",   "/.",  "%2e", "\x80", "\t",  " ",   "\x7f", "%C3", "/...", "\"<", "%3B/", "/.?"};
+      ";",  "#x",   "/.",  "%2e", "\x80", "\t",  " ",   "\x7f", "%C3", "/...", "\"<", "%3B/", "/.?",
+      "//x;/..", "//x%00/../", "/./x\\/..", "//#/.."};
   const std::size_t begin = target_begin(head);
   const std::size_t end = head.find(' ', begin);
   const std::size_t at = end == std::string::npos ? begin : random.between(begin, end);
