@@ -49,7 +49,8 @@ std::string respelt(const Draft& draft, Random& random) {
     static const std::vector<std::string> texts = {"/", "/.", "/x/..", "/x//..", "/./.", "//x/../", "/%2e", "/y/%2E%2e", "%2F", "%5C.", "/..", "%2fz/.."};
     std::vector<std::size_t> slashes;
     for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) slashes.push_back(at);
-    path.insert(random.chance(70) ? random.pick(slashes) : path.size(), random.pick(texts));
+    const bool between = !slashes.empty() && random.chance(70);
+    path.insert(between ? random.pick(slashes) : path.size(), random.pick(texts));
   }
   if (random.chance(40)) {
     const std::size_t at = random.below(path.size());
