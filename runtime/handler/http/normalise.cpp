@@ -33,7 +33,10 @@ class Target {
   }
 
   void write_query() {
-    while (at_ < text_.size()) append(take(true));
+    while (at_ < text_.size()) {
+      if (is_refused(true)) return write_rest();
+      append(take(true));
+    }
   }
 
   [[nodiscard]] std::string_view written() const { return {space_.data(), size_}; }
@@ -58,10 +61,11 @@ class Target {
     return is_unreserved(decoded_) ? Piece{{&decoded_, 1}} : Piece{rest.substr(0, 3)};
   }
 
-  /// Whether what comes next in a path is refused wherever it stands: it may not vanish with its segment.
-  [[nodiscard]] bool is_refused() const {
+  /// Whether what comes next is refused wherever it stands: it may neither vanish with its segment, nor become an escape
+  /// with what is decoded behind it.
+  [[nodiscard]] bool is_refused(bool in_query) const {
     const std::string_view rest = text_.substr(at_);
-    if (rest[0] != '%') return rest[0] == '\\' || rest[0] == ';' || rest[0] == '#';
+    if (rest[0] != '%') return rest[0] == '#' || (!in_query && (rest[0] == '\\' || rest[0] == ';'));
     if (rest.size() < 3 || !is(rest[1], hex_character) || !is(rest[2], hex_character)) return true;
     const char meant = static_cast<char>(digit_value(rest[1]) * 16 + digit_value(rest[2]));
     return meant == '\0' || (!decodes_ && (meant == '/' || meant == '\\' || is_unreserved(meant)));
@@ -79,7 +83,7 @@ class Target {
     append('/');
     bool more = false;
     while (at_ < text_.size() && text_[at_] != '?' && !more) {
-      if (is_refused()) return false;
+      if (is_refused(false)) return false;
       const std::size_t before = at_;
       const Piece piece = take(false);
       more = piece.separates;

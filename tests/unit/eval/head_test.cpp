@@ -328,6 +328,7 @@ TEST(Paths, AreResolvedWhereThePolicySaysSo) {
       {"//a%00/../c", "-", "-"},
       {"//a%/../c", "-", "-"},
       {"//a%2F/../c", "-", "/c"},
+      {"/a?%%61a", "-", "-"},
       {"//a%2e/../c", "-", "/c"},
   };
   for (const Row& row : rows) {
