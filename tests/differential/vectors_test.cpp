@@ -1,97 +1,146 @@
-// tests/vectors/requests.json, by the evaluator and by the syscall entry. Handler and fast path take the same file
-// (tests/e2e/fast_path/vectors_test.py).
+// The tables of tests/vectors, by the evaluator and by the syscall entry. Handler and fast path take the same files
+// (tests/e2e/fast_path: vectors_test.py, bypass_test.py).
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <fstream>
+#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 
 #include "compiler/eval/evaluator.h"
+#include "compiler/eval/head.h"
+#include "runtime/handler/http/normalise.h"
+#include "runtime/handler/http/request.h"
+#include "runtime/handler/http/rewrite.h"
 #include "tests/differential/agreement.h"
 #include "tests/differential/compiled.h"
 #include "tests/differential/parsed.h"
+#include "tests/differential/vectors.h"
 
 namespace heddle::differential {
 namespace {
 
-const std::string folder = HEDDLE_SOURCE_DIR "/tests/vectors/";
-
-std::string read_file(const std::string& name) {
-  std::ifstream file(folder + name);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-/// A JSON text has characters where a head has bytes.
-std::string as_bytes(const std::string& utf8) {
-  std::string bytes;
-  for (std::size_t at = 0; at < utf8.size(); ++at) {
-    const auto byte = static_cast<unsigned char>(utf8[at]);
-    if (byte < 0x80) {
-      bytes += utf8[at];
-    } else {
-      bytes += static_cast<char>((byte & 3) << 6 | (static_cast<unsigned char>(utf8[++at]) & 0x3f));
-    }
+/// Both executors of one policy.
+struct Both {
+  explicit Both(const std::string& file) : parsed(parse(read_vectors(file))) {
+    EXPECT_TRUE(parsed.policy) << parsed.complaint;
+    if (!parsed.policy) std::abort();
+    auto made = CompiledPolicy::make(*parsed.policy, parsed.sources);
+    EXPECT_TRUE(made) << made.error().what;
+    if (!made) std::abort();
+    compiled.emplace(std::move(*made));
+    evaluator.emplace(*parsed.policy);
   }
-  return bytes;
-}
 
-std::string head_of(const nlohmann::json& row) {
-  std::string head = as_bytes(row.at("line")) + "\r\n";
-  if (!row.contains("host")) head += "Host: echo\r\n";
-  if (row.contains("host") && !row["host"].is_null()) head += "Host: " + as_bytes(row["host"]) + "\r\n";
-  for (const auto& field : row.value("fields", nlohmann::json::array())) head += as_bytes(field) + "\r\n";
-  return head + "\r\n";
-}
+  /// What they say if it is the same rule, else a difference is reported.
+  std::optional<Compiled> decide(const Case& made, const std::string& rule, const std::string& name) {
+    EXPECT_EQ(evaluator->decide(made.request, &accounts).rule, rule) << name;
+    const auto answers = compiled->decide({made});
+    EXPECT_TRUE(answers) << answers.error().what;
+    EXPECT_TRUE(answers && answers->front()) << name;
+    if (!answers || !answers->front()) return std::nullopt;
+    EXPECT_EQ(answers->front()->rule, rule) << name;
+    return answers->front();
+  }
 
-Case case_of(const nlohmann::json& row, const model::Policy& policy) {
-  const model::Service& service = policy.services.front();
-  Case made;
-  made.request.head = head_of(row);
-  const auto is_it = [&](const model::Workload& workload) { return workload.name == row.value("from", "web"); };
-  const auto caller = std::find_if(policy.workloads.begin(), policy.workloads.end(), is_it);
-  made.caller = static_cast<model::WorkloadId>(caller - policy.workloads.begin());
-  made.request.spiffe = "spiffe://test.example/ns/test/sa/" + row.value("from", "web");
-  const std::string dial = row.value("dial", "");
-  made.request.destination = dial == "endpoint" ? service.endpoints.front().address
-                             : dial == "6"      ? service.addresses.back()
-                                                : service.addresses.front();
-  model::IpAddress source;
-  if (row.contains("source") && model::parse_ip(row["source"], source)) made.request.source.ip = source;
-  return made;
-}
+  Parsed parsed;
+  std::optional<CompiledPolicy> compiled;
+  std::optional<eval::Evaluator> evaluator;
+  eval::Accounts accounts;
+};
 
 TEST(Vectors, EvaluatorAndSyscallEntry) {
-  const Parsed parsed = parse(read_file("policy.mesh"));
-  ASSERT_TRUE(parsed.policy) << parsed.complaint;
-  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources);
-  ASSERT_TRUE(compiled) << compiled.error().what;
-  const eval::Evaluator evaluator(*parsed.policy);
-  const auto rows = nlohmann::json::parse(read_file("requests.json"));
+  Both both("policy.mesh");
+  const auto rows = nlohmann::json::parse(read_vectors("requests.json"));
   ASSERT_GE(rows.size(), 60u);
   for (const auto& row : rows) {
     const std::string name = row.at("name");
     const std::string rule = row.at("rule");
-    const Case made = case_of(row, *parsed.policy);
-    EXPECT_EQ(evaluator.decide(made.request).rule, rule) << name;
-    const auto answers = compiled->decide({made});
-    ASSERT_TRUE(answers) << answers.error().what;
-    ASSERT_TRUE(answers->front()) << name;
-    EXPECT_EQ(answers->front()->rule, rule) << name;
+    const Case made = case_of(row, *both.parsed.policy, {"echo", "echo"});
+    const auto answer = both.decide(made, rule, name);
+    ASSERT_TRUE(answer);
     if (row.contains("goes")) {
-      EXPECT_EQ(answers->front()->pool, "echo." + row["goes"].get<std::string>()) << name;
+      EXPECT_EQ(answer->pool, "echo." + row["goes"].get<std::string>()) << name;
     }
     const int otherwise = rule.starts_with("mesh/") ? 400 : rule.starts_with("access") ? 403 : 0;
     const bool allowed = rule == "access echo/web";
-    EXPECT_EQ(answers->front()->status, allowed ? 0 : row.value("status", otherwise)) << name;
-    EXPECT_EQ(answers->front()->location, row.value("location", "")) << name;
-    EXPECT_EQ(answers->front()->type, row.value("type", "")) << name;
-    EXPECT_EQ(difference(*parsed.policy, evaluator.decide(made.request), *answers->front()), "") << name;
+    EXPECT_EQ(answer->status, allowed ? 0 : row.value("status", otherwise)) << name;
+    EXPECT_EQ(answer->location, row.value("location", "")) << name;
+    EXPECT_EQ(answer->type, row.value("type", "")) << name;
+    EXPECT_EQ(difference(*both.parsed.policy, both.evaluator->decide(made.request), *answer), "") << name;
   }
+}
+
+const Unsaid unsaid = {"plain", "shop.example"};
+
+/// What the mesh answers with; 0: it is the server that answers.
+int status_of(const nlohmann::json& row, const std::string& rule) {
+  if (rule.starts_with("mesh/")) return row.value("status", 400);
+  if (rule.starts_with("limit")) return 429;
+  if (rule.ends_with("/here")) return 200;
+  return rule.ends_with("/otherwise") || rule.ends_with("/web") ? 0 : 403;
+}
+
+/// The head as the handler sends it on.
+std::string forwarded(std::string head, model::PathMode mode) {
+  const http::Request request = http::parse_request(head);
+  head.erase(0, http::make_origin_form(head.data(), request));
+  const auto length = static_cast<std::uint32_t>(head.size());
+  head.erase(0, http::normalise_target(head.data(), length, static_cast<http::PathMode>(mode)));
+  if (!request.hop_by_hop) return head;
+  char* const begin = http::rewrite_head(head.data(), static_cast<std::uint32_t>(head.size()), http::hop_by_hop_fields, {});
+  return head.substr(static_cast<std::size_t>(begin - head.data()));
+}
+
+std::string expected_head(nlohmann::json row) {
+  const auto other = row.contains("handler_receives") ? row["handler_receives"] : row.value("receives", nlohmann::json::object());
+  row.update(other);
+  return head_of(row, unsaid);
+}
+
+std::string target_of(const eval::Head& head) {
+  return head.path + (head.query ? "?" + *head.query : "");
+}
+
+/// What the evaluator decides on is what the server gets, and says the same once more.
+void expect_forwarded(Both& both, const Case& made, const model::Paths& paths, const nlohmann::json& row) {
+  const std::string name = row.at("name");
+  const std::string expected = expected_head(row);
+  EXPECT_EQ(forwarded(made.request.head, paths.mode), expected) << name;
+  eval::Refusal refusal;
+  const auto head = eval::read_head(made.request.head, paths, refusal);
+  ASSERT_TRUE(head) << name;
+  const std::size_t begin = expected.find(' ') + 1;
+  EXPECT_EQ(target_of(*head), expected.substr(begin, expected.find(' ', begin) - begin)) << name;
+  Case again = made;
+  again.request.head = expected;
+  EXPECT_EQ(both.evaluator->decide(again.request).rule, both.evaluator->decide(made.request).rule) << name;
+  EXPECT_EQ(forwarded(expected, paths.mode), expected) << name;
+}
+
+TEST(Vectors, NothingGetsPastADeny) {
+  Both both("bypass.mesh");
+  const auto groups = nlohmann::json::parse(read_vectors("bypass.json"));
+  std::size_t count = 0, allowed = 0;
+  for (const auto& [group, rows] : groups.items()) {
+    for (const auto& row : rows) {
+      const std::string name = group + ": " + row.at("name").get<std::string>();
+      const std::string to = row.value("to", unsaid.service);
+      const std::string rule = row.value("rule", "route " + to + "/otherwise");
+      const Case made = case_of(row, *both.parsed.policy, unsaid);
+      const auto answer = both.decide(made, rule, name);
+      ASSERT_TRUE(answer);
+      EXPECT_EQ(answer->status, status_of(row, rule)) << name;
+      ++count;
+      if (status_of(row, rule) != 0) continue;
+      ++allowed;
+      for (const model::Service& service : both.parsed.policy->services) {
+        if (service.name == to) expect_forwarded(both, made, service.paths, row);
+      }
+    }
+  }
+  std::printf("%zu requests, %zu of them allowed\n", count, allowed);
+  EXPECT_GE(count, 408u);
 }
 
 }  // namespace

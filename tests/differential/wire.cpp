@@ -49,7 +49,8 @@ std::string respelt(const Draft& draft, Random& random) {
     static const std::vector<std::string> texts = {"/", "/.", "/x/..", "/x//..", "/./.", "//x/../", "/%2e", "/y/%2E%2e", "%2F", "%5C.", "/..", "%2fz/.."};
     std::vector<std::size_t> slashes;
     for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) slashes.push_back(at);
-    path.insert(random.chance(70) ? random.pick(slashes) : path.size(), random.pick(texts));
+    const bool between = !slashes.empty() && random.chance(70);
+    path.insert(between ? random.pick(slashes) : path.size(), random.pick(texts));
   }
   if (random.chance(40)) {
     const std::size_t at = random.below(path.size());
@@ -150,7 +151,8 @@ std::size_t target_begin(const std::string& head) {
 void in_target(std::string& head, Random& random) {
   static const std::vector<std::string> texts = {
       "//", "/../", "/./", "/..", "%2F",  "%2f", "%5c", "%00",  "%41", "%7E",  "%",   "%1",   "%zz", "\\",
-      ";",  "#x",   "/.",  "%2e", "\x80", "\t",  " ",   "\x7f", "%C3", "/...", "\"<", "%3B/", "/.?"};
+      ";",  "#x",   "/.",  "%2e", "\x80", "\t",  " ",   "\x7f", "%C3", "/...", "\"<", "%3B/", "/.?",
+      "//x;/..", "//x%00/../", "/./x\\/..", "//#/.."};
   const std::size_t begin = target_begin(head);
   const std::size_t end = head.find(' ', begin);
   const std::size_t at = end == std::string::npos ? begin : random.between(begin, end);

@@ -33,7 +33,10 @@ class Target {
   }
 
   void write_query() {
-    while (at_ < text_.size()) append(take(true));
+    while (at_ < text_.size()) {
+      if (is_refused(true)) return write_rest();
+      append(take(true));
+    }
   }
 
   [[nodiscard]] std::string_view written() const { return {space_.data(), size_}; }
@@ -43,32 +46,36 @@ class Target {
   struct Piece {
     std::string_view text;
     bool separates = false;
-    bool refused = false;  // in a path
   };
 
   Piece take(bool in_query) {
     static constexpr std::string_view slash = "/";
     const std::string_view rest = text_.substr(at_);
-    const bool escape = rest.size() >= 3 && rest[0] == '%' && is(rest[1], hex_character) && is(rest[2], hex_character);
+    const bool escape = decodes_ && rest.size() >= 3 && rest[0] == '%' && is(rest[1], hex_character) &&
+                        is(rest[2], hex_character);
     at_ += escape ? 3 : 1;
-    if (!escape) {
-      const bool refused = rest[0] == '%' || rest[0] == '\\' || rest[0] == ';' || rest[0] == '#';
-      return {rest.substr(0, 1), rest[0] == '/', refused};
-    }
+    if (!escape) return {rest.substr(0, 1), rest[0] == '/'};
     decoded_ = static_cast<char>(digit_value(rest[1]) * 16 + digit_value(rest[2]));
-    const bool separates = decoded_ == '/' || (decoded_ == '\\' && !in_query);
-    if (!decodes_ || decoded_ == '\0') {
-      const bool refused = separates || decoded_ == '\0' || is_unreserved(decoded_);
-      return {rest.substr(0, 3), false, refused};
-    }
-    if (separates) return {slash, true, false};
+    if (decoded_ == '/') return {slash, true};
+    if (decoded_ == '\\' && !in_query) return {slash, true};
     return is_unreserved(decoded_) ? Piece{{&decoded_, 1}} : Piece{rest.substr(0, 3)};
+  }
+
+  /// Whether what comes next is refused wherever it stands: it may neither vanish with its segment, nor become an escape
+  /// with what is decoded behind it.
+  [[nodiscard]] bool is_refused(bool in_query) const {
+    const std::string_view rest = text_.substr(at_);
+    if (rest[0] != '%') return rest[0] == '#' || (!in_query && (rest[0] == '\\' || rest[0] == ';'));
+    if (rest.size() < 3 || !is(rest[1], hex_character) || !is(rest[2], hex_character)) return true;
+    const char meant = static_cast<char>(digit_value(rest[1]) * 16 + digit_value(rest[2]));
+    return meant == '\0' || (!decodes_ && (meant == '/' || meant == '\\' || is_unreserved(meant)));
   }
 
   void append(const Piece& piece) { size_ += piece.text.copy(space_.data() + size_, space_.size() - size_); }
   void append(char c) { append({{&c, 1}}); }
 
-  /// From its slash up to the next one; a segment of dots is resolved at once. False: it is refused.
+  /// From its slash up to the next one; a segment of dots is resolved at once. False: the rest stays as it is, because the
+  /// segment leads above the root or has what is refused.
   bool write_segment() {
     const std::size_t source = at_;
     const std::size_t begin = size_;
@@ -76,9 +83,9 @@ class Target {
     append('/');
     bool more = false;
     while (at_ < text_.size() && text_[at_] != '?' && !more) {
+      if (is_refused(false)) return false;
       const std::size_t before = at_;
       const Piece piece = take(false);
-      if (piece.refused) return undo(source, begin);
       more = piece.separates;
       if (more) {
         at_ = before;
@@ -88,7 +95,11 @@ class Target {
     }
     const std::string_view segment = written().substr(begin + 1);
     if (segment == "..") {
-      if (begin == 0) return undo(source, begin);
+      if (begin == 0) {
+        at_ = source;
+        size_ = 0;
+        return false;
+      }
       size_ = written().substr(0, begin).rfind('/');
     } else if (segment == "." || (segment.empty() && more)) {
       size_ = begin;
@@ -97,12 +108,6 @@ class Target {
     }
     if (!more) append('/');
     return true;
-  }
-
-  bool undo(std::size_t source, std::size_t written) {
-    at_ = source;
-    size_ = written;
-    return false;
   }
 
   void write_rest() {

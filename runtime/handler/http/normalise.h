@@ -8,8 +8,9 @@ namespace heddle::http {
 enum class PathMode : std::uint8_t { strict, merge, decode };
 
 /// Resolves `//`, `.` and `..` in the path of a head in origin-form, and decodes it before that; what is decoded of its
-/// query is decoded, too. What is refused in every path, and a `..` above the root, stays with all that
-/// follows it, for the decision function to refuse. The head then begins later: returns by how many bytes.
+/// query is decoded, too. What no mode allows stays for the decision function to refuse, with all that follows it: a `..`
+/// above the root, and a byte or escape that would else vanish with its segment. The head then begins later: returns by how
+/// many bytes.
 [[nodiscard]] std::uint32_t normalise_target(char* head, std::uint32_t length, PathMode mode);
 
 }  // namespace heddle::http

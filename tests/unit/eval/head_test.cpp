@@ -322,6 +322,14 @@ TEST(Paths, AreResolvedWhereThePolicySaysSo) {
       {"/a?%2F%5C%26", "-", "/a?/%5C%26"},
       {"/a/..?/..", "/?/..", "/?/.."},
       {"//?", "/?", "/?"},
+      {"//a;b/../c", "-", "-"},
+      {"//a\\/..", "-", "-"},
+      {"//a#/../c?d", "-", "-"},
+      {"//a%00/../c", "-", "-"},
+      {"//a%/../c", "-", "-"},
+      {"//a%2F/../c", "-", "/c"},
+      {"/a?%%61a", "-", "-"},
+      {"//a%2e/../c", "-", "/c"},
   };
   for (const Row& row : rows) {
     EXPECT_EQ(normal_form(row.target, {model::PathMode::merge, {}}), row.merged) << row.target;
