@@ -103,7 +103,8 @@ class Construction {
     out_.automaton.start = number_of(std::move(start));
     for (std::size_t at = 0; at < work_.size() && !out_.too_large; ++at) {
       expand(static_cast<std::uint32_t>(at));
-      out_.too_large = work_.size() > limit_;
+      out_.bound = places_ <= place_limit ? limit_ : std::min(limit_, crowded_state_limit);
+      out_.too_large = work_.size() > out_.bound;
     }
     return std::move(out_);
   }
@@ -189,6 +190,7 @@ class Construction {
     if (is_new) {
       Automaton::State state;
       state.accept = class_of(items);
+      places_ += items.size();
       work_.push_back(std::move(items));
       out_.automaton.states.push_back(std::move(state));
     }
@@ -310,6 +312,7 @@ class Construction {
   bool reads_escapes_ = false;
   Classifier out_;
   std::vector<Items> work_;
+  std::size_t places_ = 0;  // in `work_`
   std::unordered_map<Items, std::uint32_t, ItemsHash> numbers_;
   std::map<std::vector<std::uint32_t>, std::uint32_t> classes_;
 };

@@ -46,13 +46,20 @@ void note_choice(const model::Policy& policy, const eval::Outcome& outcome, Tall
   ++tally.choices[name + (outcome.endpoints.size() < all ? ", some" : ", all")];
 }
 
+/// A part of the policies as code, as far as that goes, a part as tables, and a part as both.
+plan::CodeBounds random_bounds(Random& random) {
+  plan::CodeBounds bounds;
+  bounds.rules = random.pick(std::vector<std::size_t>{0, 0, 3, 5, bounds.rules, bounds.rules, bounds.rules});
+  return bounds;
+}
+
 /// Who only asks whether there is a difference wants no small one.
-void note_difference(const std::string& text, const Case& made, Tally& tally) {
+void note_difference(const std::string& text, const Case& made, const plan::CodeBounds& bounds, Tally& tally) {
   static const bool first_only = std::getenv("HEDDLE_FIRST_DIFFERENCE") != nullptr;
   tally.difference_count += first_only ? shown_differences * shown_differences : 1;
   if (first_only) return;
   if (tally.differences.size() < shown_differences)
-    tally.differences.push_back(smallest_difference(text, made));
+    tally.differences.push_back(smallest_difference(text, made, bounds));
 }
 
 }  // namespace
@@ -81,7 +88,8 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
     if (worlds) made.world = random_world(policy, random);
   }
   tally.requests += cases.size();
-  auto compiled = CompiledPolicy::make(policy, parsed.sources);
+  const plan::CodeBounds bounds = random_bounds(random);
+  auto compiled = CompiledPolicy::make(policy, parsed.sources, bounds);
   const auto answers = compiled ? compiled->decide(cases) : compiled.error();
   if (!answers) {
     ++tally.difference_count;
@@ -97,7 +105,7 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
                                          : idle.decide(cases[at].request);
     note_choice(policy, outcome, tally);
     note_case(policy, cases[at], outcome, tally);
-    if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], tally);
+    if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], bounds, tally);
   }
 }
 

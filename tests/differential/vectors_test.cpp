@@ -64,10 +64,11 @@ Case case_of(const nlohmann::json& row, const model::Policy& policy) {
   return made;
 }
 
-TEST(Vectors, EvaluatorAndSyscallEntry) {
+/// More rules than `rules_in_code` become tables.
+void expect_every_row(std::size_t rules_in_code) {
   const Parsed parsed = parse(read_file("policy.mesh"));
   ASSERT_TRUE(parsed.policy) << parsed.complaint;
-  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources);
+  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources, {.rules = rules_in_code});
   ASSERT_TRUE(compiled) << compiled.error().what;
   const eval::Evaluator evaluator(*parsed.policy);
   const auto rows = nlohmann::json::parse(read_file("requests.json"));
@@ -88,6 +89,14 @@ TEST(Vectors, EvaluatorAndSyscallEntry) {
     const bool allowed = rule == "access echo/web";
     EXPECT_EQ(answers->front()->status, allowed ? 0 : status) << name;
   }
+}
+
+TEST(Vectors, EvaluatorAndSyscallEntry) {
+  expect_every_row(32);
+}
+
+TEST(Vectors, EvaluatorAndSyscallEntryWithTables) {
+  expect_every_row(0);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 7
+#define HD_ABI_VERSION 8
 
 enum hd_limit {
   HD_ROUND_MAX = 64,          /* requests that one call of the syscall entry takes */
@@ -36,7 +36,7 @@ enum hd_limit {
   HD_HEAD_MAX = 65536,        /* a longer head is 431 */
   HD_TARGET_MAX = 16384,      /* a longer target is 414 */
   HD_IDENTITY_WORDS = 16,     /* 1024 declared identities */
-  HD_ATOM_WORDS = 64,         /* 4096 distinct tests of strings in one service */
+  HD_ATOM_WORDS = 64,         /* 4096 distinct tests of strings in the generated code of one service */
   HD_FIELDS_MAX = 40,         /* strings of a request that one service tests */
   HD_LEVELS_MAX = 16,         /* depth of the cgroup tree below the cgroup root that is looked at */
   HD_FLOWS_MAX = 16384,       /* clients on the fast path of one node; a further one is served by the handler */
@@ -583,9 +583,11 @@ struct hd_service {
   hd_u32 port_field;     /* of the two bytes of the port dialled */
   hd_u32 first_limit;    /* into hd_limits */
   hd_u32 limit_count;
+  hd_u32 access_chooser; /* into hd_choosers; HD_NONE: hd_access has its rules */
+  hd_u32 route_chooser;  /* HD_NONE: hd_route has */
   hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 88, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 96, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
@@ -776,12 +778,60 @@ enum hd_field_flag {
 
 struct hd_field {
   hd_u32 start;     /* first state of its automaton in hd_steps */
-  hd_u32 sets;      /* into hd_sets: row r is the words [sets + r * words, + words); row 0 is empty: nothing holds of an absent value */
-  hd_u16 atom_word; /* where its words lie in hd_facts.atoms */
-  hd_u16 words;
-  hd_u32 flags;
+  hd_u32 sets;      /* into hd_sets: row r is the words [sets + r * stride, + stride) */
+  hd_u16 atom_word; /* where the first words of a row go in hd_facts.atoms */
+  hd_u16 words;     /* so many of them */
+  hd_u16 stride;    /* behind them: bits that only hd_tests look at, then the lists of candidates (hd_key); 0: nobody asks */
+  hd_u16 flags;
 };
 HD_STATIC_ASSERT(sizeof(struct hd_field) == 16, "hd_field");
+
+/* ---- many rules: tables instead of code ---- */
+
+/* What a decision knows of a value, and who asks. Numbers below HD_FIELDS_MAX are those of the service's fields. */
+enum hd_slot_number {
+  HD_SLOT_ADDRESS = HD_FIELDS_MAX, /* the client's */
+  HD_SLOT_PORT,                    /* that was dialled */
+  HD_SLOTS,                        /* so many have a row in hd_sets: the class in which their automaton ended */
+  HD_SLOT_CALLER = HD_SLOTS,       /* bits of hd_facts.identities */
+  HD_SLOT_PEER,                    /* hd_facts.has_peer */
+  HD_SLOT_ALL,                     /* of a key: whatever the request is */
+};
+
+/* hd_choosers: the rules of one service, one entry for its access or its route. A rule is one or several alternatives; those that
+ * may hold are on one of the lists of its keys, and the one with the lowest number that holds decides. */
+struct hd_chooser {
+  hd_u32 first_key; /* into hd_keys */
+  hd_u32 key_count;
+};
+
+/* hd_keys: one value, and where its list of candidates is: the first in hd_candidates, and << 32 how many. */
+struct hd_key {
+  hd_u32 slot;
+  hd_u32 word; /* of the slot's row; CALLER: into hd_sets, behind it one for each workload; ALL: into hd_sets */
+};
+
+/* hd_candidates: u32, indexes into hd_alternatives; each list ascends. */
+
+/* hd_alternatives: in the order in which they are tried. */
+struct hd_alternative {
+  hd_u32 rule;
+  hd_u32 test; /* its first one, into hd_tests; HD_TEST_HOLDS: what put it on the list is all it asks */
+};
+
+#define HD_TEST_HOLDS 0xfffffffeu
+#define HD_TEST_FAILS 0xffffffffu
+
+/* hd_tests: one bit, and where to go on from there: an earlier entry, HD_TEST_HOLDS or HD_TEST_FAILS. */
+struct hd_test {
+  hd_u32 slot;
+  hd_u32 bit; /* of the slot's row */
+  hd_u32 yes;
+  hd_u32 no;
+};
+
+/* Tests that one decision may come to; candidates and keys count as one each. */
+#define HD_CHOICE_MAX (1u << 20)
 
 /* hd_sets: u64 words. hd_blob[0]: all texts of the generation, one value, memory-mapped, read-only. */
 
