@@ -46,7 +46,6 @@ void note_choice(const model::Policy& policy, const eval::Outcome& outcome, Tall
   ++tally.choices[name + (outcome.endpoints.size() < all ? ", some" : ", all")];
 }
 
-/// A part of the policies as code, as far as that goes, a part as tables, and a part as both.
 plan::CodeBounds random_bounds(Random& random) {
   plan::CodeBounds bounds;
   bounds.rules = random.pick(std::vector<std::size_t>{0, 0, 3, 5, bounds.rules, bounds.rules, bounds.rules});
@@ -81,15 +80,15 @@ bool is_written_rule(const std::string& id) {
 }
 
 void compare(const std::string& text, const Parsed& parsed, std::size_t requests, Random& random,
-             Tally& tally, bool worlds) {
+             Tally& tally, bool worlds, std::optional<plan::CodeBounds> bounds) {
   const model::Policy& policy = *parsed.policy;
   std::vector<Case> cases = make_cases(policy, tally.table, requests, random);
   for (Case& made : cases) {
     if (worlds) made.world = random_world(policy, random);
   }
   tally.requests += cases.size();
-  const plan::CodeBounds bounds = random_bounds(random);
-  auto compiled = CompiledPolicy::make(policy, parsed.sources, bounds);
+  if (!bounds) bounds = random_bounds(random);
+  auto compiled = CompiledPolicy::make(policy, parsed.sources, *bounds);
   const auto answers = compiled ? compiled->decide(cases) : compiled.error();
   if (!answers) {
     ++tally.difference_count;
@@ -105,7 +104,7 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
                                          : idle.decide(cases[at].request);
     note_choice(policy, outcome, tally);
     note_case(policy, cases[at], outcome, tally);
-    if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], bounds, tally);
+    if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], *bounds, tally);
   }
 }
 
