@@ -81,9 +81,10 @@ struct Classifier {
 /// States that the patterns of one string may need together, and one expression alone.
 inline constexpr std::size_t state_limit = std::size_t{1} << 20;
 inline constexpr std::size_t expression_limit = 4096;
-/// Many literals have many states, of few places in patterns each. What has more places than this in all may have no more
-/// states than that: expressions that multiply each other.
-inline constexpr std::size_t place_limit = std::size_t{1} << 21;
+/// The states of many literals have few exceptions, and stand for few places in patterns. Those that together have more than this
+/// are of expressions that multiply each other, and may not be so many.
+inline constexpr std::size_t edge_limit = std::size_t{1} << 21;
+inline constexpr std::size_t place_limit = std::size_t{1} << 24;
 inline constexpr std::size_t crowded_state_limit = 65536;
 
 /// Stops past `limit` states, with `too_large` set.
