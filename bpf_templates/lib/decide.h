@@ -3,6 +3,7 @@
 #ifndef HEDDLE_LIB_DECIDE_H
 #define HEDDLE_LIB_DECIDE_H
 
+#include "bpf_templates/lib/choose.h"
 #include "bpf_templates/lib/ended.h"
 #include "bpf_templates/lib/limit.h"
 #include "bpf_templates/lib/sticky.h"
@@ -88,6 +89,8 @@ static __always_inline void hd_begin(struct hd_work* work) {
   work->port_field = HD_NONE;
   work->limit_count = 0;
   work->audit_count = 0;
+  work->access_chooser = HD_NONE;
+  work->route_chooser = HD_NONE;
   work->charges_count = 0;
   work->fixed_endpoint = HD_NONE;
   work->balance = HD_NONE;
@@ -121,6 +124,8 @@ static __always_inline void hd_set_service(struct hd_work* work, hd_u32 number, 
   work->limit_count = service->limit_count;
   work->first_audit = service->first_audit;
   work->audit_count = service->audit_count;
+  work->access_chooser = service->access_chooser;
+  work->route_chooser = service->route_chooser;
 }
 
 /* Step 1: whose address was dialled, and who dialled it. */
@@ -407,7 +412,7 @@ static __always_inline int hd_end_limited(struct hd_work* work, hd_u32 rule) {
 /* Steps 3 to 6, once the facts are there. */
 static __always_inline int hd_decide_facts(struct hd_work* work) {
   if ((work->address_field & work->port_field) != HD_NONE) hd_match_connection(work);
-  hd_u32 number = hd_access(&work->facts);
+  hd_u32 number = work->access_chooser == HD_NONE ? hd_access(&work->facts) : hd_choose(work, work->access_chooser);
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   work->decision.access = number;
   if (!rule || rule->action != HD_ACTION_ALLOW) return hd_end(work, HD_VERDICT_DENY, 403, number);
@@ -416,7 +421,7 @@ static __always_inline int hd_decide_facts(struct hd_work* work) {
     if (limited != HD_NONE) return hd_end_limited(work, limited);
   }
   if (work->fixed_endpoint != HD_NONE) return hd_take_fixed(work, number);
-  return hd_follow(work, hd_route(&work->facts));
+  return hd_follow(work, work->route_chooser == HD_NONE ? hd_route(&work->facts) : hd_choose(work, work->route_chooser));
 }
 
 /* A destination of no service. */

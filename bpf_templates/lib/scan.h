@@ -381,23 +381,28 @@ static long hd_copy_word(hd_u32 index, struct hd_copy* copy) {
   return 0;
 }
 
-/* What holds of a value whose automaton ended in that state goes into the facts. */
-static __always_inline int hd_take_row(struct hd_work* work, struct hd_field* field, hd_u32 state) {
-  hd_u32 row = hd_step_accepts(state), words = field->words;
-  struct hd_copy copy = {.work = work, .from = field->sets + row * words, .to = field->atom_word};
+/* What holds of a value whose automaton ended in that state: the code finds it in the facts, choosers by its row. */
+static __always_inline int hd_take_row(struct hd_work* work, struct hd_field* field, hd_u32 slot, hd_u32 state) {
+  hd_u32 row = field->sets + hd_step_accepts(state) * field->stride, words = field->words;
+  struct hd_copy copy = {.work = work, .from = row, .to = field->atom_word};
+  hd_u64 place = slot;
+  HD_OPAQUE(place);
+  if (place >= HD_SLOTS) return 1;
+  work->rows[place] = row;
+  if (words == 0) return 0;
   if (words == 1) return (int)hd_copy_word(0, &copy);
   if (words > HD_ATOM_WORDS) return 1;
   bpf_loop(words, hd_copy_word, &copy, 0);
   return 0;
 }
 
-static __always_inline long hd_match_value(struct hd_work* work, struct hd_field* field, hd_u32 begin, hd_u32 end) {
-  if (field->words == 0) return 0;
+static __always_inline long hd_match_value(struct hd_work* work, struct hd_field* field, hd_u32 slot, hd_u32 begin, hd_u32 end) {
+  if (field->stride == 0) return 0;
   struct hd_cursor cursor = {.page = work->request.page, .at = begin, .until = end, .state = field->start};
   /* Most values are read in one step. */
   if (!hd_value_step(0, &cursor) && cursor.at < cursor.until)
     bpf_loop(HD_HEAD_MAX / HD_CHUNK + HD_HEAD_MAX / HD_PAGE_SIZE, hd_value_step, &cursor, 0);
-  return hd_take_row(work, field, cursor.state);
+  return hd_take_row(work, field, slot, cursor.state);
 }
 
 /* Field number `index` of the service: which of its tests hold goes into the facts. */
@@ -405,11 +410,11 @@ static long hd_match_field(hd_u32 index, struct hd_work** in) {
   struct hd_work* work = *in;
   hd_u32 number = work->first_field + index;
   hd_u64 place = index;
-  if (!(work->seen >> (index & 63) & 1)) return 0; /* row 0 is empty: no test of what is not there holds */
+  if (!(work->seen >> (index & 63) & 1)) return 0; /* no test of what is not there holds */
   struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
   HD_OPAQUE(place);
   if (!field || place >= HD_FIELDS_MAX) return 1;
-  return hd_match_value(work, field, work->begin[place], work->end[place]);
+  return hd_match_value(work, field, index, work->begin[place], work->end[place]);
 }
 
 /* One more line of a list: what holds of one of its lines holds. */
@@ -421,29 +426,33 @@ static long hd_match_line(hd_u32 index, struct hd_work** in) {
   hd_u32 number = work->first_field + work->lines[line].field;
   struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
   if (!field) return 1;
-  return hd_match_value(work, field, work->lines[line].begin, work->lines[line].end);
+  return hd_match_value(work, field, work->lines[line].field, work->lines[line].begin, work->lines[line].end);
 }
 
 /* An address has all its bytes or none. */
-static __always_inline void hd_match_bytes(struct hd_work* work, hd_u32 number, const hd_u8* bytes, int count) {
+static __always_inline void hd_match_bytes(struct hd_work* work, hd_u32 number, hd_u32 slot, const hd_u8* bytes, int count) {
   struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
   if (!field) return;
+  work->seen |= 1ull << slot;
   hd_u32 state = field->start;
   for (int i = 0; i < count; i++) state = hd_step_next(state, bytes[i]) & HD_STEP_STATE;
-  hd_take_row(work, field, state);
+  hd_take_row(work, field, slot, state);
 }
 
 /* Which tests hold of the connection: its client's address, where that is known, and the port dialled. Behind
  * hd_match_fields; where there is no head, this is all. */
 __attribute__((noinline)) int hd_match_connection(struct hd_work* work) {
   if (!work) return 0;
-  if (!work->field_count) __builtin_memset(work->facts.atoms, 0, sizeof(work->facts.atoms));
+  if (!work->field_count) {
+    __builtin_memset(work->facts.atoms, 0, sizeof(work->facts.atoms));
+    work->seen = 0;
+  }
   hd_u64* halves = (hd_u64*)work->request.source;
   hd_u16 port = work->request.destination_port;
   hd_u8 bytes[2] = {(hd_u8)(port >> 8), (hd_u8)port};
   if (work->address_field != HD_NONE && (halves[0] | halves[1]))
-    hd_match_bytes(work, work->address_field, work->request.source, 16);
-  if (work->port_field != HD_NONE) hd_match_bytes(work, work->port_field, bytes, 2);
+    hd_match_bytes(work, work->address_field, HD_SLOT_ADDRESS, work->request.source, 16);
+  if (work->port_field != HD_NONE) hd_match_bytes(work, work->port_field, HD_SLOT_PORT, bytes, 2);
   return 0;
 }
 

@@ -33,6 +33,11 @@ HD_TABLE(hd_endpoints, struct hd_endpoint);
 HD_TABLE(hd_fields, struct hd_field);
 HD_TABLE(hd_steps, struct hd_step);
 HD_TABLE(hd_sets, hd_u64);
+HD_TABLE(hd_choosers, struct hd_chooser);
+HD_TABLE(hd_keys, struct hd_key);
+HD_TABLE(hd_candidates, hd_u32);
+HD_TABLE(hd_alternatives, struct hd_alternative);
+HD_TABLE(hd_tests, struct hd_test);
 
 /* Room for every cgroup of a large machine, memory for those that are there. */
 struct {

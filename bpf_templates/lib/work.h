@@ -43,6 +43,18 @@ struct hd_charge {
   hd_u32 made; /* 1: it was */
 };
 
+/* Where a walk through a chooser is. */
+struct hd_choosing {
+  hd_u32 key;       /* the next one, */
+  hd_u32 keys;      /* and how many there are still */
+  hd_u32 at;        /* in hd_candidates: the rest of a list */
+  hd_u32 left;
+  hd_u32 candidate; /* that is being asked */
+  hd_u32 test;      /* its next test, or how it came out */
+  hd_u32 best;      /* the first so far that holds; HD_NONE */
+  hd_u32 done;
+};
+
 struct hd_work {
   struct hd_request request;
   struct hd_decision decision;
@@ -74,17 +86,21 @@ struct hd_work {
   hd_u32 line_count;
   hd_u32 first_audit;
   hd_u32 audit_count;
+  hd_u32 access_chooser;
+  hd_u32 route_chooser;
   hd_u64 wait; /* until there is room, where a limit has none */
   struct hd_charge charges[HD_LIMITS_MAX];
   struct hd_reader reader;
-  hd_u64 seen; /* one bit per field */
+  hd_u64 seen; /* one bit per slot that has a value */
   hd_u32 begin[HD_FIELDS_MAX];
   hd_u32 end[HD_FIELDS_MAX];
   struct hd_line lines[HD_LINES_MAX];
+  hd_u32 rows[HD_SLOTS]; /* in hd_sets: of those that are seen */
+  struct hd_choosing choosing;
   struct hd_facts facts;
 };
 
-/* What is generated for a policy: the number of the rule that decides. */
+/* What is generated for a policy: the number of the rule that decides, of services that have few (else: choose.h). */
 hd_u32 hd_access(struct hd_facts* facts);
 hd_u32 hd_route(struct hd_facts* facts);
 /* HD_NONE unless the condition of limit number `facts->service` holds. */

@@ -74,6 +74,11 @@ std::vector<Image> make_images(const plan::Tables& tables) {
   images.push_back(hash("hd_names", tables.names));
   images.push_back(array("hd_fields", tables.fields));
   images.push_back(array("hd_sets", tables.sets));
+  images.push_back(array("hd_choosers", tables.choosers));
+  images.push_back(array("hd_keys", tables.keys));
+  images.push_back(array("hd_candidates", tables.candidates));
+  images.push_back(array("hd_alternatives", tables.alternatives));
+  images.push_back(array("hd_tests", tables.tests));
   images.push_back(array("hd_limits", tables.limits));
   images.push_back(array("hd_limit_keys", tables.limit_keys));
   images.push_back(blob(tables.blob));

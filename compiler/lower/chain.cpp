@@ -47,6 +47,7 @@ std::optional<NeededAtoms> needed_atoms(const plan::Formula& formula) {
   using Kind = plan::Formula::Kind;
   switch (formula.kind) {
     case Kind::atom:
+    case Kind::line_atom:
       return NeededAtoms{{formula.bit / 64, std::uint64_t{1} << (formula.bit % 64)}};
     case Kind::all:
       return needed_by_all(formula);

@@ -16,6 +16,7 @@ void FormulaEmitter::emit(const plan::Formula& formula, llvm::BasicBlock* yes, l
     case Kind::always:
       return emit_always(yes);
     case Kind::atom:
+    case Kind::line_atom:
       return emit_bit(offsetof(hd_facts, atoms), formula.bit, yes, no);
     case Kind::identity:
       return emit_bit(offsetof(hd_facts, identities), formula.bit, yes, no);

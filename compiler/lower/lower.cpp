@@ -139,8 +139,8 @@ std::unique_ptr<llvm::Module> lower_policy(const plan::Plan& plan, const llvm::F
   std::vector<const Decisions*> access;
   std::vector<const Decisions*> route;
   for (const plan::ServicePlan& service : plan.services) {
-    access.push_back(&service.access);
-    route.push_back(&service.route);
+    access.push_back(&service.access.code);
+    route.push_back(&service.route.code);
   }
   EntryLowering(*module, functions, "hd_access").lower(access);
   EntryLowering(*module, functions, "hd_route").lower(route);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -42,13 +41,11 @@ constexpr Item in_escape_end = item(nobody, 3);     // or one
 
 using Items = std::vector<Item>;
 
-struct ItemsHash {
-  std::size_t operator()(const Items& items) const {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    for (const Item i : items) hash = (hash ^ i) * 0x100000001b3;
-    return hash;
-  }
-};
+std::size_t hash_of(const Items& items) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const Item i : items) hash = (hash ^ i) * 0x100000001b3;
+  return hash;
+}
 
 bool is_in(const Items& items, Item i) {
   return std::binary_search(items.begin(), items.end(), i);
@@ -103,7 +100,9 @@ class Construction {
     out_.automaton.start = number_of(std::move(start));
     for (std::size_t at = 0; at < work_.size() && !out_.too_large; ++at) {
       expand(static_cast<std::uint32_t>(at));
-      out_.too_large = work_.size() > limit_;
+      const bool crowded = places_ > place_limit || edges_ > edge_limit;
+      out_.bound = crowded ? std::min(limit_, crowded_state_limit) : limit_;
+      out_.too_large = work_.size() > out_.bound;
     }
     return std::move(out_);
   }
@@ -185,14 +184,17 @@ class Construction {
 
   std::uint32_t number_of(Items items) {
     tidy(items);
-    const auto [found, is_new] = numbers_.try_emplace(items, static_cast<std::uint32_t>(work_.size()));
+    work_.push_back(std::move(items));
+    const auto [found, is_new] = numbers_.insert(static_cast<std::uint32_t>(work_.size() - 1));
     if (is_new) {
       Automaton::State state;
-      state.accept = class_of(items);
-      work_.push_back(std::move(items));
+      state.accept = class_of(work_.back());
+      places_ += work_.back().size();
       out_.automaton.states.push_back(std::move(state));
+    } else {
+      work_.pop_back();
     }
-    return found->second;
+    return *found;
   }
 
   std::uint32_t class_of(const Items& items) {
@@ -246,6 +248,7 @@ class Construction {
     for (std::size_t c = 0; c < next.size(); ++c) {
       if (next[c] != common) state.edges.push_back({static_cast<std::uint8_t>(c), 0, next[c]});
     }
+    edges_ += state.edges.size();
   }
 
   void advance(Item i, bool digit, Moves& moves) const {
@@ -310,7 +313,17 @@ class Construction {
   bool reads_escapes_ = false;
   Classifier out_;
   std::vector<Items> work_;
-  std::unordered_map<Items, std::uint32_t, ItemsHash> numbers_;
+  std::size_t places_ = 0;  // in `work_`
+  std::size_t edges_ = 0;
+  struct HashAt {
+    const std::vector<Items>* work;
+    std::size_t operator()(std::uint32_t number) const { return hash_of((*work)[number]); }
+  };
+  struct EqualAt {
+    const std::vector<Items>* work;
+    bool operator()(std::uint32_t one, std::uint32_t other) const { return (*work)[one] == (*work)[other]; }
+  };
+  std::unordered_set<std::uint32_t, HashAt, EqualAt> numbers_{64, HashAt{&work_}, EqualAt{&work_}};  // of states, by their items
   std::map<std::vector<std::uint32_t>, std::uint32_t> classes_;
 };
 

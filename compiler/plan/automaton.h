@@ -75,11 +75,17 @@ struct Classifier {
   Automaton automaton;
   std::vector<std::vector<std::uint32_t>> sets;
   bool too_large = false;
+  std::size_t bound = 0;  // of states, that was exceeded
 };
 
 /// States that the patterns of one string may need together, and one expression alone.
-inline constexpr std::size_t state_limit = 65536;
+inline constexpr std::size_t state_limit = std::size_t{1} << 20;
 inline constexpr std::size_t expression_limit = 4096;
+/// The states of many literals have few exceptions, and stand for few places in patterns. Those that together have more than this
+/// are of expressions that multiply each other, and may not be so many.
+inline constexpr std::size_t edge_limit = std::size_t{1} << 21;
+inline constexpr std::size_t place_limit = std::size_t{1} << 24;
+inline constexpr std::size_t crowded_state_limit = 65536;
 
 /// Stops past `limit` states, with `too_large` set.
 Classifier classify(const std::vector<Pattern>& patterns, std::size_t limit = state_limit);

@@ -5,32 +5,60 @@
 namespace heddle::plan {
 namespace {
 
-std::string text(const Formula& formula);
+/// What an atom is called: by its bit among those of the code, or by its slot and its number there.
+enum class Atoms : std::uint8_t { bits, slots };
 
-std::string joined(const Formula& formula, const char* word) {
+std::string text(const Formula& formula, Atoms atoms = Atoms::bits);
+
+std::string joined(const Formula& formula, const char* word, Atoms atoms) {
   std::string out;
-  for (const Formula& child : formula.children) out += (out.empty() ? "(" : word) + text(child);
+  for (const Formula& child : formula.children) out += (out.empty() ? "(" : word) + text(child, atoms);
   return out + ")";
 }
 
-std::string text(const Formula& formula) {
+std::string text(const Formula& formula, Atoms atoms) {
   switch (formula.kind) {
     case Formula::Kind::always:
       return "always";
     case Formula::Kind::atom:
-      return "atom " + std::to_string(formula.bit);
+    case Formula::Kind::line_atom:
+      return "atom " + (atoms == Atoms::slots ? std::to_string(formula.slot) + "." : "") + std::to_string(formula.bit);
     case Formula::Kind::identity:
       return "identity " + std::to_string(formula.bit);
     case Formula::Kind::has_peer:
       return "peer";
     case Formula::Kind::all:
-      return joined(formula, " and ");
+      return joined(formula, " and ", atoms);
     case Formula::Kind::any:
-      return joined(formula, " or ");
+      return joined(formula, " or ", atoms);
     case Formula::Kind::negation:
-      return "not " + text(formula.children.front());
+      return "not " + text(formula.children.front(), atoms);
   }
   return {};
+}
+
+std::string text(const Leaf& leaf) {
+  const auto& [slot, bit] = leaf;
+  return slot == HD_SLOT_CALLER ? "identity " + std::to_string(bit)
+                                : "atom " + std::to_string(slot) + "." + std::to_string(bit);
+}
+
+std::string text(const Alternative& alternative) {
+  std::string keys;
+  for (const Leaf& key : alternative.keys) keys += (keys.empty() ? "on " : " or ") + text(key);
+  if (keys.empty()) return text(alternative.rest, Atoms::slots);
+  if (alternative.rest.kind == Formula::Kind::always) return keys;
+  return keys + " if " + text(alternative.rest, Atoms::slots);
+}
+
+std::string text(const Rules& rules, const Plan& plan) {
+  std::string out;
+  const auto add = [&](const RuleInfo& rule, const std::string& when) {
+    out += "  " + rule.id + ": " + when + "\n    " + rule.meaning + "\n";
+  };
+  for (const Decision& decision : rules.code) add(plan.rules[decision.rule], text(decision.when));
+  for (const Alternative& alternative : rules.table) add(plan.rules[alternative.rule], text(alternative));
+  return out;
 }
 
 std::string table_line(const char* name, std::size_t entries, std::size_t size) {
@@ -46,12 +74,7 @@ std::string describe(const Plan& plan, const model::Policy& policy) {
     const model::Service& service = policy.services[s];
     out += "service " + service.name +
            (service.protocol == model::Protocol::http ? ": handler\n" : ": connect\n");
-    for (const auto* decisions : {&plan.services[s].access, &plan.services[s].route}) {
-      for (const Decision& decision : *decisions) {
-        const RuleInfo& rule = plan.rules[decision.rule];
-        out += "  " + rule.id + ": " + text(decision.when) + "\n    " + rule.meaning + "\n";
-      }
-    }
+    out += text(plan.services[s].access, plan) + text(plan.services[s].route, plan);
   }
   const Tables& t = plan.tables;
   out += "tables\n";
@@ -68,6 +91,11 @@ std::string describe(const Plan& plan, const model::Policy& policy) {
   out += table_line("hd_names", t.names.size(), sizeof(hd_name_key) + sizeof(hd_u32));
   out += table_line("hd_steps", t.steps.size(), sizeof(hd_step));
   out += table_line("hd_sets", t.sets.size(), sizeof(hd_u64));
+  out += table_line("hd_choosers", t.choosers.size(), sizeof(hd_chooser));
+  out += table_line("hd_keys", t.keys.size(), sizeof(hd_key));
+  out += table_line("hd_candidates", t.candidates.size(), sizeof(hd_u32));
+  out += table_line("hd_alternatives", t.alternatives.size(), sizeof(hd_alternative));
+  out += table_line("hd_tests", t.tests.size(), sizeof(hd_test));
   out += table_line("hd_blob", 1, t.blob.size());
   return out;
 }

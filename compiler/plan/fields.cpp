@@ -146,6 +146,10 @@ Formula negated(Formula formula) {
   return out;
 }
 
+bool is_string_test(const Formula& formula) {
+  return formula.kind == Formula::Kind::atom || formula.kind == Formula::Kind::line_atom;
+}
+
 }  // namespace
 
 Fields::Fields() {
@@ -189,7 +193,7 @@ void Fields::collect(const Condition& condition) {
   const auto number = static_cast<std::uint32_t>(field.patterns.size());
   if (field.index.try_emplace(key_of(condition.test), number).second) {
     field.patterns.push_back(pattern_of(condition.test));
-    field.places.push_back(condition.span);
+    field.spans.push_back(condition.span);
   }
 }
 
@@ -204,11 +208,60 @@ std::uint32_t Fields::number_of(const model::RequestKey& key) const {
   return static_cast<std::uint32_t>(std::find(fields.begin(), fields.end(), wanted) - fields.begin());
 }
 
+void Fields::number() {
+  const auto give = [this](Field& field, std::uint32_t slot) {
+    field.slot = slot;
+    field.asked_by_code.resize(field.patterns.size());
+    field.asked_by_tables.resize(field.patterns.size());
+    by_slot_[slot] = &field;
+  };
+  give(method_, HD_FIELD_METHOD);
+  give(path_, HD_FIELD_PATH);
+  give(host_, HD_FIELD_HOST);
+  give(address_, HD_SLOT_ADDRESS);
+  give(port_, HD_SLOT_PORT);
+  std::uint32_t next = HD_FIELD_FIRST_HEADER;
+  for (auto& [name, field] : named_) {
+    give(field, next < HD_FIELDS_MAX ? next : HD_SLOT_ALL + next);  // too many are an error, but later
+    ++next;
+  }
+}
+
+void Fields::ask_by_code(const Formula& formula) {
+  if (is_string_test(formula)) by_slot_.at(formula.slot)->asked_by_code[formula.bit] = true;
+  for (const Formula& child : formula.children) ask_by_code(child);
+}
+
+void Fields::ask_by_tables(const Formula& formula) {
+  if (formula.kind == Formula::Kind::atom) by_slot_.at(formula.slot)->asked_by_tables[formula.bit] = true;
+  // Of several lines there are several rows, but one atom.
+  if (formula.kind == Formula::Kind::line_atom) by_slot_.at(formula.slot)->asked_by_code[formula.bit] = true;
+  for (const Formula& child : formula.children) ask_by_tables(child);
+}
+
+void Fields::to_atoms(Formula& formula) const {
+  if (is_string_test(formula)) {
+    const Field& field = at(formula.slot);
+    formula.bit = field.atom_word * 64 + field.bits[formula.bit];
+  }
+  for (Formula& child : formula.children) to_atoms(child);
+}
+
 std::uint32_t Fields::lay_out() {
   std::uint32_t word = 0;
   const auto place = [&word](Field& field) {
+    field.bits.assign(field.patterns.size(), HD_NONE);
+    std::uint32_t next = 0;
+    for (std::size_t p = 0; p < field.patterns.size(); ++p) {
+      if (field.asked_by_code[p]) field.bits[p] = next++;
+    }
     field.atom_word = word;
-    word += field.words();
+    field.atom_words = (next + 63) / 64;
+    word += field.atom_words;
+    for (std::size_t p = 0; p < field.patterns.size(); ++p) {
+      if (field.asked_by_tables[p] && !field.asked_by_code[p]) field.bits[p] = next++;
+    }
+    field.words = (next + 63) / 64;
   };
   place(method_);
   place(path_);
@@ -229,8 +282,9 @@ Formula Fields::test_formula(const model::Test& test) const {
   if (test.attribute == Attribute::from) return callers_formula(test.callers);
   const Field& field = find(test.attribute, test.name);
   Formula atom;
-  atom.kind = Formula::Kind::atom;
-  atom.bit = field.atom_word * 64 + field.index.at(key_of(test));
+  atom.kind = field.is_list && field.may_repeat ? Formula::Kind::line_atom : Formula::Kind::atom;
+  atom.slot = field.slot;
+  atom.bit = field.index.at(key_of(test));
   return test.op == Operator::absent ? negated(std::move(atom)) : atom;
 }
 

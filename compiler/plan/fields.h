@@ -17,19 +17,24 @@ struct Field {
   model::Attribute attribute = model::Attribute::path;
   std::string name;  // of the header, query parameter or cookie; else empty
   std::vector<Pattern> patterns;
-  std::vector<source::Span> places;            // of the patterns, in the policy
+  std::vector<source::Span> spans;             // of the patterns, in the policy
   std::map<std::string, std::uint32_t> index;  // test as text -> pattern
   bool may_repeat = true;                      // until a value is tested
   bool is_list = false;                        // asked for an element: `has`
+  std::uint32_t slot = 0;                      // enum hd_slot_number
+  // Who looks at the bit of each pattern: the code, which has it among the atoms, or tests of tables. Else it has none.
+  std::vector<bool> asked_by_code;
+  std::vector<bool> asked_by_tables;
+  // Laid out: a row has the bits for the code first.
+  std::vector<std::uint32_t> bits;  // of each pattern; HD_NONE
   std::uint32_t atom_word = 0;
-
-  [[nodiscard]] std::uint32_t words() const {
-    return static_cast<std::uint32_t>((patterns.size() + 63) / 64);
-  }
+  std::uint32_t atom_words = 0;
+  std::uint32_t words = 0;
 };
 
 /// The fields of one service: method, path, host, then headers, query parameters and cookies by name. First every condition is
-/// collected, then the bits are laid out, then conditions become formulas over them.
+/// collected, then conditions become formulas, whose atoms are patterns of slots; then whoever wants bits says so, and they are
+/// laid out.
 class Fields {
  public:
   Fields();
@@ -39,15 +44,23 @@ class Fields {
   void collect(const model::RequestKey& key);
   /// Its place in `in_order`, if it is a string of the head.
   [[nodiscard]] std::uint32_t number_of(const model::RequestKey& key) const;
-  /// Gives every field its words; the number of words in all.
-  std::uint32_t lay_out();
+  /// Everything is collected: gives every field its slot.
+  void number();
   [[nodiscard]] Formula formula(const model::Condition& condition) const;
+  /// The code will look at these bits, or tables will.
+  void ask_by_code(const Formula& formula);
+  void ask_by_tables(const Formula& formula);
+  /// Gives every field its words; the number of words of atoms in all.
+  std::uint32_t lay_out();
+  /// From patterns of slots to bits of hd_facts.
+  void to_atoms(Formula& formula) const;
 
   /// The strings of a head.
   [[nodiscard]] std::vector<const Field*> in_order() const;
   /// The client's address, as 16 bytes, and the port dialled, as 2: strings like the others, of a connection.
   [[nodiscard]] const Field& address() const { return address_; }
   [[nodiscard]] const Field& port() const { return port_; }
+  [[nodiscard]] const Field& at(std::uint32_t slot) const { return *by_slot_.at(slot); }
 
  private:
   [[nodiscard]] const Field& find(model::Attribute attribute, const std::string& name) const;
@@ -60,6 +73,7 @@ class Fields {
   Field address_;
   Field port_;
   std::map<std::pair<model::Attribute, std::string>, Field> named_;
+  std::map<std::uint32_t, Field*> by_slot_;
 };
 
 Formula callers_formula(const model::Callers& callers);

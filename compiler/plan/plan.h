@@ -12,11 +12,12 @@
 /// limit.
 namespace heddle::plan {
 
-/// A boolean combination of bits of hd_facts.
+/// A boolean combination of bits: of hd_facts where it becomes code, of the rows of slots where it becomes tables.
 struct Formula {
-  enum class Kind : std::uint8_t { always, atom, identity, has_peer, all, any, negation };
+  enum class Kind : std::uint8_t { always, atom, line_atom, identity, has_peer, all, any, negation };
   Kind kind = Kind::always;
-  std::uint32_t bit = 0;  // atom, identity
+  std::uint32_t bit = 0;   // atom, line_atom, identity
+  std::uint32_t slot = 0;  // atom: whose test it is (enum hd_slot_number); line_atom: of a value on several lines
   std::vector<Formula> children;
 };
 
@@ -32,10 +33,26 @@ struct Decision {
   Formula when;
 };
 
-/// Decisions in the order in which they are tried; the last one always holds.
+/// A bit of a slot (enum hd_slot_number).
+using Leaf = std::pair<std::uint32_t, std::uint32_t>;
+
+/// One way in which a rule of a table may hold: one of the keys does (without keys: always), and the rest.
+struct Alternative {
+  std::uint32_t rule = 0;
+  std::vector<Leaf> keys;
+  Formula rest;
+};
+
+/// The rules of an access or a route in the order in which they are tried, the last of which always holds: as code, or where
+/// there are many as tables.
+struct Rules {
+  std::vector<Decision> code;
+  std::vector<Alternative> table;
+};
+
 struct ServicePlan {
-  std::vector<Decision> access;
-  std::vector<Decision> route;
+  Rules access;
+  Rules route;
 };
 
 /// A rule as people know it; index = index into hd_rules.
@@ -63,6 +80,11 @@ struct Tables {
   std::vector<hd_step> steps;
   std::vector<hd_field> fields;
   std::vector<hd_u64> sets;
+  std::vector<hd_chooser> choosers;
+  std::vector<hd_key> keys;
+  std::vector<hd_u32> candidates;
+  std::vector<hd_alternative> alternatives;
+  std::vector<hd_test> tests;
   std::vector<hd_rate_limit> limits;
   std::vector<hd_limit_key> limit_keys;
   std::vector<std::pair<hd_address_key, hd_address>> addresses;
@@ -99,7 +121,14 @@ struct PlanResult {
   std::vector<Misplaced> misplaced;
 };
 
-PlanResult make_plan(const model::Policy& policy);
+/// How many rules an access or a route may have that becomes code; one with more becomes tables.
+struct CodeBounds {
+  std::size_t rules = 32;
+  std::size_t tests_of_a_policy = 8192;  // in all code; with more than these
+  std::size_t rules_if_crowded = 4;      // it is so many rules
+};
+
+PlanResult make_plan(const model::Policy& policy, const CodeBounds& bounds = {});
 
 /// For `--emit plan`.
 std::string describe(const Plan& plan, const model::Policy& policy);

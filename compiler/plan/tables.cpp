@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 #include <set>
+#include <span>
 
 #include "compiler/plan/hash.h"
 #include "compiler/plan/head_scan.h"
@@ -115,6 +116,12 @@ hd_limit_key limit_key(const model::RequestKey& part, const Fields& fields) {
   return {HD_KEY_FIELD, fields.number_of(part)};
 }
 
+std::size_t count_tests(const model::Condition& condition) {
+  std::size_t sum = condition.children.empty() ? 1 : 0;
+  for (const model::Condition& child : condition.children) sum += count_tests(child);
+  return sum;
+}
+
 std::optional<Formula> when_formula(const std::optional<model::Condition>& when, const Fields& fields) {
   if (!when) return std::nullopt;
   return fields.formula(*when);
@@ -128,11 +135,13 @@ void TableWriter::write() {
   std::set<TestedName> names;
   for (model::ServiceId id = 0; id < policy_.services.size(); ++id) {
     const auto [fields, is_new] = fields_.try_emplace(id, collect_fields(policy_.services[id]));
+    fields->second.number();
     for (const Field* field : fields->second.in_order()) {
       if (!field->name.empty()) names.insert({field->attribute, field->name});
     }
   }
   names_.assign(names.begin(), names.end());
+  rules_in_code_ = rules_in_code();
   write_builtin_rules();
   write_workloads();
   std::set<model::Paths> modes;
@@ -150,6 +159,8 @@ void TableWriter::write() {
   }
   tables().steps = comb_.steps();
   limit({}, "the policy", tables().steps.size(), "automaton steps", comb_limit);
+  limit({}, "the policy", tables().sets.size(), "words of tests", words_limit);
+  limit({}, "the policy", tables().candidates.size(), "candidates in lists of rules", words_limit);
 }
 
 void TableWriter::limit(source::Span span, const std::string& subject, std::size_t number, const char* what,
@@ -224,20 +235,72 @@ void TableWriter::write_service(model::ServiceId id) {
   tables().services.push_back(entry);
   write_pools(id, first_endpoint);
 
-  Fields& fields = fields_.at(id);
-  const std::uint32_t words = fields.lay_out();
-  tables().services[id].atom_words = words;
-  limit(service.span, "service `" + service.name + "`", std::size_t{words} * 64,
-        "different tests of strings", std::size_t{HD_ATOM_WORDS} * 64);
-  write_fields(id, fields);
-  out_.plan.services.emplace_back();
-  write_access(id, fields);
-  write_audits(id, fields);
-  write_limits(id, fields);
-  write_route(id, fields);
+  write_rules(id, fields_.at(id));
   tables().services[id].unhealthy_rule = add_outcome(id, "unhealthy");
   tables().services[id].full_rule = add_outcome(id, "full");
   tables().services[id].timeout_rule = add_outcome(id, "timeout");
+}
+
+void TableWriter::write_rules(model::ServiceId id, Fields& fields) {
+  const model::Service& service = policy_.services[id];
+  std::vector<Decision> access = write_access(id, fields);
+  write_audits(id, fields);
+  write_limits(id, fields);
+  std::vector<Decision> route = write_route(id, fields);
+  Strings strings = write_automata(fields, service);
+  ServicePlan& plan = out_.plan.services.emplace_back();
+  if (!out_.errors.empty()) return;
+  const std::optional<Chooser> access_chooser = choose_form(std::move(access), strings.classes, fields, plan.access);
+  const std::optional<Chooser> route_chooser = choose_form(std::move(route), strings.classes, fields, plan.route);
+  const std::span limits = std::span(out_.plan.limits).subspan(tables().services[id].first_limit);
+  for (const std::vector<Decision>& applies : limits) fields.ask_by_code(applies.front().when);
+  const std::span audits = std::span(out_.plan.audits).subspan(tables().services[id].first_audit);
+  for (const std::vector<Decision>& audit : audits) {
+    for (const Decision& decision : audit) fields.ask_by_code(decision.when);
+  }
+
+  const std::uint32_t words = fields.lay_out();
+  limit(service.span, "service `" + service.name + "`", std::size_t{words} * 64,
+        "different tests of strings", std::size_t{HD_ATOM_WORDS} * 64);
+  for (Rules* rules : {&plan.access, &plan.route}) {
+    for (Decision& decision : rules->code) fields.to_atoms(decision.when);
+  }
+  for (std::vector<Decision>& applies : limits) fields.to_atoms(applies.front().when);
+  for (std::vector<Decision>& audit : audits) {
+    for (Decision& decision : audit) fields.to_atoms(decision.when);
+  }
+  tables().services[id].atom_words = words;
+  tables().services[id].access_chooser = choices_.write(access_chooser, fields, strings.columns);
+  tables().services[id].route_chooser = choices_.write(route_chooser, fields, strings.columns);
+  write_fields(id, fields, strings);
+}
+
+std::optional<Chooser> TableWriter::choose_form(std::vector<Decision> decisions, const Classes& classes, Fields& fields,
+                                                Rules& to) {
+  std::optional<Chooser> chooser;
+  if (decisions.size() > rules_in_code_) chooser = make_chooser(decisions, classes);
+  if (chooser) {
+    for (const Alternative& alternative : chooser->alternatives) fields.ask_by_tables(alternative.rest);
+    to.table = chooser->alternatives;
+  } else {
+    for (const Decision& decision : decisions) fields.ask_by_code(decision.when);
+    to.code = std::move(decisions);
+  }
+  return chooser;
+}
+
+/// Few rules are fastest as code, but that grows with the number of services.
+std::size_t TableWriter::rules_in_code() const {
+  std::size_t tests = 0;
+  const auto count = [&](const auto& rules) {
+    if (rules.size() >= bounds_.rules) return;
+    for (const auto& rule : rules) tests += 1 + (rule.when ? count_tests(*rule.when) : 0);
+  };
+  for (const model::Service& service : policy_.services) {
+    if (service.access) count(service.access->rules);
+    if (service.route) count(service.route->rules);
+  }
+  return tests > bounds_.tests_of_a_policy ? std::min(bounds_.rules, bounds_.rules_if_crowded) : bounds_.rules;
 }
 
 /// `service s/…`: how a request ends that was allowed and routed.
@@ -294,9 +357,9 @@ void TableWriter::write_pool(const model::Service& service, const model::PoolTar
 }
 
 /// Denies are tried before allows: any that matches denies.
-void TableWriter::write_access(model::ServiceId id, const Fields& fields) {
+std::vector<Decision> TableWriter::write_access(model::ServiceId id, const Fields& fields) {
   const model::Service& service = policy_.services[id];
-  std::vector<Decision>& decisions = out_.plan.services[id].access;
+  std::vector<Decision> decisions;
   std::vector<Decision> allows;
   if (service.access) {
     for (const model::AccessRule& rule : service.access->rules) {
@@ -317,6 +380,7 @@ void TableWriter::write_access(model::ServiceId id, const Fields& fields) {
                       {},
                       false};
   decisions.push_back({add_rule(info, entry), always()});
+  return decisions;
 }
 
 Decision TableWriter::access_decision(model::ServiceId id, const model::AccessRule& rule, hd_u32 action,
@@ -434,10 +498,10 @@ void TableWriter::write_limits(model::ServiceId id, const Fields& fields) {
   }
 }
 
-void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
+std::vector<Decision> TableWriter::write_route(model::ServiceId id, const Fields& fields) {
   const model::Service& service = policy_.services[id];
   const std::uint32_t first_pool = tables().services[id].pool;
-  std::vector<Decision>& decisions = out_.plan.services[id].route;
+  std::vector<Decision> decisions;
   if (!service.route) {
     hd_rule rule = target_rule({}, fields, first_pool);
     rule.service = id;
@@ -447,7 +511,7 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
                         {},
                         false};
     decisions.push_back({add_rule(info, rule), always()});
-    return;
+    return decisions;
   }
   for (const model::RouteRule& rule : service.route->rules) {
     hd_rule entry = target_rule(rule.target, fields, first_pool);
@@ -458,58 +522,90 @@ void TableWriter::write_route(model::ServiceId id, const Fields& fields) {
     decisions.push_back({number, both(always(), when_formula(rule.when, fields))});
     limit(rule.span, "rule `" + rule.id + "`", count_tests(decisions.back().when), "tests", tests_of_a_rule);
   }
+  return decisions;
 }
 
-hd_field TableWriter::write_field(const Field& field, const model::Service& service) {
+TableWriter::Strings TableWriter::write_automata(const Fields& fields, const model::Service& service) {
+  Strings strings;
+  for (const hd_workload& workload : tables().workloads) {
+    std::vector<std::uint32_t>& held = strings.classes[HD_SLOT_CALLER].emplace_back();
+    for (std::uint32_t i = 0; i < policy_.identities.size(); ++i) {
+      if (workload.identities[i / 64] >> (i % 64) & 1) held.push_back(i);
+    }
+  }
+  strings.classes.try_emplace(HD_SLOT_CALLER);
+  write_automaton(fields.address(), service, strings);
+  write_automaton(fields.port(), service, strings);
+  if (service.protocol != model::Protocol::http) return strings;
+  const std::vector<const Field*> in_order = fields.in_order();
+  limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request",
+        HD_FIELDS_MAX);
+  for (const Field* field : in_order) write_automaton(*field, service, strings);
+  return strings;
+}
+
+void TableWriter::write_automaton(const Field& field, const model::Service& service, Strings& strings) {
+  if (field.patterns.empty()) return;
+  for (std::size_t p = 0; p < field.patterns.size(); ++p) {
+    if (!field.patterns[p].graph) continue;
+    if (classify({field.patterns[p]}, expression_limit).too_large)
+      limit(field.spans[p], "this expression", expression_limit + 1, "states or more", expression_limit);
+  }
+  Classifier classifier = classify(field.patterns);
+  if (classifier.too_large) {
+    limit(service.span, "what service `" + service.name + "` asks of " + attribute_text(field),
+          classifier.automaton.states.size(), "states together", classifier.bound);
+    return;
+  }
+  strings.starts[field.slot] = comb_.add(classifier.automaton);
+  strings.classes[field.slot] = std::move(classifier.sets);
+}
+
+hd_field TableWriter::write_field(const Field& field, const Strings& strings) {
   hd_field entry{};
   entry.atom_word = static_cast<hd_u16>(field.atom_word);
-  entry.words = static_cast<hd_u16>(field.words());
+  entry.words = static_cast<hd_u16>(field.atom_words);
   entry.flags = field.may_repeat ? HD_FIELD_MAY_REPEAT : 0;
   if (field.may_repeat && field.is_list) entry.flags |= HD_FIELD_LIST;
   if (field.attribute == model::Attribute::query) entry.flags |= HD_FIELD_ESCAPES;
   entry.sets = static_cast<std::uint32_t>(tables().sets.size());
   if (field.patterns.empty()) return entry;
-  for (std::size_t p = 0; p < field.patterns.size(); ++p) {
-    if (!field.patterns[p].graph) continue;
-    if (classify({field.patterns[p]}, expression_limit).too_large)
-      limit(field.places[p], "this expression", expression_limit + 1, "states or more", expression_limit);
-  }
-  const Classifier classifier = classify(field.patterns);
-  if (classifier.too_large) {
-    limit(service.span, "what service `" + service.name + "` asks of " + attribute_text(field),
-          classifier.automaton.states.size(), "states together", state_limit);
-    return entry;
-  }
-  entry.start = comb_.add(classifier.automaton);
-  for (const std::vector<std::uint32_t>& set : classifier.sets) {
-    std::vector<hd_u64> row(field.words());
-    for (const std::uint32_t pattern : set) row[pattern / 64] |= std::uint64_t{1} << (pattern % 64);
+  entry.start = strings.starts.at(field.slot);
+  const auto columns = strings.columns.find(field.slot);
+  const std::size_t lists = columns == strings.columns.end() ? 0 : columns->second.size();
+  entry.stride = static_cast<hd_u16>(field.words + lists);
+  const auto& sets = strings.classes.at(field.slot);
+  for (std::size_t c = 0; c < sets.size(); ++c) {
+    std::vector<hd_u64> row(entry.stride);
+    for (const std::uint32_t pattern : sets[c]) {
+      const std::uint32_t bit = field.bits[pattern];
+      if (bit != HD_NONE) row[bit / 64] |= std::uint64_t{1} << (bit % 64);
+    }
+    for (std::size_t l = 0; l < lists; ++l) row[field.words + l] = columns->second[l][c];
     tables().sets.insert(tables().sets.end(), row.begin(), row.end());
   }
   return entry;
 }
 
 /// Its number in hd_fields; HD_NONE: nobody asks for it.
-std::uint32_t TableWriter::write_connection_field(const Field& field, const model::Service& service) {
+std::uint32_t TableWriter::write_connection_field(const Field& field, const Strings& strings) {
   if (field.patterns.empty()) return HD_NONE;
-  tables().fields.push_back(write_field(field, service));
+  tables().fields.push_back(write_field(field, strings));
   return static_cast<std::uint32_t>(tables().fields.size() - 1);
 }
 
-void TableWriter::write_fields(model::ServiceId id, const Fields& fields) {
+void TableWriter::write_fields(model::ServiceId id, const Fields& fields, const Strings& strings) {
   const model::Service& service = policy_.services[id];
   hd_service& entry = tables().services[id];
-  entry.address_field = write_connection_field(fields.address(), service);
-  entry.port_field = write_connection_field(fields.port(), service);
+  entry.address_field = write_connection_field(fields.address(), strings);
+  entry.port_field = write_connection_field(fields.port(), strings);
   entry.first_field = static_cast<std::uint32_t>(tables().fields.size());
   if (service.protocol != model::Protocol::http) return;
   const std::vector<const Field*> in_order = fields.in_order();
-  limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request",
-        HD_FIELDS_MAX);
   entry.field_count = static_cast<std::uint32_t>(in_order.size());
   bool cookies = false;
   for (std::uint32_t f = 0; f < in_order.size(); ++f) {
-    tables().fields.push_back(write_field(*in_order[f], service));
+    tables().fields.push_back(write_field(*in_order[f], strings));
     if (in_order[f]->name.empty()) continue;
     const TestedName name{in_order[f]->attribute, in_order[f]->name};
     const auto place = std::lower_bound(names_.begin(), names_.end(), name) - names_.begin();
@@ -543,10 +639,10 @@ void find_misplaced(const model::Policy& policy, PlanResult& out) {
 
 }  // namespace
 
-PlanResult make_plan(const model::Policy& policy) {
+PlanResult make_plan(const model::Policy& policy, const CodeBounds& bounds) {
   PlanResult result;
   find_misplaced(policy, result);
-  TableWriter(policy, result).write();
+  TableWriter(policy, bounds, result).write();
   return result;
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "compiler/plan/choices.h"
 #include "compiler/plan/comb.h"
 #include "compiler/plan/fields.h"
 #include "compiler/plan/head_scan.h"
@@ -14,7 +16,8 @@ namespace heddle::plan {
 /// Writes the tables of a plan, one service after the other.
 class TableWriter {
  public:
-  TableWriter(const model::Policy& policy, PlanResult& out) : policy_(policy), out_(out) {}
+  TableWriter(const model::Policy& policy, const CodeBounds& bounds, PlanResult& out)
+      : policy_(policy), bounds_(bounds), out_(out), choices_(out.plan.tables) {}
 
   void write();
 
@@ -26,14 +29,26 @@ class TableWriter {
   void write_pools(model::ServiceId id, std::uint32_t first_endpoint);
   void write_pool(const model::Service& service, const model::PoolTarget& target,
                   std::uint32_t first_endpoint);
-  void write_access(model::ServiceId id, const Fields& fields);
+  std::vector<Decision> write_access(model::ServiceId id, const Fields& fields);
   void write_audits(model::ServiceId id, const Fields& fields);
   Decision access_decision(model::ServiceId id, const model::AccessRule& rule, hd_u32 action, const Fields& fields);
   void write_limits(model::ServiceId id, const Fields& fields);
-  void write_route(model::ServiceId id, const Fields& fields);
-  void write_fields(model::ServiceId id, const Fields& fields);
-  std::uint32_t write_connection_field(const Field& field, const model::Service& service);
-  hd_field write_field(const Field& field, const model::Service& service);
+  std::vector<Decision> write_route(model::ServiceId id, const Fields& fields);
+  void write_rules(model::ServiceId id, Fields& fields);
+  /// What the automata of a service's strings end in.
+  struct Strings {
+    std::map<std::uint32_t, std::uint32_t> starts;  // by slot: where its automaton begins
+    Classes classes;
+    std::map<std::uint32_t, std::vector<ListWords>> columns;
+  };
+  Strings write_automata(const Fields& fields, const model::Service& service);
+  void write_automaton(const Field& field, const model::Service& service, Strings& strings);
+  std::uint32_t write_connection_field(const Field& field, const Strings& strings);
+  hd_field write_field(const Field& field, const Strings& strings);
+  void write_fields(model::ServiceId id, const Fields& fields, const Strings& strings);
+  /// As code, in `to`, or else as a chooser; whoever becomes what says which bits it wants.
+  std::optional<Chooser> choose_form(std::vector<Decision> decisions, const Classes& classes, Fields& fields, Rules& to);
+  [[nodiscard]] std::size_t rules_in_code() const;
 
   std::uint32_t add_rule(const RuleInfo& info, hd_rule rule);
   std::uint32_t add_outcome(model::ServiceId id, const char* what);
@@ -48,7 +63,10 @@ class TableWriter {
   Tables& tables() { return out_.plan.tables; }
 
   const model::Policy& policy_;
+  const CodeBounds bounds_;
+  std::size_t rules_in_code_ = 0;
   PlanResult& out_;
+  ChoiceWriter choices_;
   Comb comb_;
   std::vector<TestedName> names_;  // of all services, sorted
   std::map<model::ServiceId, Fields> fields_;

@@ -27,7 +27,7 @@ enum SectionKind : std::uint32_t { section_manifest = 1, section_object = 2, sec
 constexpr std::uint32_t small = 1U << 16U;
 constexpr std::uint32_t large = 1U << 24U;  // a state of an automaton has 24 bits
 
-constexpr std::array<MapShape, 17> shapes{{
+constexpr std::array<MapShape, 22> shapes{{
     {"hd_cgroups", true, 8, sizeof(hd_cgroup), 1U << 20U},
     {"hd_workloads", false, 4, sizeof(hd_workload), small},
     {"hd_addresses", true, sizeof(hd_address_key), sizeof(hd_address), 1U << 20U},
@@ -42,6 +42,11 @@ constexpr std::array<MapShape, 17> shapes{{
     {"hd_names", true, sizeof(hd_name_key), 4, 1U << 20U},
     {"hd_fields", false, 4, sizeof(hd_field), 1U << 20U},
     {"hd_sets", false, 4, 8, large},
+    {"hd_choosers", false, 4, sizeof(hd_chooser), 1U << 17U},
+    {"hd_keys", false, 4, sizeof(hd_key), 1U << 22U},
+    {"hd_candidates", false, 4, 4, large},
+    {"hd_alternatives", false, 4, sizeof(hd_alternative), large},
+    {"hd_tests", false, 4, sizeof(hd_test), large},
     {"hd_limits", false, 4, sizeof(hd_rate_limit), 1U << 16U},
     {"hd_limit_keys", false, 4, sizeof(hd_limit_key), 1U << 20U},
     {"hd_blob", false, 4, 0, 1},

@@ -46,7 +46,7 @@ def measure_row(bench, row):
     measured = None
     try:
         if row.special:
-            found = importlib.import_module(row.special).measure(bench)
+            found = importlib.import_module(row.special).measure(bench, row)
         else:
             measured = bench.measure(row.series)
             found = results.results_of(row, measured)

@@ -16,7 +16,7 @@ ROUNDS = 2  # for each round of other rows: 1% is a small difference
 CASES = (("throughput", Load()), ("new connections", CLOSING))
 
 
-def measure(bench):
+def measure(bench, _row):
     with contextlib.ExitStack() as ends:
         mesh = ends.enter_context(Mesh())
         place = mesh.cgroup("stranger")

@@ -36,7 +36,7 @@ def processes_of(pid):
     return sum(private_bytes(each) for each in family(pid))
 
 
-def measure(bench):
+def measure(bench, _row):
     bench.say("memory: idle")
     idle, idle_note = _idle()
     bench.say("memory: idle connections")

@@ -9,8 +9,8 @@ COLOURS = {True: "#1a7f37", False: "#cf222e", None: "#57606a"}
 
 
 def draw(results):
-    """SVG text. The axis is logarithmic: 2 and 1/2 are equally far from 1."""
-    shown = [each for each in results if each.measured and each.ratio > 0]
+    """SVG text. The axis is logarithmic: 2 and 1/2 are equally far from 1. What is neither a ratio nor judged has no place on it."""
+    shown = [each for each in results if each.measured and each.ratio > 0 and _unit(each)]
     values = [value / _unit(each) for each in shown for value in (each.min, each.max, each.reach or 1)]
     low = max(-LIMIT, math.log2(min([0.5, *values]))) - 0.1
     high = min(LIMIT, math.log2(max([2, *values]))) + 0.1

@@ -32,7 +32,7 @@ class Row:
     about: str
     series: typing.Optional[Series] = None
     verdicts: tuple = ()
-    special: str = ""  # a module with `measure(bench)` that gives the results itself
+    special: str = ""  # a module with `measure(bench, row)` that gives the results itself
 
 
 SHARE = 0.99
@@ -44,6 +44,13 @@ def against_none(reach, **options):
 
 def percentiles(reaches, **options):
     return tuple(against_none((reach,) * 3, quantity=name, label=f"{name} at {{connections}}", **options) for name, reach in reaches)
+
+
+def compiled(name, about, seconds, mebibytes=None):
+    """Not ratios, but what they are measured in stands in the case."""
+    return Row(name, f"`heddle build --verify off` of {about}", special="compile_times", verdicts=(
+        Verdict("self", (), (seconds,), quantity="seconds", label="seconds"),
+        Verdict("self", (), mebibytes and (mebibytes,), quantity="MiB", label="MiB of the bundle")))
 
 
 HTTP = Series("node_http", ALL, seconds=2)
@@ -78,6 +85,9 @@ ROWS = (
         Verdict("haproxy", ("haproxy",), (1.0, 1.0, 1.0), ours="handler", fast=False),)),
     Row("handler_http", "the handler alone: CPU of the whole machine at half of haproxy's rate", CPU_HANDLER, (
         Verdict("haproxy", ("haproxy",), (1.0, 1.0, 1.0), quantity="cpu", ours="handler", label="cpu at {connections}", fast=False),)),
+    compiled("compile_routes_1000", "1,000 mixed routes on one service", 0.5),
+    compiled("compile_routes_10000", "10,000 of them", 5),
+    compiled("compile_regexes_1000", "1,000 routes with an expression each", 10, 64),
     Row("memory", "memory, idle, with the policy of examples/bookinfo", special="memory"),
     Row("bystander", "a process outside the mesh, with Heddle on the machine and without", special="bystander"),
 )

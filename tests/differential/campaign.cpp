@@ -48,13 +48,19 @@ void note_choice(const model::Policy& policy, const eval::Outcome& outcome, Tall
   ++tally.choices[name + (outcome.endpoints.size() < all ? ", some" : ", all")];
 }
 
+plan::CodeBounds random_bounds(Random& random) {
+  plan::CodeBounds bounds;
+  bounds.rules = random.pick(std::vector<std::size_t>{0, 0, 3, 5, bounds.rules, bounds.rules, bounds.rules});
+  return bounds;
+}
+
 /// Who only asks whether there is a difference wants no small one.
-void note_difference(const std::string& text, const Case& made, Tally& tally) {
+void note_difference(const std::string& text, const Case& made, const plan::CodeBounds& bounds, Tally& tally) {
   static const bool first_only = std::getenv("HEDDLE_FIRST_DIFFERENCE") != nullptr;
   tally.difference_count += first_only ? shown_differences * shown_differences : 1;
   if (first_only) return;
   if (tally.differences.size() < shown_differences)
-    tally.differences.push_back(smallest_difference(text, made));
+    tally.differences.push_back(smallest_difference(text, made, bounds));
 }
 
 /// Rules that decide nothing are only counted.
@@ -90,14 +96,15 @@ bool is_written_rule(const std::string& id) {
 }
 
 void compare(const std::string& text, const Parsed& parsed, std::size_t requests, Random& random,
-             Tally& tally, bool worlds) {
+             Tally& tally, bool worlds, std::optional<plan::CodeBounds> bounds) {
   const model::Policy& policy = *parsed.policy;
   std::vector<Case> cases = make_cases(policy, tally.table, requests, random);
   for (Case& made : cases) {
     if (worlds) made.world = random_world(policy, random);
   }
   tally.requests += cases.size();
-  auto compiled = CompiledPolicy::make(policy, parsed.sources);
+  if (!bounds) bounds = random_bounds(random);
+  auto compiled = CompiledPolicy::make(policy, parsed.sources, *bounds);
   const auto answers = compiled ? compiled->decide(cases) : compiled.error();
   if (!answers) {
     ++tally.difference_count;
@@ -115,7 +122,7 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
     for (const std::string& rule : outcome.audited) ++audited[rule];
     note_choice(policy, outcome, tally);
     note_case(policy, cases[at], outcome, tally);
-    if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], tally);
+    if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], *bounds, tally);
   }
   compare_audits(text, audited, *compiled, tally);
 }

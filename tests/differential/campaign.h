@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "compiler/plan/plan.h"
 #include "tests/differential/cases.h"
 #include "tests/differential/parsed.h"
 
@@ -29,9 +31,10 @@ struct Tally {
 /// Whether a rule is one that a request has to meet; `…/default`, `…/otherwise` and the mesh's own are not.
 bool is_written_rule(const std::string& id);
 
-/// Decides `requests` requests by both sides. With `worlds` each meets other states of the endpoints.
+/// Decides `requests` requests by both sides. With `worlds` each meets other states of the endpoints. Without `bounds` they are
+/// random: a part of the policies is code, a part is tables, a part is both.
 void compare(const std::string& text, const Parsed& parsed, std::size_t requests, Random& random,
-             Tally& tally, bool worlds = false);
+             Tally& tally, bool worlds = false, std::optional<plan::CodeBounds> bounds = std::nullopt);
 
 /// The same without the compiled side: what the table would be.
 void rehearse(const Parsed& parsed, std::size_t requests, Random& random, Tally& tally);

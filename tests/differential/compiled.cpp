@@ -24,8 +24,9 @@ bundle::MapImage as_bundled(emit::Image&& image) {
           image.count,           std::move(image.keys), std::move(image.values)};
 }
 
-Result<bundle::Opened> build(const model::Policy& policy, const source::SourceManager& sources) {
-  const plan::PlanResult planned = plan::make_plan(policy);
+Result<bundle::Opened> build(const model::Policy& policy, const source::SourceManager& sources,
+                             const plan::CodeBounds& bounds) {
+  const plan::PlanResult planned = plan::make_plan(policy, bounds);
   if (!planned.errors.empty()) return broken("no plan: " + planned.errors.front().what);
   const emit::Generated object = emit::generate(planned.plan, emit::Product::object);
   if (!object.ok) return broken("no code: " + object.error);
@@ -104,8 +105,9 @@ std::string name_at(const auto& list, std::uint32_t index) {
 }  // namespace
 
 Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
-                                            const source::SourceManager& sources) {
-  const auto opened = build(policy, sources);
+                                            const source::SourceManager& sources,
+                                            const plan::CodeBounds& bounds) {
+  const auto opened = build(policy, sources, bounds);
   if (!opened) return opened.error();
   auto session = loader::DecideSession::make(*opened);
   if (!session) return session.error();

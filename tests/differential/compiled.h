@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/model/policy.h"
+#include "compiler/plan/plan.h"
 #include "compiler/source/source_manager.h"
 #include "runtime/handler/tables.h"
 #include "runtime/loader/decide_session.h"
@@ -36,7 +37,8 @@ struct Compiled {
 /// the rest.
 class CompiledPolicy {
  public:
-  static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources);
+  static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources,
+                                     const plan::CodeBounds& bounds = {});
 
   /// One answer per case, in order; none for a head that never ends, which is never decided.
   Result<std::vector<std::optional<Compiled>>> decide(const std::vector<Case>& cases);

@@ -75,6 +75,30 @@ TEST(Generator, NoTwoOfManyRoutesAreEqual) {
   EXPECT_EQ(conditions.size(), 1000u);
 }
 
+void expect_agreement_on_routes(std::size_t count, std::size_t requests, const plan::CodeBounds& bounds) {
+  Tally tally;
+  Random random(base_seed());
+  const std::string text = many_routes(count);
+  const Parsed parsed = parse_or_fail(text);
+  ASSERT_TRUE(parsed.policy);
+  compare(text, parsed, is_long_run() ? 200'000 : requests, random, tally, false, bounds);
+  expect_agreement(tally);
+  EXPECT_GE(tally.hit_a_rule * 2, tally.decided);
+}
+
+TEST(Differential, AgreeOnAThousandRoutes) {
+  expect_agreement_on_routes(1000, 10'000, {});
+}
+
+/// As code, which is what they are no more: strings with hundreds of tests among the facts.
+TEST(Differential, AgreeOnAThousandRoutesOfCode) {
+  expect_agreement_on_routes(1000, 10'000, {.rules = 2000, .tests_of_a_policy = 100'000});
+}
+
+TEST(Differential, AgreeOnTenThousandRoutes) {
+  expect_agreement_on_routes(10'000, 5'000, {});
+}
+
 TEST(Differential, EvaluatorAndCompiledFunctionAgree) {
   const std::uint64_t policies = is_long_run() ? 5000 : 250;
   const std::size_t requests = is_long_run() ? 2000 : 850;
@@ -109,17 +133,6 @@ TEST(Differential, AgreeOnTheEndpoint) {
     std::printf("%-22s %zu\n", choice, tally.choices[choice]);
     EXPECT_GE(tally.choices[choice], 200u) << choice;
   }
-}
-
-TEST(Differential, AgreeOnAThousandRoutes) {
-  Tally tally;
-  Random random(base_seed());
-  const std::string text = many_routes(1000);
-  const Parsed parsed = parse_or_fail(text);
-  ASSERT_TRUE(parsed.policy);
-  compare(text, parsed, is_long_run() ? 200'000 : 10'000, random, tally);
-  expect_agreement(tally);
-  EXPECT_GE(tally.hit_a_rule * 2, tally.decided);
 }
 
 }  // namespace

@@ -437,6 +437,8 @@ route s0 {
         "method in [PUT, DELETE] and (path is \"/r/" + n + "\" or path is \"/s/" + n + "\")",
         "header \"x-tenant\" is \"t" + n + "\" and from web",
         "not (header \"x-a\" absent or path starts \"/u\") and host is \"h" + n + ".example\"",
+        "((path is \"/r/" + n + "\" and header \"x-a\" present) or header \"end-user\" is \"w" + n + "\") and not method is POST",
+        "host is \"h" + n + ".example\" and (not path starts \"/r/" + n + "\" or header \"x-tenant\" is \"t" + n + "\")",
     };
     const std::size_t own = route % shapes.size();
     const std::size_t other = (route * 5 + 3) % shapes.size();

@@ -12,10 +12,10 @@ namespace heddle::differential {
 namespace {
 
 /// What differs on this policy and request; nothing either where the policy is no policy any more.
-std::string differs(const std::string& text, const Case& made) {
+std::string differs(const std::string& text, const Case& made, const plan::CodeBounds& bounds) {
   const Parsed parsed = parse(text);
   if (!parsed.policy) return "";
-  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources);
+  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources, bounds);
   if (!compiled) return "";
   const auto answers = compiled->decide({made});
   if (!answers || !answers->front()) return "";
@@ -69,22 +69,22 @@ std::string world_text(const Case& made) {
 
 }  // namespace
 
-std::string smallest_difference(const std::string& text, const Case& made) {
-  if (differs(text, made).empty()) return "a difference that does not show twice, on the policy\n" + text;
+std::string smallest_difference(const std::string& text, const Case& made, const plan::CodeBounds& bounds) {
+  if (differs(text, made, bounds).empty()) return "a difference that does not show twice, on the policy\n" + text;
   const std::string policy =
-      without_lines(text, is_rule, [&](const std::string& fewer) { return !differs(fewer, made).empty(); });
+      without_lines(text, is_rule, [&](const std::string& fewer) { return !differs(fewer, made, bounds).empty(); });
   Case shorter = made;
   shorter.request.head = without_lines(
       made.request.head, [](const std::string&) { return true; },
       [&](const std::string& fewer) {
         Case tried = shorter;
         tried.request.head = fewer;
-        return !differs(policy, tried).empty();
+        return !differs(policy, tried, bounds).empty();
       });
   return "---- policy\n" + policy + "---- request from " + made.request.spiffe.value_or("nobody") + " to " +
          made.request.destination.text() + ", draw " + std::to_string(made.request.draw) + "\n" +
-         printable_head(shorter.request.head) + world_text(made) + "\n---- differs\n" +
-         differs(policy, shorter);
+         printable_head(shorter.request.head) + world_text(made) + "\n---- differs, where more than " +
+         std::to_string(bounds.rules) + " rules become tables\n" + differs(policy, shorter, bounds);
 }
 
 }  // namespace heddle::differential

@@ -22,10 +22,10 @@ namespace {
 
 /// Both executors of one policy.
 struct Both {
-  explicit Both(const std::string& file) : parsed(parse(read_vectors(file))) {
+  Both(const std::string& file, const plan::CodeBounds& bounds) : parsed(parse(read_vectors(file))) {
     EXPECT_TRUE(parsed.policy) << parsed.complaint;
     if (!parsed.policy) std::abort();
-    auto made = CompiledPolicy::make(*parsed.policy, parsed.sources);
+    auto made = CompiledPolicy::make(*parsed.policy, parsed.sources, bounds);
     EXPECT_TRUE(made) << made.error().what;
     if (!made) std::abort();
     compiled.emplace(std::move(*made));
@@ -49,8 +49,9 @@ struct Both {
   eval::Accounts accounts;
 };
 
-TEST(Vectors, EvaluatorAndSyscallEntry) {
-  Both both("policy.mesh");
+/// More rules than `rules_in_code` become tables.
+void expect_every_row(std::size_t rules_in_code) {
+  Both both("policy.mesh", {.rules = rules_in_code});
   const auto rows = nlohmann::json::parse(read_vectors("requests.json"));
   ASSERT_GE(rows.size(), 60u);
   for (const auto& row : rows) {
@@ -69,6 +70,14 @@ TEST(Vectors, EvaluatorAndSyscallEntry) {
     EXPECT_EQ(answer->type, row.value("type", "")) << name;
     EXPECT_EQ(difference(*both.parsed.policy, both.evaluator->decide(made.request), *answer), "") << name;
   }
+}
+
+TEST(Vectors, EvaluatorAndSyscallEntry) {
+  expect_every_row(32);
+}
+
+TEST(Vectors, EvaluatorAndSyscallEntryWithTables) {
+  expect_every_row(0);
 }
 
 const Unsaid unsaid = {"plain", "shop.example"};
@@ -118,8 +127,8 @@ void expect_forwarded(Both& both, const Case& made, const model::Paths& paths, c
   EXPECT_EQ(forwarded(expected, paths.mode), expected) << name;
 }
 
-TEST(Vectors, NothingGetsPastADeny) {
-  Both both("bypass.mesh");
+void expect_nothing_past(std::size_t rules_in_code) {
+  Both both("bypass.mesh", {.rules = rules_in_code});
   const auto groups = nlohmann::json::parse(read_vectors("bypass.json"));
   std::size_t count = 0, allowed = 0;
   for (const auto& [group, rows] : groups.items()) {
@@ -141,6 +150,14 @@ TEST(Vectors, NothingGetsPastADeny) {
   }
   std::printf("%zu requests, %zu of them allowed\n", count, allowed);
   EXPECT_GE(count, 408u);
+}
+
+TEST(Vectors, NothingGetsPastADeny) {
+  expect_nothing_past(32);
+}
+
+TEST(Vectors, NothingGetsPastADenyInTables) {
+  expect_nothing_past(0);
 }
 
 }  // namespace

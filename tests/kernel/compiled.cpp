@@ -9,8 +9,8 @@
 
 namespace heddle::test {
 
-bundle::Opened compile(const model::Policy& policy) {
-  const plan::PlanResult planned = plan::make_plan(policy);
+bundle::Opened compile(const model::Policy& policy, const plan::CodeBounds& bounds) {
+  const plan::PlanResult planned = plan::make_plan(policy, bounds);
   EXPECT_TRUE(planned.errors.empty());
   const emit::Generated object = emit::generate(planned.plan, emit::Product::object);
   EXPECT_TRUE(object.ok) << object.error;
@@ -30,8 +30,8 @@ bundle::Opened compile(const model::Policy& policy) {
   return std::move(*opened);
 }
 
-std::unique_ptr<loader::DecideSession> load(const model::Policy& policy) {
-  auto session = loader::DecideSession::make(compile(policy));
+std::unique_ptr<loader::DecideSession> load(const model::Policy& policy, const plan::CodeBounds& bounds) {
+  auto session = loader::DecideSession::make(compile(policy, bounds));
   EXPECT_TRUE(session.ok()) << session.error().what;
   if (!session.ok()) return nullptr;
   return std::make_unique<loader::DecideSession>(std::move(*session));

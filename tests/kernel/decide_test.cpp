@@ -92,7 +92,7 @@ std::string get(const std::string& target, const std::string& headers = "") {
 
 class Decided {
  public:
-  explicit Decided(const model::Policy& p) : session_(test::load(p)) {}
+  explicit Decided(const model::Policy& p, const plan::CodeBounds& bounds = {}) : session_(test::load(p, bounds)) {}
 
   hd_decision operator()(const std::string& head, std::optional<std::uint32_t> workload = 1) {
     loader::DecideInput input;
@@ -274,7 +274,7 @@ TEST(Decide, ALineThatEndsWhereAPageBeginsHidesNothing) {
 
 /// Rules that have nothing to do with a request are passed in runs: each rule is found all the same, wherever it stands, and
 /// those that need nothing of the request end a run.
-TEST(Decide, EachRuleOfALongChainIsFound) {
+void expect_each_rule_of_a_long_chain(const plan::CodeBounds& bounds) {
   constexpr int count = 150;
   model::Policy p = routed(test(Attribute::path, Operator::is, "/first"));
   model::Service& s = p.services[0];
@@ -293,7 +293,7 @@ TEST(Decide, EachRuleOfALongChainIsFound) {
     s.route->rules.push_back({name(n), n == 70 ? !test(Attribute::header, Operator::absent, "", "x-free") : shapes[n % 4], target, {}});
   }
   s.route->rules.push_back({miss, std::nullopt, target, {}});
-  Decided decided(p);
+  Decided decided(p, bounds);
   for (int n = 0; n < count; ++n) {
     const std::string host = value("h", n) + ".example";
     const std::string line = "x-v: " + value("v", n) + "\r\n";
@@ -307,6 +307,14 @@ TEST(Decide, EachRuleOfALongChainIsFound) {
   EXPECT_EQ(decided.rule(get("/a149", "x-free: 1\r\n")), name(70));
   EXPECT_EQ(decided.rule(get("/a4", "x-free: 1\r\n")), name(4));
   EXPECT_EQ(decided.rule(get("/a150")), miss);
+}
+
+TEST(Decide, EachRuleOfALongChainIsFound) {
+  expect_each_rule_of_a_long_chain({.rules = 1000});
+}
+
+TEST(Decide, EachRuleOfALongTableIsFound) {
+  expect_each_rule_of_a_long_chain({.rules = 0});
 }
 
 /// Every prefix of a head is no head, and a head that fills its pages is read to the end.

@@ -127,6 +127,8 @@ bundle::Bundle make(const TinyPolicy& policy) {
   hd_service service{};
   service.protocol = HD_PROTOCOL_TCP;
   service.unhealthy_rule = tiny_unhealthy;
+  service.access_chooser = HD_NONE;
+  service.route_chooser = HD_NONE;
   std::vector<std::pair<hd_address_key, hd_address>> addresses;
   for (const char* text : {"10.96.0.10", "fd00::10", "127.9.9.9"}) {
     hd_address_key key{};

@@ -38,7 +38,7 @@ enum hd_limit {
   HD_HEAD_MAX = 65536,        /* a longer head is 431 */
   HD_TARGET_MAX = 16384,      /* a longer target is 414 */
   HD_IDENTITY_WORDS = 16,     /* 1024 declared identities */
-  HD_ATOM_WORDS = 64,         /* 4096 distinct tests of strings in one service */
+  HD_ATOM_WORDS = 64,         /* 4096 distinct tests of strings in the generated code of one service */
   HD_FIELDS_MAX = 40,         /* strings of a request that one service tests */
   HD_LEVELS_MAX = 16,         /* depth of the cgroup tree below the cgroup root that is looked at */
   HD_FLOWS_MAX = 16384,       /* clients on the fast path of one node; a further one is served by the handler */
@@ -588,9 +588,11 @@ struct hd_service {
   hd_u32 limit_count;
   hd_u32 first_audit;    /* the number that hd_audited knows it by */
   hd_u32 audit_count;
+  hd_u32 access_chooser; /* into hd_choosers; HD_NONE: hd_access has its rules */
+  hd_u32 route_chooser;  /* HD_NONE: hd_route has */
   hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 96, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 104, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
@@ -781,22 +783,16 @@ enum hd_field_flag {
 
 struct hd_field {
   hd_u32 start;     /* first state of its automaton in hd_steps */
-  hd_u32 sets;      /* into hd_sets: row r is the words [sets + r * words, + words); row 0 is empty: nothing holds of an absent value */
-  hd_u16 atom_word; /* where its words lie in hd_facts.atoms */
-  hd_u16 words;
-  hd_u32 flags;
+  hd_u32 sets;      /* into hd_sets: row r is the words [sets + r * stride, + stride) */
+  hd_u16 atom_word; /* where the first words of a row go in hd_facts.atoms */
+  hd_u16 words;     /* so many of them */
+  hd_u16 stride;    /* behind them: bits that only hd_tests look at, then the lists of candidates (hd_key); 0: nobody asks */
+  hd_u16 flags;
 };
 HD_STATIC_ASSERT(sizeof(struct hd_field) == 16, "hd_field");
 
 /* hd_sets: u64 words. hd_blob[0]: all texts of the generation, one value, memory-mapped, read-only. */
 
-/* What the compiled policy sees: flat, no pointer. Atom i is bit i % 64 of atoms[i / 64]: one test of one string. */
-struct hd_facts {
-  hd_u32 service;
-  hd_u32 has_peer;
-  hd_u64 identities[HD_IDENTITY_WORDS];
-  hd_u64 atoms[HD_ATOM_WORDS];
-};
-HD_STATIC_ASSERT(sizeof(struct hd_facts) == 8 + 128 + 512, "hd_facts");
+#include "bpf_templates/include/heddle/choosers.h"
 
 #endif

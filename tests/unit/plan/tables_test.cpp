@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "compiler/plan/plan.h"
@@ -116,6 +117,62 @@ TEST(Services, NameTheRulesOfTheirOutcomes) {
   EXPECT_EQ(plan.rules[service.timeout_rule].id, "service s/timeout");
   EXPECT_EQ(service.pending_max, 7U);
   EXPECT_EQ(plan.tables.pools[0].balance, HD_BALANCE_LEAST_REQUEST);
+}
+
+/// `path under "/a<n>" and from ns/a` for each n, and `otherwise`.
+model::Policy with_rules(std::size_t count) {
+  model::Policy policy = two_workloads(true);
+  model::Service& service = policy.services.front();
+  service.route.emplace();
+  for (std::size_t n = 0; n < count; ++n) {
+    model::Condition path;
+    path.test.op = model::Operator::under;
+    path.test.literal = "/a" + std::to_string(n);
+    model::Condition from;
+    from.test.attribute = model::Attribute::from;
+    from.test.callers = {model::Callers::Kind::identities, {0}};
+    model::Condition both;
+    both.kind = model::Condition::Kind::all;
+    both.children = {from, path};
+    service.route->rules.push_back({"route s/" + std::to_string(n + 1), both, {}, {}});
+  }
+  service.route->rules.push_back({"route s/otherwise", std::nullopt, {}, {}});
+  return policy;
+}
+
+TEST(Choosers, BeginWhereCodeEnds) {
+  const Plan few = make_plan(with_rules(31)).plan;
+  EXPECT_EQ(few.services[0].route.code.size(), 32u);
+  EXPECT_EQ(few.tables.services[0].route_chooser, HD_NONE);
+  EXPECT_TRUE(few.tables.choosers.empty());
+  const Plan many = make_plan(with_rules(32)).plan;
+  EXPECT_TRUE(many.services[0].route.code.empty());
+  EXPECT_EQ(many.services[0].route.table.size(), 33u);
+  EXPECT_EQ(many.tables.services[0].route_chooser, 0u);
+  EXPECT_EQ(many.tables.services[0].access_chooser, HD_NONE);
+  EXPECT_EQ(many.tables.services[0].atom_words, 0u) << "nobody looks at an atom";
+}
+
+/// Many services with few rules each are as much code as one with many.
+TEST(Choosers, BeginEarlierWhereThereIsMuchCode) {
+  const auto first = [](const CodeBounds& bounds) { return make_plan(with_rules(8), bounds).plan.tables.services[0].route_chooser; };
+  EXPECT_EQ(first({.tests_of_a_policy = 25}), HD_NONE);
+  EXPECT_EQ(first({.tests_of_a_policy = 24}), 0u);
+}
+
+TEST(Choosers, EqualTestsAreOneEntry) {
+  const Tables tables = make_plan(with_rules(100)).plan.tables;
+  EXPECT_EQ(tables.alternatives.size(), 101u);
+  EXPECT_EQ(tables.tests.size(), 1u) << "who calls";
+  EXPECT_EQ(tables.keys.size(), 2u) << "the path, and `otherwise`";
+}
+
+TEST(Choosers, AreDescribed) {
+  const model::Policy policy = with_rules(40);
+  const std::string text = describe(make_plan(policy).plan, policy);
+  EXPECT_NE(text.find("route s/1: on atom 1.0 if identity 0\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("route s/otherwise: always\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("hd_alternatives: 41 of 8 bytes\n"), std::string::npos) << text;
 }
 
 }  // namespace
