@@ -126,7 +126,7 @@ static __always_inline void hd_keep_resolved(struct hd_work* work, struct hd_con
   if (connection->resolved == work->resolved) return;
   connection->resolved = work->resolved;
   connection->caller = work->decision.caller;
-  connection->service = work->decision.service;
+  connection->service = work->facts.service; /* not that of the target, which the decision has */
   connection->endpoint = work->fixed_endpoint;
 }
 

@@ -35,6 +35,16 @@ static long hd_audit_one(hd_u32 index, struct hd_work** in) {
   return 0;
 }
 
+/* Those of the service, and of another one whose endpoints the route asked for. */
+static __always_inline void hd_count_audits(struct hd_work* work) {
+  hd_u32 number = work->through;
+  if (work->audit_count) bpf_loop(work->audit_count, hd_audit_one, &work, 0);
+  struct hd_service* target = number == HD_NONE ? 0 : bpf_map_lookup_elem(&hd_services, &number);
+  if (!target || !target->audit_count) return;
+  work->first_audit = target->first_audit;
+  bpf_loop(target->audit_count, hd_audit_one, &work, 0);
+}
+
 /* The decision stands: whoever carries it out counts it, once. Until then nothing but `hd_undo` has to be said of it. */
 __attribute__((noinline)) int hd_commit(struct hd_work* work) {
   if (!work) return 0;
@@ -44,7 +54,7 @@ __attribute__((noinline)) int hd_commit(struct hd_work* work) {
     struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
     if (rule) hd_count(rule->counter);
   }
-  if (work->audit_count && number != HD_NONE) bpf_loop(work->audit_count, hd_audit_one, &work, 0);
+  if (number != HD_NONE) hd_count_audits(work);
   /* A tcp connection is on its way when its socket says so: until then nobody would tell of its end. */
   hd_u32 service_number = work->facts.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &service_number);
@@ -89,6 +99,7 @@ static __always_inline void hd_begin(struct hd_work* work) {
   work->port_field = HD_NONE;
   work->limit_count = 0;
   work->audit_count = 0;
+  work->through = HD_NONE;
   work->access_chooser = HD_NONE;
   work->route_chooser = HD_NONE;
   work->charges_count = 0;
@@ -323,7 +334,7 @@ __attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, 
   hd_u32 place = 2 * pool_number + (work->v4_only ? 1 : 0);
   struct hd_choice choice = {.chosen = HD_NONE};
   work->decision.pool = pool_number;
-  hd_u32 number = work->facts.service;
+  hd_u32 number = work->decision.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
   if (!service) return hd_end(work, HD_VERDICT_UNHEALTHY, 503, HD_RULE_MALFORMED);
   choice.pending = service->pending_max;
@@ -363,6 +374,7 @@ struct hd_drawn {
   hd_u32 upto;   /* the weights so far */
   hd_u32 target; /* of the part: hd_part */
   hd_u32 status;
+  hd_u32 through;
 };
 
 static long hd_try_part(hd_u32 index, struct hd_drawn* drawn) {
@@ -376,6 +388,7 @@ static long hd_try_part(hd_u32 index, struct hd_drawn* drawn) {
   if (drawn->value >= drawn->upto) return 0;
   drawn->target = part->target;
   drawn->status = part->status;
+  drawn->through = part->through;
   return 1;
 }
 
@@ -384,21 +397,46 @@ static __always_inline int hd_end_respond(struct hd_work* work, hd_u32 status, h
   return hd_end(work, HD_VERDICT_RESPOND, (hd_u16)status, rule);
 }
 
+/* The access of another service that the route sends to. 0: it allows the request. */
+__attribute__((noinline)) int hd_goes_through(struct hd_work* work, hd_u32 number) {
+  if (!work) return 1;
+  struct hd_service* target = bpf_map_lookup_elem(&hd_services, &number);
+  hd_u32 own = work->facts.service, found = HD_NONE;
+  work->through = number;
+  if (target && target->access_chooser == HD_NONE) {
+    work->facts.service = number;
+    found = hd_access(&work->facts);
+    work->facts.service = own;
+  } else if (target) {
+    found = hd_choose(work, target->access_chooser);
+  }
+  struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &found);
+  if (rule && rule->action == HD_ACTION_ALLOW) {
+    work->decision.service = number;
+    return 0;
+  }
+  work->decision.access = found;
+  hd_end(work, HD_VERDICT_DENY, 403, found);
+  return 1;
+}
+
 /* Step 6, first half: what the route's rule says. */
 __attribute__((noinline)) int hd_follow(struct hd_work* work, hd_u32 number) {
   if (!work) return 0;
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   if (!rule) return hd_end(work, HD_VERDICT_DENY, 403, HD_RULE_MALFORMED);
   if (rule->action == HD_ACTION_RESPOND) return hd_end_respond(work, rule->status, 0, number);
-  hd_u32 pool = rule->target;
+  hd_u32 pool = rule->target, through = rule->through;
   if (rule->action == HD_ACTION_SPLIT) {
     hd_u64 draw = rule->sticky == HD_NONE ? work->decision.draw : hd_sticky_draw(work, rule->sticky);
     hd_u64 u = hd_mix(draw ^ rule->digest) >> 32;
-    struct hd_drawn drawn = {.first = rule->target, .value = (hd_u32)(u * 1000000 >> 32), .target = HD_NONE};
+    struct hd_drawn drawn = {.first = rule->target, .value = (hd_u32)(u * 1000000 >> 32), .target = HD_NONE, .through = HD_NONE};
     bpf_loop(rule->parts, hd_try_part, &drawn, 0);
     if (drawn.status) return hd_end_respond(work, drawn.status, drawn.target, number);
     pool = drawn.target;
+    through = drawn.through;
   }
+  if (through != HD_NONE && hd_goes_through(work, through)) return 0;
   return hd_pick(work, pool, number);
 }
 

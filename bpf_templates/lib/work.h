@@ -86,6 +86,7 @@ struct hd_work {
   hd_u32 line_count;
   hd_u32 first_audit;
   hd_u32 audit_count;
+  hd_u32 through; /* of another service whose endpoints were chosen: hd_rule.through */
   hd_u32 access_chooser;
   hd_u32 route_chooser;
   hd_u64 wait; /* until there is room, where a limit has none */

@@ -73,12 +73,13 @@ eval::Verdict verdict_of(unsigned verdict) {
 }
 
 /// The pool that manifests call `reviews` or `reviews.v1`.
-std::optional<eval::Pool> find_pool(const model::Policy& policy, model::ServiceId service,
-                                    const std::string& name) {
-  const model::Service& owner = policy.services[service];
-  if (name == owner.name) return eval::Pool{service, std::nullopt};
-  for (std::uint32_t subset = 0; subset < owner.subsets.size(); ++subset) {
-    if (name == owner.name + "." + owner.subsets[subset].name) return eval::Pool{service, subset};
+std::optional<eval::Pool> find_pool(const model::Policy& policy, const std::string& name) {
+  for (model::ServiceId service = 0; service < policy.services.size(); ++service) {
+    const model::Service& owner = policy.services[service];
+    if (name == owner.name) return eval::Pool{service, std::nullopt};
+    for (std::uint32_t subset = 0; subset < owner.subsets.size(); ++subset) {
+      if (name == owner.name + "." + owner.subsets[subset].name) return eval::Pool{service, subset};
+    }
   }
   return std::nullopt;
 }
@@ -147,10 +148,10 @@ eval::Outcome KernelEngine::in_words(const hd_decision& decision, const eval::Re
   if (decision.access != HD_NONE) outcome.access_rule = session_.rule_id(decision.access);
   if (eval::find_route_rule(policy_, outcome.rule) != nullptr) outcome.route_rule = outcome.rule;
   if (decision.service == HD_NONE) return outcome;
-  outcome.service = decision.service;
-  if (policy_.services[decision.service].protocol == model::Protocol::http) outcome.status = decision.status;
+  outcome.service = manifest.service_of(decision.service);
+  if (policy_.services[*outcome.service].protocol == model::Protocol::http) outcome.status = decision.status;
   if (decision.pool != HD_NONE)
-    outcome.pool = find_pool(policy_, decision.service, manifest.pools[decision.pool].name);
+    outcome.pool = find_pool(policy_, manifest.pools[decision.pool].name);
   if (outcome.verdict == eval::Verdict::limited) outcome.retry_after = decision.port;
   if (outcome.status != 0) outcome.headers = headers_of(policy_, outcome, decision.port, request);
   if (outcome.verdict == eval::Verdict::forward) {

@@ -70,6 +70,13 @@ Json services(const model::Policy& policy) {
   return out;
 }
 
+/// The entries of hd_services behind those of the policy.
+Json targets(const plan::Plan& plan) {
+  Json out = Json::array();
+  for (const model::ServiceId from : plan.throughs) out.push_back({{"service", from}});
+  return out;
+}
+
 Json workloads(const model::Policy& policy) {
   Json out = Json::array();
   for (const model::Workload& workload : policy.workloads) {
@@ -137,6 +144,7 @@ std::string make_manifest(const model::Policy& policy, const plan::Plan& plan,
       {"compiler", "heddle " + compiler_version + " (LLVM " LLVM_VERSION_STRING ")"},
       {"mesh", policy.name},
       {"trust_domain", policy.trust_domain},
+      {"targets", targets(plan)},
       {"source_digest", source_digest(sources)},
       {"outside", policy.outside == model::Outside::allow ? "allow" : "deny"},
       {"rules", rules(plan, sources)},

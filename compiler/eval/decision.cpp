@@ -26,8 +26,7 @@ Outcome Decision::run() {
     return outcome_;
   }
   find_caller();
-  audit();
-  if (!decide_access() && !decide_limits()) {
+  if (!decide_access(service()) && !decide_limits()) {
     if (destination_->endpoint) {
       decide_direct();
     } else {
@@ -85,14 +84,15 @@ void Decision::find_caller() {
 
 /// Any matching `deny` denies; else any matching `allow` allows; else nothing does. Named is the first that
 /// matches.
-bool Decision::decide_access() {
-  if (!service().access && service().audit) {
-    outcome_.access_rule = model::rule_id("access", service().name, "audit");
+bool Decision::decide_access(const model::Service& to) {
+  audit(to);
+  if (!to.access && to.audit) {
+    outcome_.access_rule = model::rule_id("access", to.name, "audit");
     note([&] { return audited_access_step(outcome_.access_rule); });
     return false;
   }
   static const model::Access none;
-  const model::Access& access = service().access ? *service().access : none;
+  const model::Access& access = to.access ? *to.access : none;
   if (const auto* rule = first_access(access, model::Effect::deny, false)) {
     deny(rule->id);
     return true;
@@ -101,27 +101,27 @@ bool Decision::decide_access() {
     outcome_.access_rule = rule->id;
     return false;
   }
-  const std::string rule = model::rule_id("access", service().name, "default");
-  note([&] { return default_access_step(service(), rule); });
+  const std::string rule = model::rule_id("access", to.name, "default");
+  note([&] { return default_access_step(to, rule); });
   deny(rule);
   return true;
 }
 
 /// What is counted, whatever is decided: the audit rules that apply, and the rule by which the audited block would deny.
-void Decision::audit() {
-  if (service().access) {
-    for (const model::AccessRule& rule : service().access->audits) {
+void Decision::audit(const model::Service& to) {
+  if (to.access) {
+    for (const model::AccessRule& rule : to.access->audits) {
       if (access_applies(rule, true)) outcome_.audited.push_back(rule.id);
     }
   }
-  if (service().audit) audit_block(*service().audit);
+  if (to.audit) audit_block(to.name, *to.audit);
 }
 
-void Decision::audit_block(const model::Access& block) {
+void Decision::audit_block(const std::string& service, const model::Access& block) {
   if (const auto* rule = first_access(block, model::Effect::deny, true)) {
     outcome_.audited.push_back(rule->id);
   } else if (first_access(block, model::Effect::allow, true) == nullptr) {
-    outcome_.audited.push_back(model::rule_id("access", service().name + " audit", "default"));
+    outcome_.audited.push_back(model::rule_id("access", service + " audit", "default"));
     note([&] { return audited_default_step(outcome_.audited.back()); });
   }
 }
@@ -203,7 +203,7 @@ void Decision::take(const model::RouteRule& rule) {
   } else if (rule.target.kind == Kind::respond) {
     respond(rule.id, rule.target.respond);
   } else {
-    forward(rule.id, {destination_->service, rule.target.pool.subset}, rule.timeout_ms);
+    forward(rule.id, {rule.target.pool.service, rule.target.pool.subset}, rule.timeout_ms);
   }
 }
 
@@ -216,7 +216,7 @@ void Decision::split(const model::RouteRule& rule) {
   note([&] { return split_step(policy_, destination_->service, rule, value.has_value(), draw, share, part); });
   const model::SplitPart& taken = rule.target.split[part];
   if (taken.respond) return respond(rule.id, *taken.respond);
-  forward(rule.id, {destination_->service, taken.pool.subset}, rule.timeout_ms);
+  forward(rule.id, {taken.pool.service, taken.pool.subset}, rule.timeout_ms);
 }
 
 void Decision::respond(const std::string& rule, const model::Respond& answer) {
@@ -227,7 +227,13 @@ void Decision::respond(const std::string& rule, const model::Respond& answer) {
   outcome_.rule = rule;
 }
 
+/// Of another service its `access` is judged, too, and everything else but its rules of `route` and `limit` is its own.
 void Decision::forward(const std::string& rule, Pool pool, std::uint32_t timeout_ms) {
+  if (pool.service != destination_->service) {
+    const std::string allowed_by = outcome_.access_rule;
+    if (decide_access(policy_.services[pool.service])) return;
+    outcome_.access_rule = allowed_by;
+  }
   const Choice choice = choose_endpoint(policy_, pool, world_, request_.draw);
   outcome_.pool = pool;
   outcome_.endpoints = choice.endpoints;
@@ -244,7 +250,8 @@ void Decision::forward(const std::string& rule, Pool pool, std::uint32_t timeout
 void Decision::fail(Verdict verdict) {
   outcome_.verdict = verdict;
   outcome_.status = is_http() ? 503 : 0;
-  outcome_.rule = model::rule_id("service", service().name, verdict_name(verdict));
+  const model::Service& of = outcome_.pool ? policy_.services[outcome_.pool->service] : service();
+  outcome_.rule = model::rule_id("service", of.name, verdict_name(verdict));
   outcome_.timeout_ms = 0;
 }
 

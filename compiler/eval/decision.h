@@ -28,9 +28,9 @@ class Decision {
   bool decide_destination();
   bool decide_form();
   void find_caller();
-  bool decide_access();
-  void audit();
-  void audit_block(const model::Access& block);
+  bool decide_access(const model::Service& to);
+  void audit(const model::Service& to);
+  void audit_block(const std::string& service, const model::Access& block);
   bool decide_limits();
   void decide_direct();
   void decide_route();

@@ -7,7 +7,8 @@
 namespace heddle::eval {
 
 Evaluator::Evaluator(const model::Policy& policy, World world) : policy_(policy), world_(std::move(world)) {
-  for (const model::Service& service : policy.services) tested_.push_back(tested_names(service));
+  for (model::ServiceId service = 0; service < policy.services.size(); ++service)
+    tested_.push_back(tested_names(policy, service));
 }
 
 Outcome Evaluator::decide(const Request& request, Accounts* accounts) const {

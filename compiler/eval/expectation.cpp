@@ -18,7 +18,7 @@ bool is_allowed(const Outcome& outcome) {
 
 bool goes_to(const model::Policy& policy, const Expectation& expectation, const Outcome& outcome) {
   return outcome.verdict == Verdict::forward && outcome.pool &&
-         std::ranges::count(expectation.targets, pool_name(policy, *outcome.pool)) > 0;
+         std::ranges::count(expectation.targets, pool_name(policy, *outcome.pool, *outcome.service)) > 0;
 }
 
 /// Of an answer of the mesh: what a server answers is not known.

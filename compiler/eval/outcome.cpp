@@ -21,9 +21,11 @@ const char* verdict_name(Verdict verdict) {
   return names[static_cast<std::size_t>(verdict)];
 }
 
-std::string pool_name(const model::Policy& policy, const Pool& pool) {
+std::string pool_name(const model::Policy& policy, const Pool& pool, model::ServiceId own) {
   const model::Service& service = policy.services[pool.service];
-  return pool.subset ? service.subsets[*pool.subset].name : service.name;
+  if (!pool.subset) return service.name;
+  const std::string& subset = service.subsets[*pool.subset].name;
+  return pool.service == own ? subset : service.name + "." + subset;
 }
 
 }  // namespace heddle::eval

@@ -67,7 +67,7 @@ const char* verdict_name(Verdict verdict);
 /// All of a pool, in the order of the page.
 std::vector<const model::Endpoint*> endpoints_of(const model::Policy& policy, const Pool& pool);
 
-/// What policy texts call a pool: the subset's name, or the service's.
-std::string pool_name(const model::Policy& policy, const Pool& pool);
+/// What the route of a service calls a pool: its own subset's name, or `cart`, `cart.v2`.
+std::string pool_name(const model::Policy& policy, const Pool& pool, model::ServiceId own);
 
 }  // namespace heddle::eval

@@ -131,7 +131,7 @@ Step split_step(const model::Policy& policy, model::ServiceId service, const mod
   for (std::size_t index = 0; index < rule.target.split.size(); ++index) {
     const model::SplitPart& one = rule.target.split[index];
     parts.push_back((index == part ? "*" : "") + percent_text(one.weight_ppm) + " " +
-                    (one.respond ? answer_text(*one.respond) : pool_name(policy, {service, one.pool.subset})));
+                    (one.respond ? answer_text(*one.respond) : pool_name(policy, {one.pool.service, one.pool.subset}, service)));
   }
   const std::string by = rule.target.by ? "by " + model::key_text(*rule.target.by) + " " : "";
   return step(Stage::target, "split " + by + "{ " + join(parts) + " }: " +
@@ -140,7 +140,7 @@ Step split_step(const model::Policy& policy, model::ServiceId service, const mod
 }
 
 Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome) {
-  const std::string name = pool_name(policy, pool);
+  const std::string name = pool_name(policy, pool, *outcome.service);
   if (outcome.verdict == Verdict::full)
     return rule_step(Stage::target, outcome.rule, true, "every endpoint of `" + name + "` is full");
   if (outcome.endpoints.empty()) {

@@ -113,7 +113,7 @@ std::string outcome_text(const model::Policy& policy, const Outcome& outcome) {
   switch (outcome.verdict) {
     case Verdict::forward:
       return "forwarded to " +
-             (outcome.pool ? pool_name(policy, *outcome.pool) : outcome.endpoints.front().text()) +
+             (outcome.pool ? pool_name(policy, *outcome.pool, *outcome.service) : outcome.endpoints.front().text()) +
              (outcome.timeout_ms == 0 ? "" : ", timeout " + time_text(outcome.timeout_ms));
     case Verdict::respond:
       return "answered" + with + headers_text(outcome);

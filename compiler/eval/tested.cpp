@@ -33,13 +33,19 @@ void collect_rules(const Rules& rules, TestedNames& tested) {
   }
 }
 
-}  // namespace
-
-TestedNames tested_names(const model::Service& service) {
-  TestedNames tested;
+void collect_access(const model::Service& service, TestedNames& tested) {
   if (service.access) collect_rules(service.access->rules, tested);
   if (service.access) collect_rules(service.access->audits, tested);
   if (service.audit) collect_rules(service.audit->rules, tested);
+}
+
+}  // namespace
+
+TestedNames tested_names(const model::Policy& policy, model::ServiceId id) {
+  const model::Service& service = policy.services[id];
+  TestedNames tested;
+  collect_access(service, tested);
+  for (const model::ServiceId other : model::other_targets(policy, id)) collect_access(policy.services[other], tested);
   collect_rules(service.limits, tested);
   for (const model::Limit& limit : service.limits) {
     for (const model::RequestKey& key : limit.key) add(tested, key.attribute, key.name, true);

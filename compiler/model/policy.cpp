@@ -40,6 +40,19 @@ std::string paths_text(const Paths& paths) {
   return text;
 }
 
+std::vector<ServiceId> other_targets(const Policy& policy, ServiceId service) {
+  std::set<ServiceId> others;
+  const auto& route = policy.services[service].route;
+  for (const RouteRule& rule : route ? route->rules : std::vector<RouteRule>()) {
+    if (rule.target.kind == Target::Kind::pool) others.insert(rule.target.pool.service);
+    for (const SplitPart& part : rule.target.split) {
+      if (!part.respond) others.insert(part.pool.service);
+    }
+  }
+  others.erase(service);
+  return {others.begin(), others.end()};
+}
+
 const Service* find_service(const Policy& policy, const std::string& qualified_name) {
   const auto found = std::find_if(policy.services.begin(), policy.services.end(),
                                   [&](const Service& s) { return s.name == qualified_name; });

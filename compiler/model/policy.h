@@ -81,8 +81,9 @@ struct Subset {
   source::Span span;
 };
 
-/// All endpoints of the service (`subset` empty) or those of one subset.
+/// All endpoints of a service (`subset` empty) or those of one of its subsets.
 struct PoolTarget {
+  ServiceId service = 0;                // the route's own, or another
   std::optional<std::uint32_t> subset;  // index into Service::subsets
 };
 
@@ -286,6 +287,9 @@ inline constexpr const char* rule_outside = "mesh/outside";
 /// `access <service>/default`, `route <service>/otherwise`, `service <service>/unhealthy|full|timeout`. For a
 /// service in a space the kind's text is preceded by the space: `payments.access cart/default`.
 std::string rule_id(const std::string& kind, const std::string& qualified_service, const std::string& label);
+
+/// The other services whose endpoints a service's route may send to, ascending; their `access` is judged, too.
+std::vector<ServiceId> other_targets(const Policy& policy, ServiceId service);
 
 const Service* find_service(const Policy& policy, const std::string& qualified_name);
 const Identity* find_identity(const Policy& policy, const std::string& qualified_name);

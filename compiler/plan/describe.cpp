@@ -71,8 +71,9 @@ std::string table_line(const char* name, std::size_t entries, std::size_t size) 
 std::string describe(const Plan& plan, const model::Policy& policy) {
   std::string out;
   for (std::size_t s = 0; s < plan.services.size(); ++s) {
-    const model::Service& service = policy.services[s];
-    out += "service " + service.name +
+    const bool target = s >= policy.services.size();
+    const model::Service& service = policy.services[target ? plan.throughs[s - policy.services.size()] : s];
+    out += (target ? "target of service " : "service ") + service.name +
            (service.protocol == model::Protocol::http ? ": handler\n" : ": connect\n");
     out += text(plan.services[s].access, plan) + text(plan.services[s].route, plan);
   }

@@ -41,7 +41,7 @@ std::string describe_service(const model::Service& service, const model::Policy&
   for (const model::Limit& limit : service.limits) out += "  " + limit.id + ": " + meaning(limit, policy) + "\n";
   if (service.route) {
     for (const model::RouteRule& rule : service.route->rules) {
-      out += "  " + rule.id + ": " + meaning(rule, service, policy) + "\n";
+      out += "  " + rule.id + ": " + meaning(rule, policy) + "\n";
     }
   }
   return out;

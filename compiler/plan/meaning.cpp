@@ -95,14 +95,15 @@ std::string meaning(const model::Condition& condition, const model::Policy& poli
   return out;
 }
 
-std::string pool_name(const model::PoolTarget& pool, const model::Service& service) {
+std::string pool_name(const model::PoolTarget& pool, const model::Policy& policy) {
+  const model::Service& service = policy.services[pool.service];
   return pool.subset ? service.name + "." + service.subsets[*pool.subset].name : service.name;
 }
 
-std::string meaning(const model::Target& target, const model::Service& service) {
+std::string meaning(const model::Target& target, const model::Policy& policy) {
   switch (target.kind) {
     case model::Target::Kind::pool:
-      return pool_name(target.pool, service);
+      return pool_name(target.pool, policy);
     case model::Target::Kind::respond:
       return answer_meaning(target.respond);
     case model::Target::Kind::split:
@@ -110,7 +111,7 @@ std::string meaning(const model::Target& target, const model::Service& service) 
   }
   std::string out = target.by ? "split by " + model::key_text(*target.by) + " {" : "split {";
   for (const model::SplitPart& part : target.split) {
-    out += " " + weight(part.weight_ppm) + " " + (part.respond ? answer_meaning(*part.respond) : pool_name(part.pool, service));
+    out += " " + weight(part.weight_ppm) + " " + (part.respond ? answer_meaning(*part.respond) : pool_name(part.pool, policy));
   }
   return out + " }";
 }
@@ -128,9 +129,8 @@ std::string meaning(const model::Limit& limit, const model::Policy& policy) {
   return limit.when ? out + " when " + meaning(*limit.when, policy) : out;
 }
 
-std::string meaning(const model::RouteRule& rule, const model::Service& service,
-                    const model::Policy& policy) {
-  const std::string target = " -> " + meaning(rule.target, service);
+std::string meaning(const model::RouteRule& rule, const model::Policy& policy) {
+  const std::string target = " -> " + meaning(rule.target, policy);
   const std::string timeout =
       rule.timeout_ms == 0 ? "" : " { timeout " + std::to_string(rule.timeout_ms) + "ms }";
   return (rule.when ? "when " + meaning(*rule.when, policy) : "otherwise") + target + timeout;

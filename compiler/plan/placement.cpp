@@ -47,6 +47,12 @@ Placement placement(const model::Service& service, const model::Policy& policy) 
   if (service.protocol == model::Protocol::tcp) return {Tier::connect, ""};
   if (const model::Workload* workload = opted_out(service, policy))
     return {Tier::handler, "workload `" + workload->name + "` serves it and has `fast_path off`"};
+  const auto own = static_cast<model::ServiceId>(&service - policy.services.data());
+  for (const model::ServiceId other : model::other_targets(policy, own)) {
+    const model::Service& target = policy.services[other];
+    if (const model::Workload* workload = opted_out(target, policy))
+      return {Tier::handler, "workload `" + workload->name + "` serves its target `" + target.name + "` and has `fast_path off`"};
+  }
   return {Tier::kernel, ""};
 }
 

@@ -93,9 +93,10 @@ struct Tables {
 };
 
 struct Plan {
-  std::vector<ServicePlan> services;          // by model::ServiceId
+  std::vector<ServicePlan> services;          // by model::ServiceId, and behind them for each target that is another service
   std::vector<std::vector<Decision>> limits;  // by number in hd_limits: one decision, which holds where the limit applies
   std::vector<std::vector<Decision>> audits;  // the first that holds is counted
+  std::vector<model::ServiceId> throughs;     // of the entries of `services` behind those of the policy: whose route sends there
   std::vector<RuleInfo> rules;
   std::vector<PoolInfo> pools;
   Tables tables;

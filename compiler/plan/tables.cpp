@@ -64,16 +64,22 @@ std::string attribute_text(const Field& field) {
   }
 }
 
-Fields collect_fields(const model::Service& service) {
+Fields collect_fields(const model::Policy& policy, model::ServiceId id) {
+  const model::Service& service = policy.services[id];
   Fields fields;
   const auto collect = [&fields](const auto& rules) {
     for (const auto& rule : rules) {
       if (rule.when) fields.collect(*rule.when);
     }
   };
-  if (service.access) collect(service.access->rules);
-  if (service.access) collect(service.access->audits);
-  if (service.audit) collect(service.audit->rules);
+  std::vector<model::ServiceId> judged = model::other_targets(policy, id);
+  judged.push_back(id);
+  for (const model::ServiceId each : judged) {
+    const model::Service& of = policy.services[each];
+    if (of.access) collect(of.access->rules);
+    if (of.access) collect(of.access->audits);
+    if (of.audit) collect(of.audit->rules);
+  }
   collect(service.limits);
   for (const model::Limit& limit : service.limits) {
     for (const model::RequestKey& part : limit.key) fields.collect(part);
@@ -134,7 +140,7 @@ void TableWriter::write() {
   if (!out_.errors.empty()) return;
   std::set<TestedName> names;
   for (model::ServiceId id = 0; id < policy_.services.size(); ++id) {
-    const auto [fields, is_new] = fields_.try_emplace(id, collect_fields(policy_.services[id]));
+    const auto [fields, is_new] = fields_.try_emplace(id, collect_fields(policy_, id));
     fields->second.number();
     for (const Field* field : fields->second.in_order()) {
       if (!field->name.empty()) names.insert({field->attribute, field->name});
@@ -144,6 +150,11 @@ void TableWriter::write() {
   rules_in_code_ = rules_in_code();
   write_builtin_rules();
   write_workloads();
+  std::uint32_t pools = 0;
+  for (const model::Service& service : policy_.services) {
+    first_pools_.push_back(pools);
+    pools += 1 + static_cast<std::uint32_t>(service.subsets.size());
+  }
   std::set<model::Paths> modes;
   for (const model::Service& service : policy_.services) modes.insert(service.paths);
   const HeadScan head = head_scan(names_, modes);
@@ -157,6 +168,7 @@ void TableWriter::write() {
                                      .line = places[states.line],
                                      .host = places[states.host]};
   }
+  append_entrances();
   tables().steps = comb_.steps();
   limit({}, "the policy", tables().steps.size(), "automaton steps", comb_limit);
   limit({}, "the policy", tables().sets.size(), "words of tests", words_limit);
@@ -244,13 +256,17 @@ void TableWriter::write_service(model::ServiceId id) {
 void TableWriter::write_rules(model::ServiceId id, Fields& fields) {
   const model::Service& service = policy_.services[id];
   std::vector<Decision> access = write_access(id, fields);
-  write_audits(id, fields);
+  write_audits(id, fields, tables().services[id]);
+  const std::vector<Entrance> entrances = write_entrances(id, fields);
   write_limits(id, fields);
   std::vector<Decision> route = write_route(id, fields);
   Strings strings = write_automata(fields, service);
   ServicePlan& plan = out_.plan.services.emplace_back();
   if (!out_.errors.empty()) return;
   const std::optional<Chooser> access_chooser = choose_form(std::move(access), strings.classes, fields, plan.access);
+  std::vector<std::optional<Chooser>> entrance_choosers;
+  for (const Entrance& entrance : entrances)
+    entrance_choosers.push_back(choose_form(entrance.access, strings.classes, fields, through_[entrance.number].rules.access));
   const std::optional<Chooser> route_chooser = choose_form(std::move(route), strings.classes, fields, plan.route);
   const std::span limits = std::span(out_.plan.limits).subspan(tables().services[id].first_limit);
   for (const std::vector<Decision>& applies : limits) fields.ask_by_code(applies.front().when);
@@ -262,7 +278,9 @@ void TableWriter::write_rules(model::ServiceId id, Fields& fields) {
   const std::uint32_t words = fields.lay_out();
   limit(service.span, "service `" + service.name + "`", std::size_t{words} * 64,
         "different tests of strings", std::size_t{HD_ATOM_WORDS} * 64);
-  for (Rules* rules : {&plan.access, &plan.route}) {
+  std::vector<Rules*> in_code = {&plan.access, &plan.route};
+  for (const Entrance& entrance : entrances) in_code.push_back(&through_[entrance.number].rules.access);
+  for (Rules* rules : in_code) {
     for (Decision& decision : rules->code) fields.to_atoms(decision.when);
   }
   for (std::vector<Decision>& applies : limits) fields.to_atoms(applies.front().when);
@@ -272,7 +290,50 @@ void TableWriter::write_rules(model::ServiceId id, Fields& fields) {
   tables().services[id].atom_words = words;
   tables().services[id].access_chooser = choices_.write(access_chooser, fields, strings.columns);
   tables().services[id].route_chooser = choices_.write(route_chooser, fields, strings.columns);
+  for (std::size_t e = 0; e < entrances.size(); ++e) {
+    hd_service& entry = through_[entrances[e].number].entry;
+    entry.atom_words = words;
+    entry.access_chooser = choices_.write(entrance_choosers[e], fields, strings.columns);
+    entry.route_chooser = HD_NONE;
+  }
   write_fields(id, fields, strings);
+}
+
+/// The other services that the route sends to, as entries of their own.
+std::vector<TableWriter::Entrance> TableWriter::write_entrances(model::ServiceId id, const Fields& fields) {
+  std::vector<Entrance> entrances;
+  for (const model::ServiceId other : model::other_targets(policy_, id)) {
+    const auto number = static_cast<std::uint32_t>(through_.size());
+    Through& through = through_.emplace_back();
+    through.from = id;
+    through.to = other;
+    through.entry = tables().services[id];
+    write_audits(other, fields, through.entry);
+    entrances.push_back({number, write_access(other, fields)});
+  }
+  return entrances;
+}
+
+std::uint32_t TableWriter::through(model::ServiceId from, model::ServiceId to) const {
+  if (from == to) return HD_NONE;
+  const auto is_it = [&](const Through& each) { return each.from == from && each.to == to; };
+  const auto found = std::find_if(through_.begin(), through_.end(), is_it);
+  return static_cast<std::uint32_t>(policy_.services.size() + static_cast<std::size_t>(found - through_.begin()));
+}
+
+/// Behind the services of the policy. How a request to a target ends is the target's to say, but for its time.
+void TableWriter::append_entrances() {
+  for (Through& through : through_) {
+    const hd_service& to = tables().services[through.to];
+    through.entry.unhealthy_rule = to.unhealthy_rule;
+    through.entry.full_rule = to.full_rule;
+    through.entry.timeout_rule = tables().services[through.from].timeout_rule;
+    through.entry.pending_max = to.pending_max;
+    through.entry.pool = to.pool;
+    tables().services.push_back(through.entry);
+    out_.plan.services.push_back(std::move(through.rules));
+    out_.plan.throughs.push_back(through.from);
+  }
 }
 
 std::optional<Chooser> TableWriter::choose_form(std::vector<Decision> decisions, const Classes& classes, Fields& fields,
@@ -328,13 +389,13 @@ void TableWriter::write_addresses(model::ServiceId id, std::uint32_t first_endpo
 
 void TableWriter::write_pools(model::ServiceId id, std::uint32_t first_endpoint) {
   const model::Service& service = policy_.services[id];
-  write_pool(service, {}, first_endpoint);
-  for (std::uint32_t s = 0; s < service.subsets.size(); ++s) write_pool(service, {s}, first_endpoint);
+  write_pool(service, {id, {}}, first_endpoint);
+  for (std::uint32_t s = 0; s < service.subsets.size(); ++s) write_pool(service, {id, s}, first_endpoint);
 }
 
 void TableWriter::write_pool(const model::Service& service, const model::PoolTarget& target,
                              std::uint32_t first_endpoint) {
-  const std::string name = pool_name(target, service);
+  const std::string name = pool_name(target, policy_);
   hd_pool pool{};
   pool.balance = balance_kind(service.balance);
   pool.digest = fnv1a(name);
@@ -369,37 +430,47 @@ std::vector<Decision> TableWriter::write_access(model::ServiceId id, const Field
     }
   }
   decisions.insert(decisions.end(), allows.begin(), allows.end());
+  const bool only_audited = !service.access && service.audit;
+  const std::string name = model::rule_id("access", service.name, only_audited ? "audit" : "default");
+  const std::uint32_t last = only_audited ? default_rule(id, name, "allow", HD_ACTION_ALLOW)
+                                          : default_rule(id, name, "deny", HD_ACTION_DENY);
+  decisions.push_back({last, always()});
+  return decisions;
+}
+
+/// The rules of an access are the same ones for every service that targets this one.
+std::uint32_t TableWriter::access_rule(model::ServiceId id, const model::AccessRule& rule, hd_u32 action) {
+  const auto [found, is_new] = access_rules_.try_emplace(&rule, 0);
+  if (!is_new) return found->second;
   hd_rule entry{};
   entry.service = id;
-  entry.action = HD_ACTION_DENY;
-  const bool only_audited = !service.access && service.audit;
-  if (only_audited) entry.action = HD_ACTION_ALLOW;
-  const RuleInfo info{model::rule_id("access", service.name, only_audited ? "audit" : "default"),
-                      only_audited ? "allow" : "deny",
-                      service.name,
-                      {},
-                      false};
-  decisions.push_back({add_rule(info, entry), always()});
-  return decisions;
+  entry.action = action;
+  found->second = add_rule({rule.id, meaning(rule, policy_), policy_.services[id].name, rule.span, true}, entry);
+  return found->second;
+}
+
+std::uint32_t TableWriter::default_rule(model::ServiceId id, const std::string& name, const char* meaning, hd_u32 action) {
+  const auto [found, is_new] = default_rules_.try_emplace(name, 0);
+  if (!is_new) return found->second;
+  hd_rule entry{};
+  entry.service = id;
+  entry.action = action;
+  found->second = add_rule({name, meaning, policy_.services[id].name, {}, false}, entry);
+  return found->second;
 }
 
 Decision TableWriter::access_decision(model::ServiceId id, const model::AccessRule& rule, hd_u32 action,
                                       const Fields& fields) {
-  hd_rule entry{};
-  entry.service = id;
-  entry.action = action;
-  const std::uint32_t number =
-      add_rule({rule.id, meaning(rule, policy_), policy_.services[id].name, rule.span, true}, entry);
-  Decision decision{number, both(callers_formula(rule.from), when_formula(rule.when, fields))};
+  Decision decision{access_rule(id, rule, action), both(callers_formula(rule.from), when_formula(rule.when, fields))};
   limit(rule.span, "rule `" + rule.id + "`", count_tests(decision.when), "tests", tests_of_a_rule);
   return decision;
 }
 
 /// Each rule that is audited for itself, and the audited block as one: what it would allow is not counted.
-void TableWriter::write_audits(model::ServiceId id, const Fields& fields) {
+void TableWriter::write_audits(model::ServiceId id, const Fields& fields, hd_service& entry) {
   const model::Service& service = policy_.services[id];
   std::vector<std::vector<Decision>>& audits = out_.plan.audits;
-  tables().services[id].first_audit = static_cast<std::uint32_t>(audits.size());
+  entry.first_audit = static_cast<std::uint32_t>(audits.size());
   if (service.access) {
     for (const model::AccessRule& rule : service.access->audits)
       audits.push_back({access_decision(id, rule, HD_ACTION_AUDIT, fields)});
@@ -412,14 +483,11 @@ void TableWriter::write_audits(model::ServiceId id, const Fields& fields) {
           .push_back(access_decision(id, rule, denied ? HD_ACTION_AUDIT : HD_ACTION_ALLOW, fields));
     }
     denies.insert(denies.end(), allows.begin(), allows.end());
-    hd_rule entry{};
-    entry.service = id;
-    entry.action = HD_ACTION_AUDIT;
     const std::string name = model::rule_id("access", service.name + " audit", "default");
-    denies.push_back({add_rule({name, "deny", service.name, {}, false}, entry), always()});
+    denies.push_back({default_rule(id, name, "deny", HD_ACTION_AUDIT), always()});
     audits.push_back(std::move(denies));
   }
-  tables().services[id].audit_count = static_cast<std::uint32_t>(audits.size()) - tables().services[id].first_audit;
+  entry.audit_count = static_cast<std::uint32_t>(audits.size()) - entry.first_audit;
 }
 
 hd_text TableWriter::text_of(const std::string& text) {
@@ -441,11 +509,14 @@ hd_answer TableWriter::answer_of(const model::Respond& respond) {
   return answer;
 }
 
-hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fields, std::uint32_t first_pool) {
-  const auto pool_of = [first_pool](const model::PoolTarget& pool) {
-    return first_pool + (pool.subset ? *pool.subset + 1 : 0);
-  };
+/// Every service has a pool of all its endpoints, and one for each subset.
+std::uint32_t TableWriter::pool_number(const model::PoolTarget& pool) const {
+  return first_pools_[pool.service] + (pool.subset ? *pool.subset + 1 : 0);
+}
+
+hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fields, model::ServiceId own) {
   hd_rule rule{};
+  rule.through = HD_NONE;
   rule.first_answer = static_cast<std::uint32_t>(tables().answers.size());
   for (const model::Respond* answer : target.answers()) tables().answers.push_back(answer_of(*answer));
   rule.answers = static_cast<std::uint32_t>(tables().answers.size()) - rule.first_answer;
@@ -453,7 +524,8 @@ hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fiel
   switch (target.kind) {
     case model::Target::Kind::pool:
       rule.action = HD_ACTION_POOL;
-      rule.target = pool_of(target.pool);
+      rule.target = pool_number(target.pool);
+      rule.through = through(own, target.pool.service);
       break;
     case model::Target::Kind::respond:
       rule.action = HD_ACTION_RESPOND;
@@ -466,8 +538,9 @@ hd_rule TableWriter::target_rule(const model::Target& target, const Fields& fiel
       rule.parts = static_cast<std::uint32_t>(target.split.size());
       hd_u32 answer = 0;
       for (const model::SplitPart& part : target.split) {
-        const hd_u32 to = part.respond ? answer++ : pool_of(part.pool);
-        tables().parts.push_back({part.weight_ppm, to, 0, part.respond ? part.respond->status : hd_u32{0}});
+        const hd_u32 to = part.respond ? answer++ : pool_number(part.pool);
+        tables().parts.push_back({part.weight_ppm, to, 0, part.respond ? part.respond->status : hd_u32{0},
+                                  part.respond ? HD_NONE : through(own, part.pool.service)});
       }
       break;
     }
@@ -500,10 +573,11 @@ void TableWriter::write_limits(model::ServiceId id, const Fields& fields) {
 
 std::vector<Decision> TableWriter::write_route(model::ServiceId id, const Fields& fields) {
   const model::Service& service = policy_.services[id];
-  const std::uint32_t first_pool = tables().services[id].pool;
   std::vector<Decision> decisions;
   if (!service.route) {
-    hd_rule rule = target_rule({}, fields, first_pool);
+    model::Target all;
+    all.pool.service = id;
+    hd_rule rule = target_rule(all, fields, id);
     rule.service = id;
     const RuleInfo info{model::rule_id("route", service.name, "otherwise"),
                         "otherwise -> " + service.name,
@@ -514,11 +588,11 @@ std::vector<Decision> TableWriter::write_route(model::ServiceId id, const Fields
     return decisions;
   }
   for (const model::RouteRule& rule : service.route->rules) {
-    hd_rule entry = target_rule(rule.target, fields, first_pool);
+    hd_rule entry = target_rule(rule.target, fields, id);
     entry.service = id;
     entry.timeout_ms = rule.timeout_ms;
     const std::uint32_t number =
-        add_rule({rule.id, meaning(rule, service, policy_), service.name, rule.span, true}, entry);
+        add_rule({rule.id, meaning(rule, policy_), service.name, rule.span, true}, entry);
     decisions.push_back({number, both(always(), when_formula(rule.when, fields))});
     limit(rule.span, "rule `" + rule.id + "`", count_tests(decisions.back().when), "tests", tests_of_a_rule);
   }

@@ -30,7 +30,9 @@ class TableWriter {
   void write_pool(const model::Service& service, const model::PoolTarget& target,
                   std::uint32_t first_endpoint);
   std::vector<Decision> write_access(model::ServiceId id, const Fields& fields);
-  void write_audits(model::ServiceId id, const Fields& fields);
+  void write_audits(model::ServiceId id, const Fields& fields, hd_service& entry);
+  std::uint32_t access_rule(model::ServiceId id, const model::AccessRule& rule, hd_u32 action);
+  std::uint32_t default_rule(model::ServiceId id, const std::string& name, const char* meaning, hd_u32 action);
   Decision access_decision(model::ServiceId id, const model::AccessRule& rule, hd_u32 action, const Fields& fields);
   void write_limits(model::ServiceId id, const Fields& fields);
   std::vector<Decision> write_route(model::ServiceId id, const Fields& fields);
@@ -49,10 +51,25 @@ class TableWriter {
   /// As code, in `to`, or else as a chooser; whoever becomes what says which bits it wants.
   std::optional<Chooser> choose_form(std::vector<Decision> decisions, const Classes& classes, Fields& fields, Rules& to);
   [[nodiscard]] std::size_t rules_in_code() const;
+  /// Another service that the route of one sends to.
+  struct Through {
+    model::ServiceId from = 0;
+    model::ServiceId to = 0;
+    hd_service entry{};
+    ServicePlan rules;
+  };
+  struct Entrance {
+    std::uint32_t number = 0;  // in through_
+    std::vector<Decision> access;
+  };
+  std::vector<Entrance> write_entrances(model::ServiceId id, const Fields& fields);
+  [[nodiscard]] std::uint32_t through(model::ServiceId from, model::ServiceId to) const;
+  void append_entrances();
+  [[nodiscard]] std::uint32_t pool_number(const model::PoolTarget& pool) const;
 
   std::uint32_t add_rule(const RuleInfo& info, hd_rule rule);
   std::uint32_t add_outcome(model::ServiceId id, const char* what);
-  hd_rule target_rule(const model::Target& target, const Fields& fields, std::uint32_t first_pool);
+  hd_rule target_rule(const model::Target& target, const Fields& fields, model::ServiceId own);
   std::uint32_t add_text(const std::string& text);
   hd_text text_of(const std::string& text);
   hd_answer answer_of(const model::Respond& respond);
@@ -70,6 +87,10 @@ class TableWriter {
   Comb comb_;
   std::vector<TestedName> names_;  // of all services, sorted
   std::map<model::ServiceId, Fields> fields_;
+  std::vector<std::uint32_t> first_pools_;
+  std::vector<Through> through_;
+  std::map<const model::AccessRule*, std::uint32_t> access_rules_;
+  std::map<std::string, std::uint32_t> default_rules_;
 };
 
 }  // namespace heddle::plan

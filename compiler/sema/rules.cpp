@@ -116,6 +116,25 @@ class Rules {
     }
   }
 
+  /// The `access` of another service that a route targets is judged on the same request.
+  void check_names_of_targets() {
+    for (const auto& [name, entry] : analysis_.services.entries) {
+      const auto others = model::other_targets(analysis_.policy, entry.id);
+      if (others.empty()) continue;
+      const auto own = scopes_.find(entry.id);
+      Names names = own == scopes_.end() ? Names() : own->second.names;
+      for (const model::ServiceId other : others) {
+        const model::Service& target = analysis_.policy.services[other];
+        for (const auto& access : {target.access, target.audit}) {
+          if (access) add_names(*access, names);
+        }
+      }
+      if (names.size() <= max_tested_names) continue;
+      analysis_.report(kinds::too_many_names(entry.node->name.span, name, max_tested_names))
+          .with_help("those that the `access` of its targets tests are among them");
+    }
+  }
+
   void warn_without_access() {
     if (analysis_.names_may_be_missing) return;
     for (const auto& [name, entry] : analysis_.services.entries) {
@@ -128,6 +147,26 @@ class Rules {
 
  private:
   static constexpr std::size_t max_audits = 16;
+  using Names = std::set<std::pair<ast::Attribute, std::string>>;
+
+  static void add_names(const model::Condition& condition, Names& names) {
+    for (const model::Condition& child : condition.children) add_names(child, names);
+    if (condition.kind == model::Condition::Kind::test && !condition.test.name.empty())
+      names.emplace(ast_attribute(condition.test.attribute), condition.test.name);
+  }
+
+  static void add_names(const model::Access& access, Names& names) {
+    for (const auto* rules : {&access.rules, &access.audits}) {
+      for (const model::AccessRule& rule : *rules) {
+        if (rule.when) add_names(*rule.when, names);
+      }
+    }
+  }
+
+  static ast::Attribute ast_attribute(model::Attribute attribute) {
+    if (attribute == model::Attribute::query) return ast::Attribute::query;
+    return attribute == model::Attribute::cookie ? ast::Attribute::cookie : ast::Attribute::header;
+  }
 
   void add_access_rules(RuleScope& scope, const std::vector<ast::AccessRule>& rules, Labels& labels,
                         model::Access& access) {
@@ -257,6 +296,7 @@ void check_rules(Analysis& analysis) {
   analysis.for_each<ast::AccessEvery>(
       [&](const ast::AccessEvery& node, const std::string& space) { rules.add_every(node, space); });
   rules.check_audits();
+  rules.check_names_of_targets();
   rules.warn_without_access();
 }
 

@@ -17,21 +17,19 @@ namespace {
 constexpr std::uint32_t whole = 1000000;
 
 std::optional<model::PoolTarget> check_pool(RuleScope& scope, const ast::QualifiedName& name) {
-  const model::Service& service = scope.model_service();
-  const bool own_subset =
-      name.space.empty() && std::any_of(service.subsets.begin(), service.subsets.end(),
-                                        [&](const model::Subset& s) { return s.name == name.name; });
-  const auto* other = scope.analysis.services.find(name, scope.space);
-  const auto* base =
-      name.space.empty() ? nullptr : scope.analysis.services.find({"", name.space, {}}, scope.space);
-  const bool foreign = (other != nullptr && other->first != service.name) || base != nullptr;
-  if (!own_subset && foreign) {
-    scope.analysis.report(kinds::not_supported(name.span, "-> " + name.text()))
-        .with_help("a target that is another service is not built yet");
-    return std::nullopt;
-  }
-  const ast::Service& node = *scope.analysis.services.at(service.name)->second.node;
-  return find_pool(scope.analysis.sink, service, name, scope.space, node.broken);
+  const model::Service& own = scope.model_service();
+  const ast::Service& node = *scope.analysis.services.at(own.name)->second.node;
+  const bool may_be_missing = node.broken || scope.analysis.names_may_be_missing;
+  const auto pool = find_pool(scope.analysis.sink, scope.analysis.policy, scope.service, name, scope.space, may_be_missing);
+  if (!pool || pool->service == scope.service) return pool;
+  const model::Service& other = scope.analysis.policy.services[pool->service];
+  if (other.protocol == own.protocol) return pool;
+  const auto word = [](const model::Service& service) {
+    return service.protocol == model::Protocol::http ? "http" : "tcp";
+  };
+  scope.analysis.report(kinds::other_protocol(name.span, other.name, word(other), own.name, word(own)))
+      .with_label(other.span, "the target is declared here");
+  return std::nullopt;
 }
 
 std::optional<std::uint32_t> check_weight(RuleScope& scope, const ast::Number& weight) {
@@ -83,26 +81,68 @@ bool check_split(RuleScope& scope, const ast::Target& target, model::Target& res
 
 }  // namespace
 
-std::optional<model::PoolTarget> find_pool(diagnostics::Sink& sink, const model::Service& service,
+namespace {
+
+std::optional<std::uint32_t> find_subset(const model::Service& service, const std::string& name) {
+  for (std::uint32_t i = 0; i < service.subsets.size(); ++i) {
+    if (service.subsets[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+/// In the own space first, then in the root.
+std::optional<model::ServiceId> find_service(const model::Policy& policy, const std::string& name,
+                                             const std::string& space) {
+  for (const std::string& each : {qualified(space, name), name}) {
+    if (const model::Service* found = model::find_service(policy, each))
+      return static_cast<model::ServiceId>(found - policy.services.data());
+  }
+  return std::nullopt;
+}
+
+std::optional<model::PoolTarget> named_pool(const model::Policy& policy, model::ServiceId own,
+                                            const ast::QualifiedName& name, const std::string& space) {
+  if (name.space.empty()) {
+    if (const auto subset = find_subset(policy.services[own], name.name)) return model::PoolTarget{own, subset};
+    if (const auto service = find_service(policy, name.name, space)) return model::PoolTarget{*service, {}};
+    return std::nullopt;
+  }
+  if (const auto service = find_service(policy, name.text(), "")) return model::PoolTarget{*service, {}};
+  const auto service = find_service(policy, name.space, space);
+  const auto subset = service ? find_subset(policy.services[*service], name.name) : std::nullopt;
+  return subset ? std::optional(model::PoolTarget{*service, subset}) : std::nullopt;
+}
+
+/// All that could be meant, as one would write it in the space.
+std::vector<std::string> known_pools(const model::Policy& policy, model::ServiceId own, const std::string& space) {
+  std::vector<std::string> known;
+  const model::Service& service = policy.services[own];
+  for (const model::Subset& subset : service.subsets) known.push_back(subset.name);
+  known.push_back(service.name.substr(service.name.find('.') + 1));
+  for (const model::Service& other : policy.services) {
+    if (&other == &service || other.protocol != service.protocol) continue;
+    const bool near = !space.empty() && other.name.starts_with(space + ".");
+    known.push_back(near ? other.name.substr(space.size() + 1) : other.name);
+  }
+  return known;
+}
+
+}  // namespace
+
+std::optional<model::PoolTarget> find_pool(diagnostics::Sink& sink, const model::Policy& policy, model::ServiceId own,
                                            const ast::QualifiedName& name, const std::string& space,
                                            bool missing_is_fine) {
-  std::vector<std::string> known;
-  for (std::uint32_t i = 0; i < service.subsets.size(); ++i) {
-    if (name.space.empty() && service.subsets[i].name == name.name) return model::PoolTarget{i};
-    known.push_back(service.subsets[i].name);
-  }
-  const bool own =
-      name.text() == service.name || (name.space.empty() && qualified(space, name.name) == service.name);
-  if (own) return model::PoolTarget{};
-  if (missing_is_fine) return std::nullopt;
-  known.push_back(service.name.substr(service.name.find('.') + 1));
-  auto& diagnostic = sink.report(kinds::unknown_target(name.span, name.text(), service.name));
+  constexpr std::size_t most_shown = 8;
+  const auto pool = named_pool(policy, own, name, space);
+  if (pool || missing_is_fine) return pool;
+  auto& diagnostic = sink.report(kinds::unknown_target(name.span, name.text(), policy.services[own].name));
+  const std::vector<std::string> known = known_pools(policy, own, space);
   if (const auto meant = diagnostics::did_you_mean(name.text(), known)) {
     diagnostic.with_help(*meant);
   } else {
     std::string list;
-    for (const std::string& target : known) list += (list.empty() ? "`" : ", `") + target + "`";
-    diagnostic.with_help("the targets of this service are " + list);
+    for (std::size_t i = 0; i < std::min(known.size(), most_shown); ++i) list += (list.empty() ? "`" : ", `") + known[i] + "`";
+    diagnostic.with_help("the targets of this service are " + list + (known.size() > most_shown ? ", …" : ""));
   }
   return std::nullopt;
 }

@@ -165,11 +165,15 @@ class Tests {
 
   bool add_targets(const ast::Expectation& node, const model::Service& service, const std::string& space,
                    model::Expectation& result) {
-    const bool missing_is_fine = analysis_.services.at(service.name)->second.node->broken;
+    const auto& entry = analysis_.services.at(service.name)->second;
+    const bool missing_is_fine = entry.node->broken || analysis_.names_may_be_missing;
     for (const ast::QualifiedName& target : node.targets) {
-      const auto pool = find_pool(analysis_.sink, service, target, space, missing_is_fine);
+      const auto pool = find_pool(analysis_.sink, analysis_.policy, entry.id, target, space, missing_is_fine);
       if (!pool) return false;
-      result.targets.push_back(pool->subset ? service.subsets[*pool->subset].name : service.name);
+      const model::Service& of = analysis_.policy.services[pool->service];
+      const std::string subset = pool->subset ? of.subsets[*pool->subset].name : "";
+      const bool own = pool->service == entry.id;
+      result.targets.push_back(subset.empty() ? of.name : own ? subset : of.name + "." + subset);
     }
     return true;
   }

@@ -119,6 +119,8 @@ void read_lists(Fields& fields, Manifest& manifest) {
       eject.get("share_ppm", service.eject.share_ppm);
     });
   });
+  fields.get("targets", manifest.targets,
+             [](Fields& in, Manifest::Target& target) { in.get("service", target.service); });
   fields.get("workloads", manifest.workloads, [](Fields& in, Manifest::Workload& workload) {
     in.get("name", workload.name);
     in.get("cgroup", workload.cgroup);
@@ -190,6 +192,9 @@ Result<Manifest> parse_manifest(std::string_view json) {
   needs.get("btf", manifest.requires_.btf);
   needs.get("cgroup2", manifest.requires_.cgroup2);
   if (!wrong.empty()) return wrong_manifest("`" + wrong + "` of its manifest is missing or of a wrong kind");
+  for (const Manifest::Target& target : manifest.targets) {
+    if (target.service >= manifest.services.size()) return wrong_manifest("a target is one of no service");
+  }
   for (const Manifest::Workload& workload : manifest.workloads) {
     if (!is_cgroup_pattern(workload.cgroup)) {
       return wrong_manifest("workload `" + workload.name + "` has the cgroup `" + workload.cgroup + "`");
@@ -207,7 +212,7 @@ Result<void> check(const Manifest& manifest, const Bundle& bundle) {
   }
   const std::array<std::pair<const char*, std::size_t>, 6> counts{
       {{"hd_rules", manifest.rules.size()},
-       {"hd_services", manifest.services.size()},
+       {"hd_services", manifest.services.size() + manifest.targets.size()},
        {"hd_workloads", manifest.workloads.size()},
        {"hd_pools", manifest.pools.size() * 2},
        {"hd_parts", manifest.parts.size()},

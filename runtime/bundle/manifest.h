@@ -38,6 +38,10 @@ struct Manifest {
     } eject;
     std::uint32_t connections = 0;  // to one endpoint at a time; 0: no bound
   };
+  /// Another service that the route of one sends to.
+  struct Target {
+    std::uint32_t service = 0;  // whose route it is
+  };
   struct Workload {
     std::string name;
     std::string
@@ -64,6 +68,12 @@ struct Manifest {
     std::uint32_t entries = 0;
   };
 
+  /// Whose request it is that an entry of hd_services decided.
+  [[nodiscard]] std::uint32_t service_of(std::uint32_t entry) const {
+    const std::size_t target = entry - services.size();
+    return entry >= services.size() && target < targets.size() ? targets[target].service : entry;
+  }
+
   std::uint32_t abi = 0;
   std::string compiler;
   std::string mesh;
@@ -72,6 +82,7 @@ struct Manifest {
   std::string outside;
   std::vector<Rule> rules;
   std::vector<Service> services;
+  std::vector<Target> targets;  // entries of hd_services behind those
   std::vector<Workload> workloads;
   std::vector<Pool> pools;
   std::vector<Part> parts;

@@ -62,7 +62,7 @@ bool keeps_aim(const model::Policy& policy, const Case& made) {
   eval::Refusal refusal;
   auto head = eval::read_head(made.request.head, made.service->paths, refusal);
   if (!head) return false;
-  if (eval::check_framing(*head, eval::tested_names(*made.service))) return made.shape == Shape::repeated;
+  if (eval::check_framing(*head, eval::tested_names(policy, static_cast<model::ServiceId>(made.service - policy.services.data())))) return made.shape == Shape::repeated;
   eval::Facts facts{eval::make_caller(policy, made.request.spiffe), &*head, eval::comparable_path(head->path),
                     made.request.source.ip, made.request.destination.port};
   const bool holds = eval::match(*made.aim, facts).holds;

@@ -208,12 +208,13 @@ Compiled CompiledPolicy::in_words(const hd_decision& decision) const {
   const bundle::Manifest& manifest = session_.manifest();
   Compiled words;
   words.verdict = verdict_text(decision.verdict);
+  const std::uint32_t service = manifest.service_of(decision.service);
   const bool tcp =
-      decision.service < manifest.services.size() && manifest.services[decision.service].protocol == "tcp";
+      service < manifest.services.size() && manifest.services[service].protocol == "tcp";
   words.status = tcp ? 0 : decision.status;  // a connect is refused without words
   words.rule = session_.rule_id(decision.rule);
   words.access_rule = decision.access == HD_NONE ? "" : session_.rule_id(decision.access);
-  words.service = name_at(manifest.services, decision.service);
+  words.service = name_at(manifest.services, service);
   words.pool = name_at(manifest.pools, decision.pool);
   if (decision.verdict == HD_VERDICT_LIMITED) words.retry_after = decision.port;
   if (decision.verdict == HD_VERDICT_FORWARD) {

@@ -260,9 +260,11 @@ std::string split(Random& random, const std::vector<std::string>& pools, bool tc
 /// A service with everything of its own, written in one place.
 class ServiceText {
  public:
-  ServiceText(Random& random, std::size_t number, bool tcp, Bounds bounds)
+  /// `others`: http services in all.
+  ServiceText(Random& random, std::size_t number, std::size_t others, bool tcp, Bounds bounds)
       : random_(random),
         number_(number),
+        others_(others),
         tcp_(tcp),
         bounds_(bounds),
         name_("s" + std::to_string(number)),
@@ -295,6 +297,11 @@ class ServiceText {
       const std::string subset = "v" + std::to_string(version);
       text += "  subset " + subset + " where version is \"" + subset + "\"\n";
       pools_.push_back(subset);
+    }
+    if (others_ > 1 && random_.chance(40)) {
+      const std::string other = "s" + std::to_string((number_ + random_.between(1, others_ - 1)) % others_);
+      pools_.push_back(other);
+      pools_.push_back(other + ".v" + std::to_string(random_.between(1, 3)));
     }
     static const std::vector<std::string> balances = {"round_robin", "random", "least_request"};
     text += "  balance " + random_.pick(balances) + "\n";
@@ -382,6 +389,7 @@ class ServiceText {
 
   Random& random_;
   std::size_t number_;
+  std::size_t others_;
   bool tcp_;
   Bounds bounds_;
   std::string name_;
@@ -394,9 +402,9 @@ std::string random_policy(Random& random, Bounds bounds) {
   std::string text = preamble;
   const std::size_t services = random.between(1, 3);
   for (std::size_t number = 0; number < services; ++number) {
-    text += ServiceText(random, number, false, bounds).text();
+    text += ServiceText(random, number, services, false, bounds).text();
   }
-  if (random.chance(40)) text += ServiceText(random, services, true, bounds).text();
+  if (random.chance(40)) text += ServiceText(random, services, 0, true, bounds).text();
   if (random.chance(25)) {
     text += "access every http service {\n  " + std::string(random.chance(50) ? "audit " : "") + "deny from " + callers(random) +
             " when " + header_or_path(random) + "\n}\n";

@@ -336,7 +336,7 @@ TEST(Decide, SplitsFollowThePinnedHash) {
   model::Policy p = routed(test(Attribute::path, Operator::is, "/x"));
   model::Target split;
   split.kind = model::Target::Kind::split;
-  split.split = {{900000, {0}}, {100000, {1}}};
+  split.split = {{900000, {0, 0}}, {100000, {0, 1}}};
   p.services[0].route->rules[1].target = split;
   Decided decided(p);
   std::map<std::uint32_t, int> seen;

@@ -106,6 +106,7 @@ std::string manifest(const TinyPolicy& policy, std::size_t endpoint_count) {
         {{"id", ids[i]}, {"digest", digest_text(i == tiny_route ? policy.route_digest : i)}});
   }
   document["services"] = {{{"name", "echo"}, {"protocol", "tcp"}, {"addresses", {"10.96.0.10:7000"}}}};
+  document["targets"] = nlohmann::json::array();
   document["workloads"] = {{{"name", "friend"}, {"cgroup", policy.allowed}},
                            {{"name", "foe"}, {"cgroup", policy.denied}}};
   document["parts"] = nlohmann::json::array();

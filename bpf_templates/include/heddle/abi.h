@@ -626,8 +626,10 @@ struct hd_rule {
   hd_u32 service;     /* HD_NONE for the mesh's */
   hd_u32 timeout_ms;  /* from the complete head to the last byte of the response; 0: none */
   hd_u32 sticky;      /* SPLIT: the field whose value draws, or HD_STICKY_ADDRESS; HD_NONE: each request draws */
+  hd_u32 through;     /* POOL of another service: the entry of hd_services whose access is judged, too; else HD_NONE */
+  hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_rule) == 56, "hd_rule");
+HD_STATIC_ASSERT(sizeof(struct hd_rule) == 64, "hd_rule");
 
 #define HD_STICKY_ADDRESS 0xfffffffeu
 

@@ -1,4 +1,7 @@
-/* Part of abi.h, which includes it: where requests go, and what the mesh answers itself. */
+/* Part of abi.h, which includes it: where requests go, and what the mesh answers itself.
+ *
+ * A route may send to another service. Behind the services of the policy, hd_services has one entry for each such pair: its access
+ * is the target's, looked at through the fields of the route's own service, and so are its audits and its outcomes. */
 #ifndef HEDDLE_TARGETS_H
 #define HEDDLE_TARGETS_H
 
@@ -8,8 +11,9 @@ struct hd_part {
   hd_u32 target; /* into hd_pools; where there is a status, which of its rule's answers */
   hd_u32 slot;   /* written by the loader: into hd_weights */
   hd_u32 status; /* that the mesh answers with; 0: it does not */
+  hd_u32 through; /* as of a rule */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_part) == 16, "hd_part");
+HD_STATIC_ASSERT(sizeof(struct hd_part) == 20, "hd_part");
 
 /* A text of hd_blob. */
 struct hd_text {

@@ -106,7 +106,7 @@ TEST_F(Decisions, ForwardToASubset) {
   EXPECT_EQ(outcome.rule, "route reviews/otherwise");
   EXPECT_EQ(outcome.route_rule, "route reviews/otherwise");
   EXPECT_EQ(outcome.access_rule, "access reviews/1");
-  EXPECT_EQ(pool_name(policy.model, *outcome.pool), "v1");
+  EXPECT_EQ(pool_name(policy.model, *outcome.pool, outcome.pool->service), "v1");
   EXPECT_EQ(texts(outcome), (std::vector<std::string>{"10.0.1.11:9080", "10.0.1.12:9080"}));
 }
 
@@ -157,7 +157,7 @@ TEST_F(Decisions, NothingIsAllowedByDefault) {
 TEST_F(Decisions, WithoutRouteAllEndpoints) {
   const Outcome outcome = decide({.spiffe = "", .ip = "10.96.0.30", .port = 80});
   EXPECT_EQ(outcome.rule, "route open/otherwise");
-  EXPECT_EQ(pool_name(policy.model, *outcome.pool), "open");
+  EXPECT_EQ(pool_name(policy.model, *outcome.pool, outcome.pool->service), "open");
   EXPECT_EQ(texts(outcome), std::vector<std::string>{"10.0.3.1:80"});
 }
 
@@ -195,7 +195,8 @@ TEST_F(Decisions, AnAddressWinsOverTheSameEndpoint) {
 TEST_F(Decisions, TheDrawChoosesThePart) {
   const std::string id = "route reviews/3";
   const auto part = [&](std::uint32_t share) {
-    return pool_name(policy.model, *decide({.target = "/new", .draw = draw_for(share, id)}).pool);
+    const Pool pool = *decide({.target = "/new", .draw = draw_for(share, id)}).pool;
+    return pool_name(policy.model, pool, pool.service);
   };
   EXPECT_EQ(part(0), "v1");
   EXPECT_EQ(part(899'999), "v1");
