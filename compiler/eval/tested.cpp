@@ -44,6 +44,7 @@ TestedNames tested_names(const model::Service& service) {
   for (const model::Limit& limit : service.limits) {
     for (const model::RequestKey& key : limit.key) add(tested, key.attribute, key.name, true);
   }
+  if (service.maglev_by) add(tested, service.maglev_by->attribute, service.maglev_by->name, true);
   if (!service.route) return tested;
   collect_rules(service.route->rules, tested);
   for (const model::RouteRule& rule : service.route->rules) {

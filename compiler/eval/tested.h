@@ -16,7 +16,7 @@ struct TestedNames {
   std::set<std::string> lists = {};  // headers whose elements are tested
 };
 
-/// Of `access`, limits and `route` together, whichever of them a request meets.
+/// Of `access`, limits, `balance` and `route` together, whichever of them a request meets.
 TestedNames tested_names(const model::Service& service);
 
 }  // namespace heddle::eval

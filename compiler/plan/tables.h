@@ -26,6 +26,10 @@ class TableWriter {
   void write_pools(model::ServiceId id, std::uint32_t first_endpoint);
   void write_pool(const model::Service& service, const model::PoolTarget& target,
                   std::uint32_t first_endpoint);
+  void write_slots(const model::Service& service, const std::vector<std::uint32_t>& members, std::uint32_t first_endpoint,
+                   hd_pool& pool);
+  [[nodiscard]] std::uint32_t number_of(const TestedName& name) const;
+  [[nodiscard]] std::uint32_t name_of(const model::RequestKey& key) const;
   void write_access(model::ServiceId id, const Fields& fields);
   void write_audits(model::ServiceId id, const Fields& fields);
   Decision access_decision(model::ServiceId id, const model::AccessRule& rule, hd_u32 action, const Fields& fields);
