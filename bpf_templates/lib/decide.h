@@ -198,6 +198,9 @@ struct hd_choice {
   hd_u32 chosen;
   hd_u32 load;    /* of `chosen`, by its weight */
   hd_u32 weight;
+  hd_u32 slot;    /* the one that is asked first */
+  hd_u32 slots;
+  hd_u32 first_slot;
 };
 
 struct hd_member {
@@ -207,14 +210,8 @@ struct hd_member {
   hd_u32 load;
 };
 
-static __always_inline void hd_look_at(struct hd_choice* choice, hd_u32 index, struct hd_member* found) {
-  hd_u32 at = choice->from + index;
-  if (at >= choice->count) at -= choice->count;
-  at += choice->first;
+static __always_inline void hd_look_at_endpoint(struct hd_choice* choice, hd_u32 number, struct hd_member* found) {
   found->number = HD_NONE;
-  hd_u32* member = bpf_map_lookup_elem(&hd_members, &at);
-  if (!member) return;
-  hd_u32 number = *member;
   struct hd_endpoint* endpoint = bpf_map_lookup_elem(&hd_endpoints, &number);
   if (!endpoint) return;
   hd_u32 slot = endpoint->state;
@@ -226,6 +223,15 @@ static __always_inline void hd_look_at(struct hd_choice* choice, hd_u32 index, s
   found->room = HD_ROOM_NONE;
   if (state->unhealthy || (state->ejected_until && state->ejected_until > bpf_ktime_get_ns())) return;
   found->room = hd_room_for(state, choice->pending);
+}
+
+static __always_inline void hd_look_at(struct hd_choice* choice, hd_u32 index, struct hd_member* found) {
+  hd_u32 at = choice->from + index;
+  if (at >= choice->count) at -= choice->count;
+  at += choice->first;
+  found->number = HD_NONE;
+  hd_u32* member = bpf_map_lookup_elem(&hd_members, &at);
+  if (member) hd_look_at_endpoint(choice, *member, found);
 }
 
 /* Adds up who has room, up to the member whose turn it is if that one is free. */
@@ -316,6 +322,46 @@ static __always_inline void hd_choose_by_turn(struct hd_work* work, struct hd_po
   bpf_loop(choice->count, hd_take_turn, choice, 0);
 }
 
+/* Whose the slot is, if it has as much room as anybody. */
+static long hd_try_slot(hd_u32 index, struct hd_choice* choice) {
+  hd_u32 at = choice->slot + index;
+  if (at >= choice->slots) at -= choice->slots;
+  at += choice->first_slot;
+  hd_u32* owner = bpf_map_lookup_elem(&hd_maglev, &at);
+  if (!owner) return 1;
+  struct hd_member member;
+  hd_look_at_endpoint(choice, *owner, &member);
+  if (member.number == HD_NONE) return 1;
+  if (member.room < choice->room) return 0;
+  choice->chosen = member.number;
+  return 1;
+}
+
+/* The draw of the value that the pool goes by. Names have one number in all services, fields are the service's own. */
+static __always_inline hd_u64 hd_pool_draw(struct hd_work* work, struct hd_pool* pool) {
+  if (pool->sticky == HD_STICKY_ADDRESS) return hd_sticky_draw(work, HD_STICKY_ADDRESS);
+  struct hd_name_key key = {.service = work->facts.service, .name = pool->sticky};
+  hd_u32* field = bpf_map_lookup_elem(&hd_names, &key);
+  return field ? hd_sticky_draw(work, *field) : work->decision.draw;
+}
+
+/* Equal values begin at the same slot. Whose it is has no room: the next slots are asked, each of which belongs to somebody
+ * else's values already, so that only those of who is away go elsewhere. Somebody has enough room, unless it was lost since. */
+static __always_inline void hd_choose_by_value(struct hd_work* work, struct hd_pool* pool, struct hd_choice* choice) {
+  hd_u64 u = hd_mix(hd_pool_draw(work, pool) ^ HD_MAGLEV_DIGEST);
+  choice->first_slot = pool->first_slot;
+  choice->slots = pool->slots;
+  choice->slot = (hd_u32)((u >> 32) * pool->slots >> 32);
+  choice->room = HD_ROOM_FREE;
+  hd_try_slot(0, choice);
+  if (choice->chosen != HD_NONE) return;
+  choice->room = HD_ROOM_NONE;
+  choice->place = HD_NONE; /* nobody's: all members are looked at */
+  bpf_loop(choice->count, hd_try_member, choice, 0);
+  if (choice->room < HD_ROOM_WAIT) return;
+  bpf_loop(choice->slots, hd_try_slot, choice, 0);
+}
+
 /* All members of a pool are compared, unless it is so large that this would cost more than a poorer choice. Two random
  * ones would do nearly as well in large pools, and badly in small ones whose endpoints have unequal weights. */
 static __always_inline void hd_choose_least(struct hd_work* work, struct hd_pool* pool, struct hd_choice* choice) {
@@ -344,6 +390,8 @@ __attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, 
     choice.count = pool->count;
     if (pool->balance == HD_BALANCE_LEAST_REQUEST) {
       hd_choose_least(work, pool, &choice);
+    } else if (pool->balance == HD_BALANCE_MAGLEV) {
+      hd_choose_by_value(work, pool, &choice);
     } else {
       hd_choose_by_turn(work, pool, &choice);
     }

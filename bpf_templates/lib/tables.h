@@ -29,6 +29,7 @@ HD_TABLE(hd_parts, struct hd_part);
 HD_TABLE(hd_answers, struct hd_answer);
 HD_TABLE(hd_pools, struct hd_pool);
 HD_TABLE(hd_members, hd_u32);
+HD_TABLE(hd_maglev, hd_u32);
 HD_TABLE(hd_endpoints, struct hd_endpoint);
 HD_TABLE(hd_fields, struct hd_field);
 HD_TABLE(hd_steps, struct hd_step);

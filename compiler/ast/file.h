@@ -115,6 +115,20 @@ struct AtMost {
   Span span;
 };
 
+/// `header "x"`, `address`: what requests may have in common.
+struct RequestKey {
+  Attribute attribute = Attribute::address;  // `from` is written `identity`
+  std::optional<String> name;
+  Span span;
+};
+
+/// `random`, `maglev by header "x"`.
+struct Balance {
+  std::string word;
+  std::optional<RequestKey> by;  // of `maglev`
+  Span span;
+};
+
 struct Service : Declaration {
   Name name;
   std::vector<Address> addresses;
@@ -122,7 +136,7 @@ struct Service : Declaration {
   std::vector<Choice> transports;
   std::vector<QualifiedName> identities;
   std::vector<Subset> subsets;
-  std::vector<Choice> balances;
+  std::vector<Balance> balances;
   std::vector<Eject> ejects;
   std::vector<AtMost> at_mosts;
   std::vector<Paths> paths;
@@ -165,13 +179,6 @@ struct SplitPart {
   std::optional<Respond> respond;  // instead of a pool
   bool unsupported = false;        // an option of it
   std::vector<Timeout> timeouts;
-  Span span;
-};
-
-/// `header "x"`, `address`: what requests may have in common.
-struct RequestKey {
-  Attribute attribute = Attribute::address;  // `from` is written `identity`
-  std::optional<String> name;
   Span span;
 };
 

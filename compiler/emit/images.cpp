@@ -69,6 +69,7 @@ std::vector<Image> make_images(const plan::Tables& tables) {
   images.push_back(array("hd_answers", tables.answers));
   images.push_back(array("hd_pools", tables.pools));
   images.push_back(array("hd_members", tables.members));
+  images.push_back(array("hd_maglev", tables.maglev));
   images.push_back(array("hd_endpoints", tables.endpoints));
   images.push_back(array("hd_steps", tables.steps));
   images.push_back(hash("hd_names", tables.names));

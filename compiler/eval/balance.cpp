@@ -50,6 +50,13 @@ const model::Endpoint* drawn_of(const Members& all, const Members& able, std::ui
   return at_place(able, (lower * weight_of(able)) >> 32);
 }
 
+/// The owner of the first slot, from the value's on, that is able.
+const model::Endpoint* owner_of(const MaglevSlots::Slots& slots, const Members& able, std::uint64_t draw) {
+  std::size_t at = first_slot(draw, slots.size());
+  while (std::ranges::find(able, slots[at]) == able.end()) at = (at + 1) % slots.size();
+  return slots[at];
+}
+
 Members least_loaded(const Members& members, const World& world) {
   const auto load = [&](const model::Endpoint* one) {
     return static_cast<double>(state_of(*one, world).in_flight) / one->weight;
@@ -65,7 +72,7 @@ Members least_loaded(const Members& members, const World& world) {
 }  // namespace
 
 Choice choose_endpoint(const model::Policy& policy, const Pool& pool, const World& world,
-                       std::uint64_t draw) {
+                       std::uint64_t draw, MaglevSlots& slots) {
   const model::Service& service = policy.services[pool.service];
   const Members all = endpoints_of(policy, pool);
   Members healthy;
@@ -89,6 +96,8 @@ Choice choose_endpoint(const model::Policy& policy, const Pool& pool, const Worl
         service.name + (pool.subset ? "." + service.subsets[*pool.subset].name : std::string());
     choice.drawn = drawn_of(all, able, mixed_draw(draw, name))->address;
   }
+  if (service.balance == model::Balance::maglev)
+    choice.drawn = owner_of(slots.of(policy, pool), able, draw)->address;
   return choice;
 }
 

@@ -13,8 +13,15 @@
 namespace heddle::eval {
 
 Decision::Decision(const model::Policy& policy, const World& world, const std::vector<TestedNames>& tested,
-                   const Request& request, Accounts& accounts, std::vector<Step>* trace)
-    : policy_(policy), world_(world), tested_(tested), request_(request), accounts_(accounts), trace_(trace) {}
+                   const Request& request, Accounts& accounts, MaglevSlots& slots,
+                   std::vector<Step>* trace)
+    : policy_(policy),
+      world_(world),
+      tested_(tested),
+      request_(request),
+      accounts_(accounts),
+      slots_(slots),
+      trace_(trace) {}
 
 Outcome Decision::run() {
   if (decide_destination()) return outcome_;
@@ -234,7 +241,8 @@ void Decision::forward(const std::string& rule, Pool pool, std::uint32_t timeout
     if (decide_access(policy_.services[pool.service])) return;
     outcome_.access_rule = allowed_by;
   }
-  const Choice choice = choose_endpoint(policy_, pool, world_, request_.draw);
+  const auto value = maglev_value(policy_.services[pool.service]);
+  const Choice choice = choose_endpoint(policy_, pool, world_, value ? draw_of_value(*value) : request_.draw, slots_);
   outcome_.pool = pool;
   outcome_.endpoints = choice.endpoints;
   outcome_.drawn = choice.drawn;
@@ -243,7 +251,14 @@ void Decision::forward(const std::string& rule, Pool pool, std::uint32_t timeout
   outcome_.timeout_ms = timeout_ms;
   if (choice.kind == Choice::Kind::unhealthy) fail(Verdict::unhealthy);
   if (choice.kind == Choice::Kind::full) fail(Verdict::full);
-  note([&] { return pool_step(policy_, pool, outcome_); });
+  note([&] { return pool_step(policy_, pool, outcome_, value.has_value()); });
+}
+
+/// An address that is not known is no reason to know nothing of the outcome: only the endpoint depends on it.
+std::optional<std::string> Decision::maglev_value(const model::Service& service) const {
+  if (!service.maglev_by) return std::nullopt;
+  if (service.maglev_by->attribute == model::Attribute::address && facts_.source == model::IpAddress{}) return std::nullopt;
+  return key_value(*service.maglev_by, facts_);
 }
 
 /// It was allowed and routed, and there is nobody to do it.

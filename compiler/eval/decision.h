@@ -6,6 +6,7 @@
 
 #include "compiler/eval/accounts.h"
 #include "compiler/eval/destination.h"
+#include "compiler/eval/maglev.h"
 #include "compiler/eval/match.h"
 #include "compiler/eval/outcome.h"
 #include "compiler/eval/request.h"
@@ -20,7 +21,7 @@ class Decision {
  public:
   /// `trace` may be null. `tested` is by service.
   Decision(const model::Policy& policy, const World& world, const std::vector<TestedNames>& tested,
-           const Request& request, Accounts& accounts, std::vector<Step>* trace);
+           const Request& request, Accounts& accounts, MaglevSlots& slots, std::vector<Step>* trace);
 
   Outcome run();
 
@@ -37,6 +38,7 @@ class Decision {
 
   void deny(const std::string& rule);
   void forward(const std::string& rule, Pool pool, std::uint32_t timeout_ms);
+  [[nodiscard]] std::optional<std::string> maglev_value(const model::Service& service) const;
   void fail(Verdict verdict);
   void split(const model::RouteRule& rule);
   void respond(const std::string& rule, const model::Respond& answer);
@@ -55,6 +57,7 @@ class Decision {
   const std::vector<TestedNames>& tested_;
   const Request& request_;
   Accounts& accounts_;
+  MaglevSlots& slots_;
   std::vector<Step>* trace_;
 
   std::optional<Destination> destination_;

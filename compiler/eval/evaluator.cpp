@@ -13,12 +13,12 @@ Evaluator::Evaluator(const model::Policy& policy, World world) : policy_(policy)
 
 Outcome Evaluator::decide(const Request& request, Accounts* accounts) const {
   Accounts fresh;
-  return Decision(policy_, world_, tested_, request, accounts != nullptr ? *accounts : fresh, nullptr).run();
+  return Decision(policy_, world_, tested_, request, accounts != nullptr ? *accounts : fresh, slots_, nullptr).run();
 }
 
 Outcome Evaluator::explain(const Request& request, std::vector<Step>& trace) const {
   Accounts fresh;
-  return Decision(policy_, world_, tested_, request, fresh, &trace).run();
+  return Decision(policy_, world_, tested_, request, fresh, slots_, &trace).run();
 }
 
 }  // namespace heddle::eval

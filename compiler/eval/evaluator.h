@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "compiler/eval/accounts.h"
+#include "compiler/eval/maglev.h"
 #include "compiler/eval/outcome.h"
 #include "compiler/eval/request.h"
 #include "compiler/eval/tested.h"
@@ -30,6 +31,7 @@ class Evaluator {
   const model::Policy& policy_;
   World world_;
   std::vector<TestedNames> tested_;  // by service
+  mutable MaglevSlots slots_;        // found when they are asked for
 };
 
 }  // namespace heddle::eval

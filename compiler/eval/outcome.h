@@ -53,7 +53,7 @@ struct Outcome {
   std::optional<model::ServiceId> service;      // none: outside
   std::optional<Pool> pool;                     // none: no pool was asked
   std::vector<model::SocketAddress> endpoints;  // any of them is right; several where `balance` chooses
-  std::optional<model::SocketAddress> drawn;    // the one of them that the draw chooses: `balance random`
+  std::optional<model::SocketAddress> drawn;    // the one of them that the draw or a value chooses: `balance random`, `maglev`
   std::uint32_t timeout_ms = 0;                 // for the whole request; 0: none
   std::string body;                             // respond
   std::map<std::string, std::string> headers;   // of the mesh's answer, by their names in lower case: what the policy says of it

@@ -139,7 +139,7 @@ Step split_step(const model::Policy& policy, model::ServiceId service, const mod
                                  percent_text(share));
 }
 
-Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome) {
+Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome, bool by_value) {
   const std::string name = pool_name(policy, pool, *outcome.service);
   if (outcome.verdict == Verdict::full)
     return rule_step(Stage::target, outcome.rule, true, "every endpoint of `" + name + "` is full");
@@ -155,7 +155,8 @@ Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& out
                     (endpoint->weight == 1 ? "" : " weight " + std::to_string(endpoint->weight)));
   }
   std::string text =
-      "`" + name + "`, " + model::balance_name(policy.services[pool.service].balance) + " of " + join(texts);
+      "`" + name + "`, " + model::balance_text(policy.services[pool.service]) + " of " + join(texts);
+  if (by_value && outcome.drawn) text += ": its value goes to " + outcome.drawn->text();
   if (outcome.timeout_ms != 0) text += "; timeout " + time_text(outcome.timeout_ms);
   return step(Stage::target, text);
 }

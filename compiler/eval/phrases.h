@@ -30,7 +30,8 @@ Step route_step(const model::RouteRule& rule, const Match& found);
 Step limit_step(const model::Limit& limit, const Match& found);
 Step split_step(const model::Policy& policy, model::ServiceId service, const model::RouteRule& rule, bool sticky,
                 std::uint64_t draw, std::uint32_t share, std::size_t part);
-Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome);
+/// `by_value`: the request has the value that says which endpoint it is.
+Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& outcome, bool by_value);
 
 /// `90%`, `12.5%`.
 std::string percent_text(std::uint32_t ppm);

@@ -33,10 +33,12 @@ void collect_rules(const Rules& rules, TestedNames& tested) {
   }
 }
 
+/// What every request to its endpoints is asked for, whatever service's route sends it there.
 void collect_access(const model::Service& service, TestedNames& tested) {
   if (service.access) collect_rules(service.access->rules, tested);
   if (service.access) collect_rules(service.access->audits, tested);
   if (service.audit) collect_rules(service.audit->rules, tested);
+  if (service.maglev_by) add(tested, service.maglev_by->attribute, service.maglev_by->name, true);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ struct TestedNames {
   std::set<std::string> lists = {};  // headers whose elements are tested
 };
 
-/// Of `access`, limits and `route` together, and of the `access` of other services that are targets, whichever of them a request meets.
+/// Of `access`, limits, `balance` and `route` together, and of `access` and `balance` of other services that are targets, whichever of them a request meets.
 TestedNames tested_names(const model::Policy& policy, model::ServiceId service);
 
 }  // namespace heddle::eval

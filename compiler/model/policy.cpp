@@ -29,8 +29,13 @@ std::string rule_id(const std::string& kind, const std::string& qualified_servic
 }
 
 const char* balance_name(Balance balance) {
-  static constexpr const char* names[] = {"round_robin", "random", "least_request"};
+  static constexpr const char* names[] = {"round_robin", "random", "least_request", "maglev"};
   return names[static_cast<std::size_t>(balance)];
+}
+
+std::string balance_text(const Service& service) {
+  const std::string name = balance_name(service.balance);
+  return service.maglev_by ? name + " by " + key_text(*service.maglev_by) : name;
 }
 
 std::string paths_text(const Paths& paths) {

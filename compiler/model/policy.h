@@ -64,7 +64,7 @@ struct Paths {
 /// `strict keep "%2F"`.
 std::string paths_text(const Paths& paths);
 
-enum class Balance : std::uint8_t { round_robin, random, least_request };
+enum class Balance : std::uint8_t { round_robin, random, least_request, maglev };
 const char* balance_name(Balance balance);
 
 struct Endpoint {
@@ -212,7 +212,11 @@ struct Service {
   std::optional<AtMost> at_most;
   std::vector<Limit> limits;  // by id
   Paths paths;
+  std::optional<RequestKey> maglev_by;  // of `maglev`: equal values go to the same endpoint
 };
+
+/// `maglev by header "x-user"`, `random`.
+std::string balance_text(const Service& service);
 
 /// Who sends a request in a `test` block.
 struct TestCaller {

@@ -86,6 +86,7 @@ std::string describe(const Plan& plan, const model::Policy& policy) {
   out += table_line("hd_answers", t.answers.size(), sizeof(hd_answer));
   out += table_line("hd_pools", t.pools.size(), sizeof(hd_pool));
   out += table_line("hd_members", t.members.size(), sizeof(hd_u32));
+  out += table_line("hd_maglev", t.maglev.size(), sizeof(hd_u32));
   out += table_line("hd_endpoints", t.endpoints.size(), sizeof(hd_endpoint));
   out += table_line("hd_addresses", t.addresses.size(), sizeof(hd_address_key) + sizeof(hd_address));
   out += table_line("hd_fields", t.fields.size(), sizeof(hd_field));

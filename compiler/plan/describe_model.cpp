@@ -8,7 +8,7 @@ namespace {
 std::string describe_service(const model::Service& service, const model::Policy& policy) {
   std::string out =
       "service " + service.name + (service.protocol == model::Protocol::http ? " http" : " tcp");
-  out += std::string(" ") + balance_name(service.balance) + "\n";
+  out += " " + model::balance_text(service) + "\n";
   if (service.paths != model::Paths{}) out += "  paths " + model::paths_text(service.paths) + "\n";
   if (service.eject) {
     out += "  eject after " + std::to_string(service.eject->failures) + " failures for " +

@@ -76,6 +76,7 @@ struct Tables {
   std::vector<hd_answer> answers;
   std::vector<hd_pool> pools;  // two per pool, see abi.h
   std::vector<hd_u32> members;
+  std::vector<hd_u32> maglev;  // slots of pools, with the endpoint that each belongs to
   std::vector<hd_endpoint> endpoints;
   std::vector<hd_step> steps;
   std::vector<hd_field> fields;

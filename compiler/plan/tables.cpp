@@ -8,6 +8,7 @@
 
 #include "compiler/plan/hash.h"
 #include "compiler/plan/head_scan.h"
+#include "compiler/plan/maglev.h"
 #include "compiler/plan/meaning.h"
 #include "compiler/plan/placement.h"
 
@@ -20,6 +21,8 @@ hd_u32 balance_kind(model::Balance balance) {
       return HD_BALANCE_RANDOM;
     case model::Balance::least_request:
       return HD_BALANCE_LEAST_REQUEST;
+    case model::Balance::maglev:
+      return HD_BALANCE_MAGLEV;
     case model::Balance::round_robin:
       break;
   }
@@ -79,6 +82,7 @@ Fields collect_fields(const model::Policy& policy, model::ServiceId id) {
     if (of.access) collect(of.access->rules);
     if (of.access) collect(of.access->audits);
     if (of.audit) collect(of.audit->rules);
+    if (of.maglev_by) fields.collect(*of.maglev_by);
   }
   collect(service.limits);
   for (const model::Limit& limit : service.limits) {
@@ -403,18 +407,46 @@ void TableWriter::write_pool(const model::Service& service, const model::PoolTar
   for (std::uint32_t e = 0; e < service.endpoints.size(); ++e) members.push_back(e);
   if (target.subset) members = service.subsets[*target.subset].endpoints;
   for (const bool v4_only : {false, true}) {
+    const auto is_v6 = [&](std::uint32_t e) { return !service.endpoints[e].address.ip.is_v4(); };
+    const bool other = std::erase_if(members, [&](std::uint32_t e) { return v4_only && is_v6(e); }) != 0;
     pool.first = static_cast<std::uint32_t>(tables().members.size());
     pool.weight = 0;
     for (const std::uint32_t e : members) {
-      if (v4_only && !service.endpoints[e].address.ip.is_v4()) continue;
       tables().members.push_back(first_endpoint + e);
       pool.weight += service.endpoints[e].weight;
     }
-    pool.count = static_cast<std::uint32_t>(tables().members.size()) - pool.first;
+    pool.count = static_cast<std::uint32_t>(members.size());
     pool.stride = stride_of(pool.weight, pool.count);
+    if (!v4_only || other) write_slots(service, members, first_endpoint, pool);
     tables().pools.push_back(pool);
   }
   out_.plan.pools.push_back({name});
+}
+
+/// Of a pool with `balance maglev`.
+void TableWriter::write_slots(const model::Service& service, const std::vector<std::uint32_t>& members,
+                              std::uint32_t first_endpoint, hd_pool& pool) {
+  if (service.balance != model::Balance::maglev) return;
+  limit(service.span, "service `" + service.name + "`", members.size(), "endpoints balanced by `maglev`", maglev_endpoints);
+  if (!out_.errors.empty()) return;
+  pool.sticky = service.maglev_by ? name_of(*service.maglev_by) : HD_NONE;
+  pool.first_slot = static_cast<std::uint32_t>(tables().maglev.size());
+  std::vector<const model::Endpoint*> endpoints;
+  for (const std::uint32_t e : members) endpoints.push_back(&service.endpoints[e]);
+  for (const std::uint32_t place : maglev_slots(endpoints)) tables().maglev.push_back(first_endpoint + members[place]);
+  pool.slots = static_cast<std::uint32_t>(tables().maglev.size()) - pool.first_slot;
+  limit(service.span, "the policy", tables().maglev.size(), "slots of pools balanced by `maglev`", maglev_limit);
+}
+
+/// Which number scans know it by.
+std::uint32_t TableWriter::number_of(const TestedName& name) const {
+  const auto place = std::lower_bound(names_.begin(), names_.end(), name) - names_.begin();
+  return name_number(name, static_cast<std::size_t>(place));
+}
+
+std::uint32_t TableWriter::name_of(const model::RequestKey& key) const {
+  if (key.attribute == model::Attribute::address) return HD_STICKY_ADDRESS;
+  return number_of({key.attribute, key.name});
 }
 
 /// Denies are tried before allows: any that matches denies.
@@ -682,8 +714,7 @@ void TableWriter::write_fields(model::ServiceId id, const Fields& fields, const 
     tables().fields.push_back(write_field(*in_order[f], strings));
     if (in_order[f]->name.empty()) continue;
     const TestedName name{in_order[f]->attribute, in_order[f]->name};
-    const auto place = std::lower_bound(names_.begin(), names_.end(), name) - names_.begin();
-    tables().names.push_back({{id, name_number(name, static_cast<std::size_t>(place))}, f});
+    tables().names.push_back({{id, number_of(name)}, f});
     // `Connection` may not name the header that they stand in.
     if (name.attribute != model::Attribute::cookie || cookies) continue;
     tables().names.push_back({{id, HD_NAME_COOKIE}, f});

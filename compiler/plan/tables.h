@@ -33,6 +33,10 @@ class TableWriter {
   void write_audits(model::ServiceId id, const Fields& fields, hd_service& entry);
   std::uint32_t access_rule(model::ServiceId id, const model::AccessRule& rule, hd_u32 action);
   std::uint32_t default_rule(model::ServiceId id, const std::string& name, const char* meaning, hd_u32 action);
+  void write_slots(const model::Service& service, const std::vector<std::uint32_t>& members, std::uint32_t first_endpoint,
+                   hd_pool& pool);
+  [[nodiscard]] std::uint32_t number_of(const TestedName& name) const;
+  [[nodiscard]] std::uint32_t name_of(const model::RequestKey& key) const;
   Decision access_decision(model::ServiceId id, const model::AccessRule& rule, hd_u32 action, const Fields& fields);
   void write_limits(model::ServiceId id, const Fields& fields);
   std::vector<Decision> write_route(model::ServiceId id, const Fields& fields);

@@ -43,10 +43,11 @@ const ast::Capacity* find_capacity(Analysis& analysis, const ast::AtMost& node, 
 }  // namespace
 
 void check_balance(Analysis& analysis, const ast::Service& node, model::Service& service) {
-  const auto* balance = only(analysis, node.balances, "balance", [](const ast::Choice& c) { return c.span; });
+  const auto* balance = only(analysis, node.balances, "balance", [](const ast::Balance& b) { return b.span; });
   if (balance == nullptr) return;
   if (balance->word == "random") service.balance = model::Balance::random;
   if (balance->word == "least_request") service.balance = model::Balance::least_request;
+  if (balance->word == "maglev") service.balance = model::Balance::maglev;
 }
 
 void check_eject(Analysis& analysis, const ast::Service& node, model::Service& service) {

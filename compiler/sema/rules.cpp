@@ -8,6 +8,7 @@
 #include "compiler/sema/analysis.h"
 #include "compiler/sema/answers.h"
 #include "compiler/sema/conditions.h"
+#include "compiler/sema/keys.h"
 #include "compiler/sema/labels.h"
 #include "compiler/sema/limits.h"
 #include "compiler/sema/numbers.h"
@@ -23,6 +24,15 @@ namespace {
 class Rules {
  public:
   explicit Rules(Analysis& analysis) : analysis_(analysis) {}
+
+  /// The name that `maglev` goes by counts among the service's.
+  void add_balances() {
+    for (const auto& [name, entry] : analysis_.services.entries) {
+      if (entry.node->balances.empty() || !entry.node->balances.front().by) continue;
+      RuleScope& scope = scope_of(entry);
+      scope.model_service().maglev_by = check_key(scope, *entry.node->balances.front().by);
+    }
+  }
 
   void add_route(const ast::Route& node, const std::string& space) {
     RuleScope* scope = open(node.service, space, "route", node, routes_);
@@ -128,10 +138,12 @@ class Rules {
         for (const auto& access : {target.access, target.audit}) {
           if (access) add_names(*access, names);
         }
+        if (target.maglev_by && !target.maglev_by->name.empty())
+          names.emplace(ast_attribute(target.maglev_by->attribute), target.maglev_by->name);
       }
       if (names.size() <= max_tested_names) continue;
       analysis_.report(kinds::too_many_names(entry.node->name.span, name, max_tested_names))
-          .with_help("those that the `access` of its targets tests are among them");
+          .with_help("those that `access` and `balance` of its targets ask for are among them");
     }
   }
 
@@ -287,6 +299,7 @@ class Rules {
 
 void check_rules(Analysis& analysis) {
   Rules rules(analysis);
+  rules.add_balances();
   analysis.for_each<ast::Route>(
       [&](const ast::Route& node, const std::string& space) { rules.add_route(node, space); });
   analysis.for_each<ast::Access>(

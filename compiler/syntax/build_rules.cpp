@@ -99,16 +99,6 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
   return part;
 }
 
-ast::RequestKey build_key(Builder& builder, P::StickyKeyContext* context) {
-  ast::RequestKey key;
-  key.span = builder.span(context);
-  if (context->HEADER() != nullptr) key.attribute = ast::Attribute::header;
-  if (context->QUERY() != nullptr) key.attribute = ast::Attribute::query;
-  if (context->COOKIE() != nullptr) key.attribute = ast::Attribute::cookie;
-  if (context->STRING() != nullptr) key.name = builder.string(context->STRING());
-  return key;
-}
-
 ast::Target build_target(Builder& builder, P::TargetContext* context) {
   if (auto* other = dynamic_cast<P::OtherTargetContext*>(context))
     return build_simple(builder, other->simpleTarget());
@@ -189,6 +179,16 @@ std::vector<ast::AccessRule> build_access_rules(Builder& builder, const std::vec
 }
 
 }  // namespace
+
+ast::RequestKey build_key(Builder& builder, P::StickyKeyContext* context) {
+  ast::RequestKey key;
+  key.span = builder.span(context);
+  if (context->HEADER() != nullptr) key.attribute = ast::Attribute::header;
+  if (context->QUERY() != nullptr) key.attribute = ast::Attribute::query;
+  if (context->COOKIE() != nullptr) key.attribute = ast::Attribute::cookie;
+  if (context->STRING() != nullptr) key.name = builder.string(context->STRING());
+  return key;
+}
 
 ast::Access build(Builder& builder, P::AccessServiceContext* context) {
   ast::Access access;

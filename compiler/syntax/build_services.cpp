@@ -136,8 +136,9 @@ class ServiceItems {
   void operator()(P::ServiceBalanceContext& context) {
     auto* balance = context.balance();
     if (context.preference() != nullptr) builder_.unsupported(builder_.span(context.preference()->start));
-    if (balance->MAGLEV() != nullptr) builder_.unsupported(builder_.span(balance->start));
-    service_.balances.push_back(builder_.choice(balance));
+    ast::Balance built{builder_.text(builder_.span(balance->start)), std::nullopt, builder_.span(balance)};
+    if (balance->stickyKey() != nullptr) built.by = build_key(builder_, balance->stickyKey());
+    service_.balances.push_back(std::move(built));
   }
   void operator()(P::EjectContext& context) {
     ast::Eject eject;

@@ -71,6 +71,7 @@ void visit_alternative(antlr4::ParserRuleContext* context, Visitor&& visitor) {
 
 ast::Condition build_condition(Builder& builder, Parser::ConditionContext* context);
 ast::Callers build_callers(Builder& builder, Parser::CallersContext* context);
+ast::RequestKey build_key(Builder& builder, Parser::StickyKeyContext* context);
 
 ast::Mesh build(Builder& builder, Parser::MeshContext* context);
 ast::Identity build(Builder& builder, Parser::IdentityContext* context);

@@ -27,7 +27,7 @@ enum SectionKind : std::uint32_t { section_manifest = 1, section_object = 2, sec
 constexpr std::uint32_t small = 1U << 16U;
 constexpr std::uint32_t large = 1U << 24U;  // a state of an automaton has 24 bits
 
-constexpr std::array<MapShape, 22> shapes{{
+constexpr std::array<MapShape, 23> shapes{{
     {"hd_cgroups", true, 8, sizeof(hd_cgroup), 1U << 20U},
     {"hd_workloads", false, 4, sizeof(hd_workload), small},
     {"hd_addresses", true, sizeof(hd_address_key), sizeof(hd_address), 1U << 20U},
@@ -37,6 +37,7 @@ constexpr std::array<MapShape, 22> shapes{{
     {"hd_answers", false, 4, sizeof(hd_answer), 1U << 20U},
     {"hd_pools", false, 4, sizeof(hd_pool), 1U << 18U},
     {"hd_members", false, 4, 4, 1U << 22U},
+    {"hd_maglev", false, 4, 4, large},
     {"hd_endpoints", false, 4, sizeof(hd_endpoint), 1U << 18U},
     {"hd_steps", false, 4, sizeof(hd_step), large},
     {"hd_names", true, sizeof(hd_name_key), 4, 1U << 20U},

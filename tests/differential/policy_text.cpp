@@ -304,7 +304,7 @@ class ServiceText {
       pools_.push_back(other + ".v" + std::to_string(random_.between(1, 3)));
     }
     static const std::vector<std::string> balances = {"round_robin", "random", "least_request"};
-    text += "  balance " + random_.pick(balances) + "\n";
+    text += "  balance " + (!tcp_ && random_.chance(30) ? "maglev by " + key(random_) : random_.pick(balances)) + "\n";
     if (random_.chance(30)) text += "  eject after 3 failures for 30s at_most 50%\n";
     if (random_.chance(bounds_ == Bounds::tight ? 60 : 20)) text += at_most();
     return text + "}\n";

@@ -55,6 +55,10 @@ class Balanced {
     return found;
   }
   std::string rule(const hd_decision& decision) { return session_->rule_id(decision.rule); }
+  void say(const std::string& line) {
+    head_ = "GET / HTTP/1.1\r\nHost: s\r\n" + line + "\r\n\r\n";
+    input_.head = head_;
+  }
   void dial(const model::SocketAddress& address) { input_.destination = test::dialled(address); }
   loader::DecideSession& operator*() { return *session_; }
   loader::DecideSession* operator->() { return session_.get(); }
@@ -79,6 +83,7 @@ class Balanced {
  private:
   std::unique_ptr<loader::DecideSession> session_;
   loader::DecideInput input_;
+  std::string head_;
 };
 
 TEST(Balance, RoundRobinGivesExactShares) {
@@ -158,6 +163,56 @@ TEST(Balance, OfALargePoolAllAreCompared) {
   EXPECT_GE(s.counts(6000).size(), 195u);
 }
 
+model::Policy by_user(const std::vector<std::uint32_t>& weights) {
+  model::Policy p = with_weights(model::Balance::maglev, weights);
+  p.services[0].maglev_by = model::RequestKey{model::Attribute::header, "x-user"};
+  return p;
+}
+
+TEST(Maglev, EqualValuesGoToTheSameEndpoint) {
+  Balanced s(by_user({1, 2, 1}));
+  std::map<int, std::uint32_t> before;
+  Counts found;
+  for (int user = 0; user < 2000; ++user) {
+    s.say("x-user: u" + std::to_string(user));
+    ++found[before[user] = s.decide().endpoint];
+    ASSERT_EQ(s.decide().endpoint, before[user]);
+  }
+  EXPECT_NEAR(found[0], 500, 90);
+  EXPECT_NEAR(found[1], 1000, 120);
+  EXPECT_NEAR(found[2], 500, 90);
+  s->set_unhealthy(2, true);
+  found.clear();
+  for (int user = 0; user < 2000; ++user) {
+    s.say("x-user: u" + std::to_string(user));
+    const std::uint32_t now = s.decide().endpoint;
+    if (before[user] == 2) ++found[now];
+    else ASSERT_EQ(now, before[user]) << "who is there keeps its values";
+  }
+  EXPECT_EQ(found[2], 0);
+  EXPECT_GT(found[0], 50);
+  EXPECT_GT(found[1], 100);
+}
+
+TEST(Maglev, WithoutAValueTheDrawChooses) {
+  Balanced s(by_user({1, 3}));
+  Counts found = s.counts(4000);
+  EXPECT_NEAR(found[0], 1000, 150);
+  EXPECT_NEAR(found[1], 3000, 150);
+}
+
+/// One of a thousand is left: whoever it is, it is found, and without it nobody.
+TEST(Maglev, TheLastOneIsFound) {
+  Balanced s(by_user(std::vector<std::uint32_t>(1000, 1)));
+  for (std::uint32_t e = 0; e < 1000; ++e) s->set_unhealthy(e, e != 777);
+  for (const char* user : {"a", "b", "c"}) {
+    s.say(std::string("x-user: ") + user);
+    EXPECT_EQ(s.decide().endpoint, 777u);
+  }
+  s->set_unhealthy(777, true);
+  EXPECT_EQ(s.rule(s.decide()), "service s/unhealthy");
+}
+
 model::Policy bounded(model::Balance balance, std::uint32_t connections, std::uint32_t pending) {
   model::Policy p = with_weights(balance, {1, 1});
   p.services[0].at_most = model::AtMost{connections, pending};
@@ -166,7 +221,7 @@ model::Policy bounded(model::Balance balance, std::uint32_t connections, std::ui
 
 TEST(AtMost, IsSpilledToOthersThenWaitedForThenRefused) {
   for (const auto balance :
-       {model::Balance::round_robin, model::Balance::random, model::Balance::least_request}) {
+       {model::Balance::round_robin, model::Balance::random, model::Balance::least_request, model::Balance::maglev}) {
     Balanced s(bounded(balance, 3, 2));
     for (int i = 0; i < 6; ++i) EXPECT_EQ(s.decide().verdict, HD_VERDICT_FORWARD);
     EXPECT_EQ(s->endpoint_state(0).in_flight, 3u);

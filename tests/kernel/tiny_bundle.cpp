@@ -149,8 +149,8 @@ bundle::Bundle make(const TinyPolicy& policy) {
                  hash("hd_addresses", addresses),
                  array("hd_services", std::vector{service}),
                  array("hd_rules", rules()),
-                 array("hd_pools", std::vector{hd_pool{0, all, 0, 0, 1, all, 0},
-                                               hd_pool{0, policy.endpoint4 != 0 ? 1U : 0U, 0, 0, 1, 1, 0}}),
+                 array("hd_pools", std::vector{hd_pool{0, all, 0, 0, 1, all, 0, 0, 0, 0, 0},
+                                               hd_pool{0, policy.endpoint4 != 0 ? 1U : 0U, 0, 0, 1, 1, 0, 0, 0, 0, 0}}),
                  array("hd_members", members),
                  array("hd_endpoints", ends)};
   return bundle;

@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 8
+#define HD_ABI_VERSION 9
 
 #include "bpf_templates/include/heddle/targets.h"
 
@@ -672,38 +672,6 @@ struct hd_account_key {
   hd_u32 pad;
 };
 HD_STATIC_ASSERT(sizeof(struct hd_account_key) == 16, "hd_account_key");
-
-enum hd_balance_kind {
-  HD_BALANCE_ROUND_ROBIN = 0,
-  HD_BALANCE_RANDOM = 1,
-  HD_BALANCE_LEAST_REQUEST = 2,
-};
-
-/* LEAST_REQUEST compares so many members, from a place that the draw chooses: all of nearly every pool. */
-#define HD_COMPARED_MAX 64
-
-/* hd_pools: pool p is at 2p with all members and at 2p + 1 with the IPv4 ones only (for AF_INET sockets). An index of a
- * pool in any table is p, not 2p. */
-struct hd_pool {
-  hd_u32 first; /* into hd_members (u32, an index into hd_endpoints) */
-  hd_u32 count;
-  hd_u32 balance; /* enum hd_balance_kind */
-  hd_u32 number;  /* written by the loader: into hd_balance */
-  hd_u64 digest;
-  hd_u32 weight;  /* of all members together */
-  hd_u32 stride;  /* ROUND_ROBIN: coprime to `weight`; number n is the turn of place n * stride % weight */
-};
-HD_STATIC_ASSERT(sizeof(struct hd_pool) == 32, "hd_pool");
-
-struct hd_endpoint {
-  hd_u8 address[16];
-  hd_u16 port;
-  hd_u16 counted; /* 1: somebody asks how many requests are on their way to it */
-  hd_u32 state;   /* written by the loader: into hd_endpoint_state */
-  hd_u32 service;
-  hd_u32 weight;  /* at least 1 */
-};
-HD_STATIC_ASSERT(sizeof(struct hd_endpoint) == 32, "hd_endpoint");
 
 /* hd_steps: all automata of the generation as one comb. A state is the index of its first entry: the entry for
  * byte b is hd_steps[state + b] if its `check` is the state, else the default. Entry state + 256 holds `check` =

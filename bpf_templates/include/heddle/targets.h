@@ -41,4 +41,43 @@ struct hd_answer {
 };
 HD_STATIC_ASSERT(sizeof(struct hd_answer) == 48, "hd_answer");
 
+enum hd_balance_kind {
+  HD_BALANCE_ROUND_ROBIN = 0,
+  HD_BALANCE_RANDOM = 1,
+  HD_BALANCE_LEAST_REQUEST = 2,
+  HD_BALANCE_MAGLEV = 3,
+};
+
+/* LEAST_REQUEST compares so many members, from a place that the draw chooses: all of nearly every pool. */
+#define HD_COMPARED_MAX 64
+
+/* hd_pools: pool p is at 2p with all members and at 2p + 1 with the IPv4 ones only (for AF_INET sockets). An index of a
+ * pool in any table is p, not 2p. */
+struct hd_pool {
+  hd_u32 first; /* into hd_members (u32, an index into hd_endpoints) */
+  hd_u32 count;
+  hd_u32 balance; /* enum hd_balance_kind */
+  hd_u32 number;  /* written by the loader: into hd_balance */
+  hd_u64 digest;
+  hd_u32 weight;  /* of all members together */
+  hd_u32 stride;  /* ROUND_ROBIN: coprime to `weight`; number n is the turn of place n * stride % weight */
+  hd_u32 first_slot; /* MAGLEV: into hd_maglev (u32, an index into hd_endpoints): whom the slot belongs to */
+  hd_u32 slots;      /* every member has some; 0: there is no member */
+  hd_u32 sticky;     /* whose value says the slot: a tested name's number, or HD_STICKY_ADDRESS; HD_NONE: the draw says it */
+  hd_u32 pad;
+};
+HD_STATIC_ASSERT(sizeof(struct hd_pool) == 48, "hd_pool");
+
+#define HD_MAGLEV_DIGEST 0xfaa7ecc750dd9033ull /* of `maglev`: a value's draw is mixed with it, so that no split by it chooses alike */
+
+struct hd_endpoint {
+  hd_u8 address[16];
+  hd_u16 port;
+  hd_u16 counted; /* 1: somebody asks how many requests are on their way to it */
+  hd_u32 state;   /* written by the loader: into hd_endpoint_state */
+  hd_u32 service;
+  hd_u32 weight;  /* at least 1 */
+};
+HD_STATIC_ASSERT(sizeof(struct hd_endpoint) == 32, "hd_endpoint");
+
 #endif

@@ -23,13 +23,16 @@ class Balances {
             " access s { allow from any } route s { timeout 2s otherwise -> s }") {}
 
   EndpointState& operator[](int endpoint) { return world_[at(endpoint)]; }
-  Outcome decide(std::uint64_t draw = 0) {
+  Outcome decide(std::uint64_t draw = 0, const std::string& lines = "", const std::string& source = "") {
     Request request;
     request.destination = dialled_;
-    request.head = "GET / HTTP/1.1\r\nHost: s\r\n\r\n";
+    request.head = "GET / HTTP/1.1\r\nHost: s\r\n" + lines + "\r\n";
     request.draw = draw;
+    if (!source.empty()) request.source = address(source, 4000);
     return Evaluator(policy_.model, world_).decide(request);
   }
+  /// Of a request of that user.
+  std::string chosen(const std::string& user) { return decide(user.size(), "X-User: " + user + "\r\n").drawn->text(); }
   Texts able() {
     Texts texts;
     for (const auto& address : decide().endpoints) texts.push_back(address.text().substr(7, 1));
@@ -118,6 +121,63 @@ TEST(Balance, ADrawChoosesByWeight) {
   ASSERT_NE(before->text(), "10.0.1.2:80") << "take another draw";
   EXPECT_EQ(s.decide(17).drawn, before) << "who is there keeps its draws";
   EXPECT_FALSE(Balances("balance round_robin").decide().drawn);
+}
+
+TEST(Balance, EqualValuesGoToTheSameEndpoint) {
+  Balances s("balance maglev by header \"x-user\"");
+  std::map<std::string, int> found;
+  std::map<std::string, std::string> before;
+  for (int user = 0; user < 4000; ++user) {
+    const std::string name = "u" + std::to_string(user);
+    ++found[before[name] = s.chosen(name)];
+    ASSERT_EQ(s.decide(user * 77ULL, "x-USER:  " + name + " \r\n").drawn->text(), before[name]) << "whatever is drawn";
+  }
+  EXPECT_NEAR(found["10.0.1.1:80"], 1000, 120);
+  EXPECT_NEAR(found["10.0.1.2:80"], 2000, 150);
+  s[3].ejected = true;
+  found.clear();
+  for (const auto& [name, endpoint] : before) {
+    if (endpoint == "10.0.1.3:80") {
+      ++found[s.chosen(name)];
+    } else {
+      ASSERT_EQ(s.chosen(name), endpoint) << "who is there keeps its values";
+    }
+  }
+  EXPECT_EQ(found.size(), 2u) << "those of who is away go to all others";
+}
+
+TEST(Balance, AValueThatIsNotThereIsDrawn) {
+  Balances s("balance maglev by query \"q\"");
+  std::map<std::string, int> found;
+  for (std::uint64_t draw = 0; draw < 4000; ++draw) ++found[s.decide(draw).drawn->text()];
+  EXPECT_NEAR(found["10.0.1.2:80"], 2000, 150);
+  Balances by_address("balance maglev by address");
+  EXPECT_FALSE(by_address.decide().asked_source) << "whoever it is, it is decided alike";
+  found.clear();
+  for (int host = 1; host < 100; ++host) {
+    const std::string source = "10.9.0." + std::to_string(host);
+    ++found[by_address.decide(1, "", source).drawn->text()];
+    EXPECT_EQ(by_address.decide(1, "", source).drawn, by_address.decide(2, "", source).drawn);
+  }
+  EXPECT_EQ(found.size(), 3u);
+}
+
+TEST(Balance, WhatItGoesByOccursOnce) {
+  Balances s("balance maglev by header \"x-user\"");
+  EXPECT_EQ(s.decide(0, "X-User: a\r\nX-User: a\r\n").status, 400);
+  EXPECT_EQ(s.decide(0, "Connection: x-user\r\nX-User: a\r\n").status, 400);
+}
+
+TEST(Balance, RoomComesBeforeWhoseTheValueIs) {
+  Balances s("balance maglev by header \"x-user\" at_most 2 connections, 1 pending");
+  s[1].in_flight = s[2].in_flight = 2;
+  for (const char* user : {"a", "b", "c", "d", "e", "f"}) EXPECT_EQ(s.chosen(user), "10.0.1.3:80");
+  s[3].in_flight = s[2].in_flight = 3;
+  for (const char* user : {"a", "b", "c", "d", "e", "f"}) EXPECT_EQ(s.chosen(user), "10.0.1.1:80") << "waits";
+  s[1].in_flight = 3;
+  EXPECT_EQ(s.decide().rule, "service s/full");
+  s[1].unhealthy = s[2].unhealthy = s[3].unhealthy = true;
+  EXPECT_EQ(s.decide().rule, "service s/unhealthy");
 }
 
 }  // namespace

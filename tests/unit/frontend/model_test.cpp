@@ -375,12 +375,17 @@ TEST(Model, OfWrongLoadAndFailures) {
       {"endpoint 10.9.1.1:80 { weight 65536 }", "E0016 65536"},
       {"endpoint 10.9.1.1:80 { weight 1 weight 2 }", "E0104 2"},
       {"eject after 5 failures for 1s at_most 49% endpoint 10.9.1.1:80 endpoint 10.9.1.2:80", "W0306 49%"},
-      {"balance maglev by address", "E0013 maglev"},
+      {"balance maglev by header \"host\"", "E0409 \"host\""},
+      {"balance maglev by address balance random", "E0104 random"},
   };
   for (const auto& [items, found] : cases)
     EXPECT_EQ(check(service_with(items)).found(), Strings{found}) << items;
   EXPECT_EQ(check(service_with("at_most 5 connections, 6 pending", "tcp")).found(),
             Strings{"E0407 6 pending"});
+  EXPECT_EQ(check(service_with("balance maglev by address", "tcp")).found(), Strings{"E0013 address"});
+  EXPECT_EQ(check(service_with("balance maglev by cookie \"c\"", "tcp")).found(), Strings{"E0407 cookie \"c\""});
+  EXPECT_EQ(check(service_with("balance maglev by header \"X-User\"")).service("s").maglev_by,
+            (model::RequestKey{model::Attribute::header, "x-user"}));
   EXPECT_TRUE(check(service_with("at_most 5 connections eject after 2 failures for 1s", "tcp")).sink.empty());
 }
 
