@@ -75,6 +75,7 @@ struct hd_work {
   hd_u32 first_audit;
   hd_u32 audit_count;
   hd_u64 wait; /* until there is room, where a limit has none */
+  hd_u64 value_draw; /* by the value that says the endpoint */
   struct hd_charge charges[HD_LIMITS_MAX];
   struct hd_reader reader;
   hd_u64 seen; /* one bit per field */

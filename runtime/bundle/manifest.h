@@ -37,6 +37,7 @@ struct Manifest {
       std::uint32_t share_ppm = 0;  // of the endpoints, at a time
     } eject;
     std::uint32_t connections = 0;  // to one endpoint at a time; 0: no bound
+    std::string prefer;             // `zone`, `node`: endpoints of the agent's own come first; empty: none do
   };
   struct Workload {
     std::string name;
@@ -55,6 +56,7 @@ struct Manifest {
     std::string service;
     std::string address;
     Digest digest{};
+    std::string place;  // its zone or node, whichever its service prefers by
   };
   struct Map {
     std::string name;

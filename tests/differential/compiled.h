@@ -36,7 +36,8 @@ struct Compiled {
 /// the rest.
 class CompiledPolicy {
  public:
-  static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources);
+  static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources,
+                                     const eval::Place& agent = {});
 
   /// One answer per case, in order; none for a head that never ends, which is never decided.
   Result<std::vector<std::optional<Compiled>>> decide(const std::vector<Case>& cases);

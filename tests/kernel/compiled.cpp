@@ -30,8 +30,8 @@ bundle::Opened compile(const model::Policy& policy) {
   return std::move(*opened);
 }
 
-std::unique_ptr<loader::DecideSession> load(const model::Policy& policy) {
-  auto session = loader::DecideSession::make(compile(policy));
+std::unique_ptr<loader::DecideSession> load(const model::Policy& policy, const loader::Place& place) {
+  auto session = loader::DecideSession::make(compile(policy), place);
   EXPECT_TRUE(session.ok()) << session.error().what;
   if (!session.ok()) return nullptr;
   return std::make_unique<loader::DecideSession>(std::move(*session));
