@@ -174,6 +174,7 @@ enum hd_room {
   HD_ROOM_FULL = 1, /* as much is on its way, and waits, as `at_most` allows */
   HD_ROOM_WAIT = 2, /* it may wait for one of `at_most … connections` */
   HD_ROOM_FREE = 3,
+  HD_ROOM_NEAR = 4, /* that, and its service prefers it */
 };
 
 static __always_inline enum hd_room hd_room_for(struct hd_endpoint_state* state, hd_u32 pending) {
@@ -191,7 +192,9 @@ struct hd_choice {
   hd_u32 place;   /* whose turn it is: a member has as many places as its weight is */
   hd_u32 upto;    /* places of the members so far */
   hd_u32 room;    /* the most room found */
-  hd_u32 free;    /* places of those that have HD_ROOM_FREE */
+  hd_u32 best;    /* the most room that anybody can have */
+  hd_u32 near;    /* places of those that have HD_ROOM_NEAR */
+  hd_u32 free;    /* of those that have HD_ROOM_FREE */
   hd_u32 waiting; /* and of those that have HD_ROOM_WAIT */
   hd_u32 owner;   /* whose turn it is */
   hd_u32 owner_room;
@@ -223,6 +226,7 @@ static __always_inline void hd_look_at_endpoint(struct hd_choice* choice, hd_u32
   found->room = HD_ROOM_NONE;
   if (state->unhealthy || (state->ejected_until && state->ejected_until > bpf_ktime_get_ns())) return;
   found->room = hd_room_for(state, choice->pending);
+  if (endpoint->near && found->room == HD_ROOM_FREE) found->room = HD_ROOM_NEAR;
 }
 
 static __always_inline void hd_look_at(struct hd_choice* choice, hd_u32 index, struct hd_member* found) {
@@ -234,7 +238,7 @@ static __always_inline void hd_look_at(struct hd_choice* choice, hd_u32 index, s
   if (member) hd_look_at_endpoint(choice, *member, found);
 }
 
-/* Adds up who has room, up to the member whose turn it is if that one is free. */
+/* Adds up who has room, up to the member whose turn it is if nobody can have more. */
 static long hd_try_member(hd_u32 index, struct hd_choice* choice) {
   struct hd_member member;
   hd_look_at(choice, index, &member);
@@ -242,12 +246,13 @@ static long hd_try_member(hd_u32 index, struct hd_choice* choice) {
   hd_u32 before = choice->upto;
   choice->upto += member.weight;
   if (member.room > choice->room) choice->room = member.room;
+  if (member.room == HD_ROOM_NEAR) choice->near += member.weight;
   if (member.room == HD_ROOM_FREE) choice->free += member.weight;
   if (member.room == HD_ROOM_WAIT) choice->waiting += member.weight;
   if (choice->place < before || choice->place >= choice->upto) return 0;
   choice->owner = member.number;
   choice->owner_room = member.room;
-  return member.room == HD_ROOM_FREE;
+  return member.room == choice->best;
 }
 
 /* The turn among those that have the most room. Somebody may have lost it since they were added up: then it is the
@@ -304,7 +309,7 @@ static __always_inline void hd_choose_by_turn(struct hd_work* work, struct hd_po
   if (weight == choice->count) { /* all are equal: no need to add up */
     struct hd_member member;
     hd_look_at(choice, choice->place, &member);
-    if (member.number != HD_NONE && member.room == HD_ROOM_FREE) {
+    if (member.number != HD_NONE && member.room == choice->best) {
       choice->chosen = member.number;
       return;
     }
@@ -315,7 +320,7 @@ static __always_inline void hd_choose_by_turn(struct hd_work* work, struct hd_po
     choice->chosen = choice->owner;
     return;
   }
-  hd_u32 able = choice->room == HD_ROOM_FREE ? choice->free : choice->waiting;
+  hd_u32 able = choice->room == HD_ROOM_NEAR ? choice->near : choice->room == HD_ROOM_FREE ? choice->free : choice->waiting;
   choice->place = pool->balance == HD_BALANCE_RANDOM ? (hd_u32)((u & 0xffffffff) * able >> 32)
                                                      : (rounds + choice->place) % able;
   choice->upto = 0;
@@ -348,11 +353,11 @@ static __always_inline hd_u64 hd_pool_draw(struct hd_work* work, struct hd_pool*
 /* Equal values begin at the same slot. Whose it is has no room: the next slots are asked, each of which belongs to somebody
  * else's values already, so that only those of who is away go elsewhere. Somebody has enough room, unless it was lost since. */
 static __always_inline void hd_choose_by_value(struct hd_work* work, struct hd_pool* pool, struct hd_choice* choice) {
-  hd_u64 u = hd_mix(hd_pool_draw(work, pool) ^ HD_MAGLEV_DIGEST);
+  hd_u64 u = hd_mix(work->value_draw ^ HD_MAGLEV_DIGEST);
   choice->first_slot = pool->first_slot;
   choice->slots = pool->slots;
   choice->slot = (hd_u32)((u >> 32) * pool->slots >> 32);
-  choice->room = HD_ROOM_FREE;
+  choice->room = choice->best;
   hd_try_slot(0, choice);
   if (choice->chosen != HD_NONE) return;
   choice->room = HD_ROOM_NONE;
@@ -374,12 +379,9 @@ static __always_inline void hd_choose_least(struct hd_work* work, struct hd_pool
   bpf_loop(count, hd_compare_member, choice, 0);
 }
 
-/* Step 6, second half: the endpoint of a pool, by its balance, among the healthy ones. */
-__attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, hd_u32 rule) {
+__attribute__((noinline)) int hd_choose_endpoint(struct hd_work* work, hd_u32 place, hd_u32 rule) {
   if (!work) return 0;
-  hd_u32 place = 2 * pool_number + (work->v4_only ? 1 : 0);
   struct hd_choice choice = {.chosen = HD_NONE};
-  work->decision.pool = pool_number;
   hd_u32 number = work->decision.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
   if (!service) return hd_end(work, HD_VERDICT_UNHEALTHY, 503, HD_RULE_MALFORMED);
@@ -388,6 +390,7 @@ __attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, 
   if (pool && pool->count) {
     choice.first = pool->first;
     choice.count = pool->count;
+    choice.best = pool->prefers ? HD_ROOM_NEAR : HD_ROOM_FREE;
     if (pool->balance == HD_BALANCE_LEAST_REQUEST) {
       hd_choose_least(work, pool, &choice);
     } else if (pool->balance == HD_BALANCE_MAGLEV) {
@@ -399,6 +402,17 @@ __attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, 
   if (choice.chosen != HD_NONE && hd_to_endpoint(work, choice.chosen, rule) == 0) return 0;
   if (choice.room != HD_ROOM_NONE) return hd_end(work, HD_VERDICT_FULL, 503, service->full_rule);
   return hd_end(work, HD_VERDICT_UNHEALTHY, 503, service->unhealthy_rule);
+}
+
+/* Step 6, second half: the endpoint of a pool, by its balance, among the healthy ones. The stack has no room for reading a
+ * value and for choosing, one within the other. */
+__attribute__((noinline)) int hd_pick(struct hd_work* work, hd_u32 pool_number, hd_u32 rule) {
+  if (!work) return 0;
+  hd_u32 place = 2 * pool_number + (work->v4_only ? 1 : 0);
+  work->decision.pool = pool_number;
+  struct hd_pool* pool = bpf_map_lookup_elem(&hd_pools, &place);
+  if (pool && pool->balance == HD_BALANCE_MAGLEV) work->value_draw = hd_pool_draw(work, pool);
+  return hd_choose_endpoint(work, place, rule);
 }
 
 /* The one that was dialled, healthy or not. Only its bounds hold. */

@@ -90,6 +90,7 @@ struct hd_work {
   hd_u32 access_chooser;
   hd_u32 route_chooser;
   hd_u64 wait; /* until there is room, where a limit has none */
+  hd_u64 value_draw; /* by the value that says the endpoint */
   struct hd_charge charges[HD_LIMITS_MAX];
   struct hd_reader reader;
   hd_u64 seen; /* one bit per slot that has a value */

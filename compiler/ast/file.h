@@ -122,8 +122,9 @@ struct RequestKey {
   Span span;
 };
 
-/// `random`, `maglev by header "x"`.
+/// `random`, `maglev by header "x"`, `prefer same_zone random`.
 struct Balance {
+  std::optional<Choice> prefer;  // `same_node`, `same_zone`
   std::string word;
   std::optional<RequestKey> by;  // of `maglev`
   Span span;

@@ -14,6 +14,7 @@ using Engines = std::vector<std::unique_ptr<eval::Engine>>;
 
 /// The engines that `--engine` names: `evaluator`, `kernel` or `both`; empty is both where this machine and
 /// this user may load programs, else the evaluator. `checked` has a policy and outlives them.
-Result<Engines> make_engines(const std::string& choice, const Checked& checked);
+/// `agent` is where they decide.
+Result<Engines> make_engines(const std::string& choice, const Checked& checked, const eval::Place& agent = {});
 
 }  // namespace heddle::cli

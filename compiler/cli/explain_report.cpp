@@ -29,8 +29,8 @@ const char* stage_name(Stage stage) {
 class DecisionText {
  public:
   DecisionText(const model::Policy& policy, const source::SourceManager& sources,
-               const eval::Request& request)
-      : policy_(policy), sources_(sources), request_(request), evaluator_(policy) {}
+               const eval::Request& request, const eval::Place& agent)
+      : policy_(policy), sources_(sources), request_(request), evaluator_(policy, {{}, agent}) {}
 
   std::string render(std::optional<std::uint64_t> draw) {
     text_ = "caller " + request_.spiffe.value_or("unauthenticated") + "\n";
@@ -136,8 +136,9 @@ std::string service_text(const model::Service& service, const plan::Placement& o
 }  // namespace
 
 std::string render_decision(const model::Policy& policy, const source::SourceManager& sources,
-                            const eval::Request& request, std::optional<std::uint64_t> draw) {
-  return DecisionText(policy, sources, request).render(draw);
+                            const eval::Request& request, std::optional<std::uint64_t> draw,
+                            const eval::Place& agent) {
+  return DecisionText(policy, sources, request, agent).render(draw);
 }
 
 std::string render_placement(const model::Policy& policy, const source::SourceManager& sources) {

@@ -5,14 +5,17 @@
 #include <string>
 
 #include "compiler/eval/request.h"
+#include "compiler/eval/world.h"
 #include "compiler/model/policy.h"
 #include "compiler/source/source_manager.h"
 
 namespace heddle::cli {
 
-/// The decision on one request, step by step. Without a draw, every part of a split is shown.
+/// The decision on one request, step by step. Without a draw, every part of a split is shown. `agent` is
+/// where it is decided.
 std::string render_decision(const model::Policy& policy, const source::SourceManager& sources,
-                            const eval::Request& request, std::optional<std::uint64_t> draw);
+                            const eval::Request& request, std::optional<std::uint64_t> draw,
+                            const eval::Place& agent);
 
 /// Every rule and where it is decided, with the reason.
 std::string render_placement(const model::Policy& policy, const source::SourceManager& sources);

@@ -103,10 +103,10 @@ eval::EngineFailure as_failure(const Error& error) {
 
 }  // namespace
 
-Result<std::unique_ptr<KernelEngine>> KernelEngine::make(const Checked& checked) {
+Result<std::unique_ptr<KernelEngine>> KernelEngine::make(const Checked& checked, const eval::Place& agent) {
   const auto opened = bundle::open(build_bundle(checked).file);
   if (!opened) return opened.error();
-  auto session = loader::DecideSession::make(*opened);
+  auto session = loader::DecideSession::make(*opened, {agent.zone, agent.node});
   if (!session) return session.error();
   return std::unique_ptr<KernelEngine>(new KernelEngine(*checked.policy, std::move(*session)));
 }

@@ -19,7 +19,7 @@ namespace heddle::cli {
 class KernelEngine final : public eval::Engine {
  public:
   /// `checked` has a policy, and outlives the engine.
-  static Result<std::unique_ptr<KernelEngine>> make(const Checked& checked);
+  static Result<std::unique_ptr<KernelEngine>> make(const Checked& checked, const eval::Place& agent = {});
 
   [[nodiscard]] std::string_view name() const override { return "kernel"; }
   void begin() override { session_.forget_accounts(); }

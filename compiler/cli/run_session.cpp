@@ -83,9 +83,12 @@ int RunSession::start_agent() {
     return report_error({ErrorKind::busy, "another `heddled` listens on `" + options_.control + "`",
                          "`heddle detach` ends it; `--control` takes another path"});
   }
-  const Result<pid_t> pid = start_program({program_folder() + "/heddled", "--bundle", bundle_, "--control",
-                                           options_.control, "--cgroup-root", options_.cgroup_root,
-                                           "--log-level", options_.log_level, "--detach-at-end"});
+  std::vector<std::string> arguments = {program_folder() + "/heddled", "--bundle", bundle_, "--control",
+                                        options_.control, "--cgroup-root", options_.cgroup_root,
+                                        "--log-level", options_.log_level, "--detach-at-end"};
+  if (!options_.zone.empty()) arguments.insert(arguments.end(), {"--zone", options_.zone});
+  if (!options_.node.empty()) arguments.insert(arguments.end(), {"--node", options_.node});
+  const Result<pid_t> pid = start_program(arguments);
   if (!pid) return report_error(pid.error());
   agent_ = *pid;
   agent_end_.reset(static_cast<int>(::syscall(SYS_pidfd_open, agent_, 0)));

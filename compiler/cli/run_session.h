@@ -18,6 +18,8 @@ struct RunOptions {
   std::vector<std::string> paths;
   std::string control;
   std::string cgroup_root;
+  std::string zone;
+  std::string node;
   std::string log_level = "warn";
 };
 

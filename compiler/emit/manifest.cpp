@@ -65,6 +65,7 @@ Json services(const model::Policy& policy) {
                         {"share_ppm", service.eject->share_ppm}};
     }
     if (service.at_most) entry["connections"] = service.at_most->connections;
+    if (!service.prefer.empty()) entry["prefer"] = service.prefer;
     out.push_back(std::move(entry));
   }
   return out;
@@ -114,9 +115,12 @@ Json endpoints(const model::Policy& policy) {
   for (const model::Service& service : policy.services) {
     for (const model::Endpoint& endpoint : service.endpoints) {
       const std::string address = endpoint.address.text();
-      out.push_back({{"service", service.name},
-                     {"address", address},
-                     {"digest", identity_digest("endpoint\n" + service.name + "\n" + address)}});
+      Json entry = {{"service", service.name},
+                    {"address", address},
+                    {"digest", identity_digest("endpoint\n" + service.name + "\n" + address)}};
+      const auto label = endpoint.labels.find(service.prefer);
+      if (!service.prefer.empty() && label != endpoint.labels.end()) entry["place"] = label->second;
+      out.push_back(std::move(entry));
     }
   }
   return out;

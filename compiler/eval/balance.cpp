@@ -13,8 +13,8 @@ using Members = std::vector<const model::Endpoint*>;
 constexpr std::size_t compared_members = 64;
 
 EndpointState state_of(const model::Endpoint& endpoint, const World& world) {
-  const auto found = world.find(endpoint.address);
-  return found == world.end() ? EndpointState{} : found->second;
+  const auto found = world.endpoints.find(endpoint.address);
+  return found == world.endpoints.end() ? EndpointState{} : found->second;
 }
 
 /// Those for which less is on its way than `bound`; all where there is no bound.
@@ -50,6 +50,14 @@ const model::Endpoint* drawn_of(const Members& all, const Members& able, std::ui
   return at_place(able, (lower * weight_of(able)) >> 32);
 }
 
+/// Those that `prefer` prefers; all if there is none of them.
+Members near_first(const model::Service& service, const Members& members, const World& world) {
+  Members near;
+  std::ranges::copy_if(members, std::back_inserter(near),
+                       [&](const auto* one) { return is_near(service, *one, world.agent); });
+  return near.empty() ? members : near;
+}
+
 /// The owner of the first slot, from the value's on, that is able.
 const model::Endpoint* owner_of(const MaglevSlots::Slots& slots, const Members& able, std::uint64_t draw) {
   std::size_t at = first_slot(draw, slots.size());
@@ -83,7 +91,7 @@ Choice choose_endpoint(const model::Policy& policy, const Pool& pool, const Worl
   if (healthy.empty()) return {Choice::Kind::unhealthy, {}, std::nullopt};
   std::optional<std::uint64_t> bound;
   if (service.at_most) bound = service.at_most->connections;
-  Members able = below(healthy, world, bound);
+  Members able = near_first(service, below(healthy, world, bound), world);
   if (able.empty()) able = below(healthy, world, *bound + service.at_most->pending);
   if (able.empty()) return {Choice::Kind::full, {}, std::nullopt};
 
@@ -99,6 +107,13 @@ Choice choose_endpoint(const model::Policy& policy, const Pool& pool, const Worl
   if (service.balance == model::Balance::maglev)
     choice.drawn = owner_of(slots.of(policy, pool), able, draw)->address;
   return choice;
+}
+
+bool is_near(const model::Service& service, const model::Endpoint& endpoint, const Place& agent) {
+  if (service.prefer.empty()) return false;
+  const std::string& own = service.prefer == "zone" ? agent.zone : agent.node;
+  const auto label = endpoint.labels.find(service.prefer);
+  return !own.empty() && label != endpoint.labels.end() && label->second == own;
 }
 
 bool has_room(const model::Service& service, const model::Endpoint& endpoint, const World& world) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "compiler/eval/evaluator.h"
@@ -34,7 +35,8 @@ class Engine {
 
 class EvaluatorEngine final : public Engine {
  public:
-  explicit EvaluatorEngine(const model::Policy& policy) : evaluator_(policy) {}
+  explicit EvaluatorEngine(const model::Policy& policy, Place place = {})
+      : evaluator_(policy, {{}, std::move(place)}) {}
 
   [[nodiscard]] std::string_view name() const override { return "evaluator"; }
   void begin() override { accounts_.clear(); }

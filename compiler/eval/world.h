@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 
 #include "compiler/model/address.h"
 
@@ -14,7 +15,16 @@ struct EndpointState {
   std::uint32_t in_flight = 0;  // requests decided for it whose response has not ended
 };
 
-/// Endpoints that are not in it are healthy and idle.
-using World = std::map<model::SocketAddress, EndpointState>;
+/// Where the agent is that decides; empty: nobody said it.
+struct Place {
+  std::string zone;
+  std::string node;
+};
+
+/// What a decision meets. Endpoints that are not in it are healthy and idle.
+struct World {
+  std::map<model::SocketAddress, EndpointState> endpoints = {};
+  Place agent = {};
+};
 
 }  // namespace heddle::eval

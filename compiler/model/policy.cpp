@@ -34,7 +34,8 @@ const char* balance_name(Balance balance) {
 }
 
 std::string balance_text(const Service& service) {
-  const std::string name = balance_name(service.balance);
+  std::string name = service.prefer.empty() ? "" : "prefer same_" + service.prefer + " ";
+  name += balance_name(service.balance);
   return service.maglev_by ? name + " by " + key_text(*service.maglev_by) : name;
 }
 

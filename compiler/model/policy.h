@@ -213,9 +213,10 @@ struct Service {
   std::vector<Limit> limits;  // by id
   Paths paths;
   std::optional<RequestKey> maglev_by;  // of `maglev`: equal values go to the same endpoint
+  std::string prefer;  // label: endpoints with the agent's own value of it come first; `node`, `zone`, or none
 };
 
-/// `maglev by header "x-user"`, `random`.
+/// `maglev by header "x-user"`, `prefer same_zone random`.
 std::string balance_text(const Service& service);
 
 /// Who sends a request in a `test` block.

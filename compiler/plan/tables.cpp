@@ -402,6 +402,7 @@ void TableWriter::write_pool(const model::Service& service, const model::PoolTar
   const std::string name = pool_name(target, policy_);
   hd_pool pool{};
   pool.balance = balance_kind(service.balance);
+  pool.prefers = service.prefer.empty() ? 0 : 1;
   pool.digest = fnv1a(name);
   std::vector<std::uint32_t> members;
   for (std::uint32_t e = 0; e < service.endpoints.size(); ++e) members.push_back(e);

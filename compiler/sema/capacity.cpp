@@ -1,5 +1,8 @@
 #include "compiler/sema/capacity.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/sema/numbers.h"
 
@@ -45,6 +48,7 @@ const ast::Capacity* find_capacity(Analysis& analysis, const ast::AtMost& node, 
 void check_balance(Analysis& analysis, const ast::Service& node, model::Service& service) {
   const auto* balance = only(analysis, node.balances, "balance", [](const ast::Balance& b) { return b.span; });
   if (balance == nullptr) return;
+  if (balance->prefer) service.prefer = balance->prefer->word.substr(std::string_view("same_").size());
   if (balance->word == "random") service.balance = model::Balance::random;
   if (balance->word == "least_request") service.balance = model::Balance::least_request;
   if (balance->word == "maglev") service.balance = model::Balance::maglev;
@@ -87,6 +91,15 @@ std::uint32_t check_weight(Analysis& analysis, const ast::Endpoint& node) {
   const auto* weight = only(analysis, node.weights, "weight", [](const ast::Number& n) { return n.span; });
   if (weight == nullptr) return 1;
   return number_in(analysis.sink, *weight, "the weight of an endpoint", 1, most_weight).value_or(1);
+}
+
+void warn_prefers_nobody(Analysis& analysis, const ast::Service& node, const model::Service& service) {
+  if (service.prefer.empty() || service.endpoints.empty()) return;
+  const auto has = [&](const model::Endpoint& endpoint) { return endpoint.labels.contains(service.prefer); };
+  if (std::ranges::any_of(service.endpoints, has)) return;
+  analysis.report(kinds::prefers_nobody(node.balances.front().prefer->span, service.name, service.prefer))
+      .with_help("say where each endpoint is: `endpoint " + service.endpoints.front().address.text() + " { " +
+                 service.prefer + " \"…\" }`");
 }
 
 void warn_never_ejects(Analysis& analysis, const ast::Service& node, const model::Service& service) {

@@ -14,6 +14,7 @@ void check_at_most(Analysis& analysis, const ast::Service& node, model::Service&
 std::uint32_t check_weight(Analysis& analysis, const ast::Endpoint& node);
 
 /// Warns where so few endpoints may be ejected that it is none of those there are.
+void warn_prefers_nobody(Analysis& analysis, const ast::Service& node, const model::Service& service);
 void warn_never_ejects(Analysis& analysis, const ast::Service& node, const model::Service& service);
 
 }  // namespace heddle::sema

@@ -211,6 +211,7 @@ void check_services(Analysis& analysis) {
   for (const auto& [name, entry] : analysis.services.entries) {
     services.add_subsets(entry);
     warn_never_ejects(analysis, *entry.node, analysis.policy.services[entry.id]);
+    warn_prefers_nobody(analysis, *entry.node, analysis.policy.services[entry.id]);
   }
 }
 

@@ -135,9 +135,12 @@ class ServiceItems {
   }
   void operator()(P::ServiceBalanceContext& context) {
     auto* balance = context.balance();
-    if (context.preference() != nullptr) builder_.unsupported(builder_.span(context.preference()->start));
-    ast::Balance built{builder_.text(builder_.span(balance->start)), std::nullopt, builder_.span(balance)};
+    ast::Balance built{std::nullopt, builder_.text(builder_.span(balance->start)), std::nullopt, builder_.span(balance)};
     if (balance->stickyKey() != nullptr) built.by = build_key(builder_, balance->stickyKey());
+    if (auto* preference = context.preference()) {
+      const source::Span span = builder_.span(preference->stop);
+      built.prefer = ast::Choice{builder_.text(span), span};
+    }
     service_.balances.push_back(std::move(built));
   }
   void operator()(P::EjectContext& context) {

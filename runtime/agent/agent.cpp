@@ -48,6 +48,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Options& options) {
   if (!loop) return loop.error();
   Result<loader::Node> node = loader::Node::open(options.cgroup_root);
   if (!node) return node.error();
+  node->set_place({options.zone, options.node});
   std::unique_ptr<Agent> agent(new Agent(options, std::move(*loop), std::move(*node)));
   const bool governed = agent->node_.attached();
   Result<void> begun = agent->prepare();
@@ -94,7 +95,18 @@ void Agent::test_fast_path() {
   }
 }
 
+/// Once, however many policies follow.
+void Agent::warn_nowhere(const bundle::Manifest& manifest) {
+  for (const bundle::Manifest::Service& service : manifest.services) {
+    if (said_nowhere_ || service.prefer.empty() || !loader::own_place(service, {options_.zone, options_.node}).empty()) continue;
+    said_nowhere_ = true;
+    spdlog::warn("service `{}` prefers endpoints of its own {}, and nobody said what that is: it prefers none, until heddled has `--{} NAME`",
+                 service.name, service.prefer, service.prefer);
+  }
+}
+
 Result<std::unique_ptr<Policy>> Agent::load(const bundle::Opened& opened) {
+  warn_nowhere(opened.manifest);
   return Policy::load(node_, opened, [namespaces = namespaces_.get()] { namespaces->wake(); });
 }
 

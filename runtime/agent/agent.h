@@ -51,6 +51,7 @@ class Agent {
   Result<void> begin(const bundle::Opened& opened);
   Result<void> publish_config();
   void test_fast_path();
+  void warn_nowhere(const bundle::Manifest& manifest);
   [[nodiscard]] Result<std::unique_ptr<Policy>> load(const bundle::Opened& opened);
   Result<void> watch_signals();
   void on_signal();
@@ -92,6 +93,7 @@ class Agent {
   loader::SelfTest fast_path_;
   std::int64_t started_ = 0;
   bool adopted_ = false;
+  bool said_nowhere_ = false;
   bool detach_at_end_ = false;
   bool detached_ = false;
 };

@@ -112,6 +112,7 @@ void read_lists(Fields& fields, Manifest& manifest) {
     in.get("protocol", service.protocol);
     in.get("addresses", service.addresses);
     in.get("connections", service.connections, true);
+    in.get("prefer", service.prefer, true);
     in.get("eject", [&service](Fields& eject) {
       eject.get("digest", service.eject.digest);
       eject.get("failures", service.eject.failures);
@@ -135,6 +136,7 @@ void read_lists(Fields& fields, Manifest& manifest) {
   fields.get("endpoints", manifest.endpoints, [](Fields& in, Manifest::Endpoint& endpoint) {
     in.get("service", endpoint.service);
     in.get("address", endpoint.address);
+    in.get("place", endpoint.place, true);
     in.get("digest", endpoint.digest);
   });
   fields.get("maps", manifest.maps, [](Fields& in, Manifest::Map& map) {

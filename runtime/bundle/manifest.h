@@ -37,6 +37,7 @@ struct Manifest {
       std::uint32_t share_ppm = 0;  // of the endpoints, at a time
     } eject;
     std::uint32_t connections = 0;  // to one endpoint at a time; 0: no bound
+    std::string prefer;             // `zone`, `node`: endpoints of the agent's own come first; empty: none do
   };
   /// Another service that the route of one sends to.
   struct Target {
@@ -59,6 +60,7 @@ struct Manifest {
     std::string service;
     std::string address;
     Digest digest{};
+    std::string place;  // its zone or node, whichever its service prefers by
   };
   struct Map {
     std::string name;

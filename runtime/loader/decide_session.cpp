@@ -47,14 +47,14 @@ DecideSession::DecideSession(DecideSession&&) noexcept = default;
 DecideSession& DecideSession::operator=(DecideSession&&) noexcept = default;
 DecideSession::~DecideSession() = default;
 
-Result<DecideSession> DecideSession::make(const bundle::Opened& opened) {
+Result<DecideSession> DecideSession::make(const bundle::Opened& opened, const Place& place) {
   if (Result<void> machine = check_machine(); !machine) return machine.error();
   if (Result<void> able = check_requirements(opened.manifest); !able) return able.error();
   Result<State> state = State::make_private();
   if (!state) return state.error();
   Result<Interner> interner = Interner::make(*state);
   if (!interner) return interner.error();
-  Result<Generation> generation = Generation::load(opened, *state, *interner, 1);
+  Result<Generation> generation = Generation::load(opened, *state, *interner, 1, place);
   if (!generation) return generation.error();
   for (std::uint32_t i = 0; i < opened.manifest.workloads.size(); ++i) {
     Result<void> set = generation->set_cgroup(cgroup_of(i), hd_cgroup{HD_CGROUP_WORKLOAD, i});

@@ -12,6 +12,7 @@
 #include "bpf_templates/include/heddle/abi.h"
 #include "runtime/base/result.h"
 #include "runtime/bundle/manifest.h"
+#include "runtime/loader/place.h"
 
 namespace heddle::loader {
 
@@ -37,7 +38,7 @@ struct DecideInput {
 /// attached, balance and counters start at zero.
 class DecideSession {
  public:
-  static Result<DecideSession> make(const bundle::Opened& opened);
+  static Result<DecideSession> make(const bundle::Opened& opened, const Place& place = {});
   DecideSession(DecideSession&&) noexcept;
   DecideSession& operator=(DecideSession&&) noexcept;
   ~DecideSession();

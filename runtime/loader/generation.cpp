@@ -74,8 +74,9 @@ std::uint32_t stack_depth(const char* log) {
 }  // namespace
 
 Result<Generation> Generation::load(const bundle::Opened& opened, const State& state, Interner& interner,
-                                    std::uint64_t number, bool with_stack) {
+                                    std::uint64_t number, const Place& place, bool with_stack) {
   Generation generation;
+  generation.place_ = place;
   generation.number_ = number;
   generation.manifest_ = std::make_shared<const bundle::Manifest>(opened.manifest);
   generation.digest_ = opened.digest;
@@ -161,6 +162,16 @@ Result<void> Generation::read_programs() {
   return {};
 }
 
+void Generation::mark_near(std::span<hd_endpoint> endpoints) const {
+  std::map<std::string_view, std::string_view> own;
+  for (const bundle::Manifest::Service& service : manifest_->services) own[service.name] = own_place(service, place_);
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    const bundle::Manifest::Endpoint& endpoint = manifest_->endpoints[i];
+    const std::string_view place = own[endpoint.service];
+    endpoints[i].near = !place.empty() && endpoint.place == place ? 1 : 0;
+  }
+}
+
 Result<void> Generation::write_slots(bundle::MapImage& image, Interner& interner) {
   const auto intern = [&](hd_interned_kind kind, const bundle::Digest& digest, auto store,
                           std::span<const std::byte> first = {}) -> Result<void> {
@@ -181,6 +192,7 @@ Result<void> Generation::write_slots(bundle::MapImage& image, Interner& interner
     }
   } else if (image.name == "hd_endpoints") {
     auto* endpoints = reinterpret_cast<hd_endpoint*>(image.values.data());
+    mark_near({endpoints, manifest_->endpoints.size()});
     for (std::size_t i = 0; i < manifest_->endpoints.size(); ++i) {
       const Result<void> done =
           intern(HD_INTERNED_ENDPOINT, manifest_->endpoints[i].digest, [&](std::uint32_t slot) {
@@ -285,7 +297,7 @@ Result<std::vector<ProgramFigures>> verify(const bundle::Opened& opened) {
   if (!state) return state.error();
   Result<Interner> interner = Interner::make(*state);
   if (!interner) return interner.error();
-  Result<Generation> generation = Generation::load(opened, *state, *interner, 1, true);
+  Result<Generation> generation = Generation::load(opened, *state, *interner, 1, {}, true);
   if (generation) return generation->figures();
   // Whoever asks for the stack's depth gets it instead of a log: why it was refused is told by another try.
   const Result<Generation> again = Generation::load(opened, *state, *interner, 1);

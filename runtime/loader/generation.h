@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "runtime/bundle/manifest.h"
 #include "runtime/loader/intern.h"
 #include "runtime/loader/object.h"
+#include "runtime/loader/place.h"
 #include "runtime/loader/state.h"
 
 namespace heddle::loader {
@@ -31,7 +33,7 @@ class Generation {
  public:
   /// `with_stack` asks the verifier for the stack's depth too.
   static Result<Generation> load(const bundle::Opened& opened, const State& state, Interner& interner,
-                                 std::uint64_t number, bool with_stack = false);
+                                 std::uint64_t number, const Place& place = {}, bool with_stack = false);
 
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] const bundle::Manifest& manifest() const { return *manifest_; }
@@ -58,11 +60,13 @@ class Generation {
   Result<void> prepare_maps(const bundle::Bundle& bundle, const State& state);
   Result<void> fill(const bundle::Bundle& bundle, const State& state, Interner& interner);
   Result<void> write_slots(bundle::MapImage& image, Interner& interner);
+  void mark_near(std::span<hd_endpoint> endpoints) const;
   Result<void> take_eject_groups(Interner& interner);
   Result<void> start_latencies(const State& state) const;
   Result<void> read_programs();
 
   std::uint64_t number_ = 0;
+  Place place_;
   std::shared_ptr<const bundle::Manifest> manifest_;
   std::string digest_;
   Object object_;

@@ -189,7 +189,7 @@ Result<void> Node::set_config(hd_config config) {
 Result<Generation> Node::load(const bundle::Opened& opened) {
   if (Result<void> able = check_requirements(opened.manifest); !able) return able.error();
   // A number that was tried and given up is free again: nobody has seen it.
-  return Generation::load(opened, state_, interner_, last_number_ + 1);
+  return Generation::load(opened, state_, interner_, last_number_ + 1, place_);
 }
 
 Result<void> Node::activate(const Generation& generation) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bpf_templates/include/heddle/abi.h"
@@ -41,6 +42,9 @@ class Node {
   /// The program that watches the kernel's redirects is attached.
   [[nodiscard]] bool traced() const { return trace_; }
 
+  /// Of all that is loaded from here on.
+  void set_place(Place place) { place_ = std::move(place); }
+
   /// Verified and filled, under the next number; decides nothing.
   Result<Generation> load(const bundle::Opened& opened);
 
@@ -70,6 +74,7 @@ class Node {
   State state_;
   Interner interner_;
   std::uint64_t last_number_ = 0;
+  Place place_;
   bool attached_ = false;
   bool trace_ = false;
 };

@@ -1,8 +1,10 @@
 #include "tests/differential/campaign.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
+#include "compiler/eval/balance.h"
 #include "compiler/eval/evaluator.h"
 #include "tests/differential/agreement.h"
 #include "tests/differential/compiled.h"
@@ -31,8 +33,20 @@ void note_case(const model::Policy& policy, const Case& made, const eval::Outcom
     tally.table.count(operator_name(made.aim->test), made.shape);
 }
 
+/// Where some of a pool are near: whether they are the ones.
+void note_preference(const model::Policy& policy, const Case& made, const eval::Outcome& outcome, Tally& tally) {
+  const model::Service& service = policy.services[outcome.pool->service];
+  const auto all = eval::endpoints_of(policy, *outcome.pool);
+  const auto near = [&](const model::Endpoint* one) {
+    return made.world && eval::is_near(service, *one, made.world->agent);
+  };
+  if (std::ranges::none_of(all, near) || std::ranges::all_of(all, near)) return;
+  const auto chosen = std::ranges::find(all, outcome.endpoints.front(), &model::Endpoint::address);
+  ++tally.choices[near(*chosen) ? "near" : "spilled over"];
+}
+
 /// What the choice of an endpoint depended on.
-void note_choice(const model::Policy& policy, const eval::Outcome& outcome, Tally& tally) {
+void note_choice(const model::Policy& policy, const Case& made, const eval::Outcome& outcome, Tally& tally) {
   if (outcome.timeout_ms != 0) ++tally.choices["timeout"];
   if (!outcome.pool) {
     if (outcome.verdict == eval::Verdict::full) ++tally.choices["full, dialled itself"];
@@ -44,6 +58,7 @@ void note_choice(const model::Policy& policy, const eval::Outcome& outcome, Tall
   }
   const std::size_t all = eval::endpoints_of(policy, *outcome.pool).size();
   if (all < 2) return;
+  note_preference(policy, made, outcome, tally);
   const std::string name = model::balance_name(policy.services[outcome.pool->service].balance);
   ++tally.choices[name + (outcome.endpoints.size() < all ? ", some" : ", all")];
 }
@@ -99,12 +114,15 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
              Tally& tally, bool worlds, std::optional<plan::CodeBounds> bounds) {
   const model::Policy& policy = *parsed.policy;
   std::vector<Case> cases = make_cases(policy, tally.table, requests, random);
+  eval::Place agent;
+  if (worlds) agent = {random.pick(std::vector<std::string>{"", "a", "b", "b"}), random.chance(10) ? "" : "1"};
   for (Case& made : cases) {
     if (worlds) made.world = random_world(policy, random);
+    if (worlds) made.world->agent = agent;
   }
   tally.requests += cases.size();
   if (!bounds) bounds = random_bounds(random);
-  auto compiled = CompiledPolicy::make(policy, parsed.sources, *bounds);
+  auto compiled = CompiledPolicy::make(policy, parsed.sources, *bounds, agent);
   const auto answers = compiled ? compiled->decide(cases) : compiled.error();
   if (!answers) {
     ++tally.difference_count;
@@ -120,7 +138,7 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
     const eval::Outcome outcome = worlds ? eval::Evaluator(policy, *cases[at].world).decide(cases[at].request)
                                          : idle.decide(cases[at].request);
     for (const std::string& rule : outcome.audited) ++audited[rule];
-    note_choice(policy, outcome, tally);
+    note_choice(policy, cases[at], outcome, tally);
     note_case(policy, cases[at], outcome, tally);
     if (!difference(policy, outcome, *answer).empty()) note_difference(text, cases[at], *bounds, tally);
   }

@@ -164,7 +164,7 @@ eval::World random_world(const model::Policy& policy, Random& random) {
     const std::size_t sick = random.pick(std::vector<std::size_t>{0, 0, 20, 60, 95});
     const std::size_t most = random.pick(std::vector<std::size_t>{0, 1, 3, 6});
     for (const model::Endpoint& endpoint : service.endpoints) {
-      eval::EndpointState& state = world[endpoint.address];
+      eval::EndpointState& state = world.endpoints[endpoint.address];
       state.unhealthy = random.chance(sick / 2);
       state.ejected = random.chance(sick / 2);
       state.in_flight = static_cast<std::uint32_t>(random.between(0, most) * endpoint.weight);

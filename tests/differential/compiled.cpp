@@ -106,10 +106,10 @@ std::string name_at(const auto& list, std::uint32_t index) {
 
 Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
                                             const source::SourceManager& sources,
-                                            const plan::CodeBounds& bounds) {
+                                            const plan::CodeBounds& bounds, const eval::Place& agent) {
   const auto opened = build(policy, sources, bounds);
   if (!opened) return opened.error();
-  auto session = loader::DecideSession::make(*opened);
+  auto session = loader::DecideSession::make(*opened, {agent.zone, agent.node});
   if (!session) return session.error();
   return CompiledPolicy(policy, std::move(*session), std::make_unique<OwnTables>(opened->bundle.maps));
 }
@@ -194,7 +194,7 @@ void CompiledPolicy::add_answer(const hd_decision& decision, const std::string& 
 
 void CompiledPolicy::set_world(const eval::World& world) {
   const auto& endpoints = session_.manifest().endpoints;
-  for (const auto& [address, state] : world) {
+  for (const auto& [address, state] : world.endpoints) {
     const auto is_it = [text = address.text()](const auto& endpoint) { return endpoint.address == text; };
     const auto found = std::find_if(endpoints.begin(), endpoints.end(), is_it);
     const auto number = static_cast<std::uint32_t>(found - endpoints.begin());

@@ -38,7 +38,7 @@ struct Compiled {
 class CompiledPolicy {
  public:
   static Result<CompiledPolicy> make(const model::Policy& policy, const source::SourceManager& sources,
-                                     const plan::CodeBounds& bounds = {});
+                                     const plan::CodeBounds& bounds = {}, const eval::Place& agent = {});
 
   /// One answer per case, in order; none for a head that never ends, which is never decided.
   Result<std::vector<std::optional<Compiled>>> decide(const std::vector<Case>& cases);

@@ -129,7 +129,7 @@ TEST(Differential, AgreeOnTheEndpoint) {
   expect_agreement(tally);
   for (const char* choice :
        {"round_robin, all", "round_robin, some", "random, all", "random, some", "least_request, all",
-        "least_request, some", "maglev, all", "maglev, some", "full", "full, dialled itself", "unhealthy", "timeout"}) {
+        "least_request, some", "maglev, all", "maglev, some", "near", "spilled over", "full", "full, dialled itself", "unhealthy", "timeout"}) {
     std::printf("%-22s %zu\n", choice, tally.choices[choice]);
     EXPECT_GE(tally.choices[choice], 200u) << choice;
   }

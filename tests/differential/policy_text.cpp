@@ -304,7 +304,8 @@ class ServiceText {
       pools_.push_back(other + ".v" + std::to_string(random_.between(1, 3)));
     }
     static const std::vector<std::string> balances = {"round_robin", "random", "least_request"};
-    text += "  balance " + (!tcp_ && random_.chance(30) ? "maglev by " + key(random_) : random_.pick(balances)) + "\n";
+    static const std::vector<std::string> preferences = {"", "", "prefer same_zone ", "prefer same_node "};
+    text += "  balance " + random_.pick(preferences) + (!tcp_ && random_.chance(30) ? "maglev by " + key(random_) : random_.pick(balances)) + "\n";
     if (random_.chance(30)) text += "  eject after 3 failures for 30s at_most 50%\n";
     if (random_.chance(bounds_ == Bounds::tight ? 60 : 20)) text += at_most();
     return text + "}\n";
@@ -331,6 +332,8 @@ class ServiceText {
       text += "  endpoint " +
               address(("10.1." + net + ".").c_str(), ("fd02::" + net + ":").c_str(), endpoint, "9000");
       text += " { version \"v" + std::to_string(random_.between(1, 3)) + "\"";
+      text += random_.chance(50) ? " zone \"a\"" : " zone \"b\"";
+      if (random_.chance(60)) text += " node \"" + std::to_string(random_.between(1, 2)) + "\"";
       if (random_.chance(30)) text += " weight " + std::to_string(random_.between(1, 5));
       text += " }\n";
     }

@@ -15,7 +15,7 @@ namespace {
 std::string differs(const std::string& text, const Case& made, const plan::CodeBounds& bounds) {
   const Parsed parsed = parse(text);
   if (!parsed.policy) return "";
-  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources, bounds);
+  auto compiled = CompiledPolicy::make(*parsed.policy, parsed.sources, bounds, made.world ? made.world->agent : eval::Place{});
   if (!compiled) return "";
   const auto answers = compiled->decide({made});
   if (!answers || !answers->front()) return "";
@@ -59,8 +59,9 @@ bool is_rule(const std::string& line) {
 
 std::string world_text(const Case& made) {
   if (!made.world) return "";
-  std::string text = "\n---- endpoints";
-  for (const auto& [address, state] : *made.world) {
+  const eval::Place& agent = made.world->agent;
+  std::string text = "\n---- agent in zone `" + agent.zone + "`, node `" + agent.node + "`\n---- endpoints";
+  for (const auto& [address, state] : made.world->endpoints) {
     text += "\n  " + address.text() + (state.unhealthy ? " unhealthy" : "") +
             (state.ejected ? " ejected" : "") + " in flight " + std::to_string(state.in_flight);
   }

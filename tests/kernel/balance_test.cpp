@@ -35,7 +35,7 @@ model::Policy with_weights(model::Balance balance, const std::vector<std::uint32
 
 class Balanced {
  public:
-  explicit Balanced(const model::Policy& p) : session_(test::load(p)) {
+  explicit Balanced(const model::Policy& p, const loader::Place& place = {}) : session_(test::load(p, {}, place)) {
     input_.destination = test::dialled(test::address("10.96.0.1", 80));
     input_.head = "GET / HTTP/1.1\r\nHost: s\r\n\r\n";
   }
@@ -211,6 +211,52 @@ TEST(Maglev, TheLastOneIsFound) {
   }
   s->set_unhealthy(777, true);
   EXPECT_EQ(s.rule(s.decide()), "service s/unhealthy");
+}
+
+/// The first of each two endpoints is in zone `a`, the other in zone `b`.
+model::Policy by_zone(model::Balance balance, std::size_t endpoints) {
+  model::Policy p = with_weights(balance, std::vector<std::uint32_t>(endpoints, 1));
+  p.services[0].prefer = "zone";
+  for (std::size_t e = 0; e < endpoints; ++e) p.services[0].endpoints[e].labels["zone"] = e % 2 == 0 ? "a" : "b";
+  return p;
+}
+
+TEST(Prefer, WhoIsInTheAgentsOwnZone) {
+  for (const auto balance :
+       {model::Balance::round_robin, model::Balance::random, model::Balance::least_request, model::Balance::maglev}) {
+    Balanced s(by_zone(balance, 4), {"b", "a"});
+    Counts found = s.counts(400);
+    EXPECT_EQ(found.size(), 2u);
+    EXPECT_NEAR(found[1], 200, 70);
+    EXPECT_NEAR(found[3], 200, 70);
+    s->set_unhealthy(1, true);
+    EXPECT_EQ(s.counts(20), (Counts{{3, 20}}));
+    s->set_ejected(3, true);
+    found = s.counts(400);
+    EXPECT_EQ(found.size(), 2u) << "spilled over";
+    EXPECT_NEAR(found[0], 200, 70);
+    s->set_unhealthy(1, false);
+    EXPECT_EQ(s.counts(20), (Counts{{1, 20}})) << "and back";
+  }
+}
+
+TEST(Prefer, NobodyWithoutAZone) {
+  for (const char* zone : {"", "c"}) {
+    Balanced s(by_zone(model::Balance::round_robin, 4), {zone, "a"});
+    EXPECT_EQ(s.counts(40).size(), 4u) << zone;
+  }
+  Balanced node(by_zone(model::Balance::round_robin, 4));
+  EXPECT_EQ(node.counts(40).size(), 4u);
+}
+
+TEST(Prefer, SpillsOverWhereTheNearAreFull) {
+  model::Policy p = by_zone(model::Balance::round_robin, 2);
+  p.services[0].at_most = model::AtMost{2, 1};
+  Balanced s(p, {"a", ""});
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(s.decide().endpoint, 0u);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(s.decide().endpoint, 1u);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(s.decide().verdict, HD_VERDICT_FORWARD) << "waits";
+  EXPECT_EQ(s.decide().verdict, HD_VERDICT_FULL);
 }
 
 model::Policy bounded(model::Balance balance, std::uint32_t connections, std::uint32_t pending) {

@@ -30,8 +30,9 @@ bundle::Opened compile(const model::Policy& policy, const plan::CodeBounds& boun
   return std::move(*opened);
 }
 
-std::unique_ptr<loader::DecideSession> load(const model::Policy& policy, const plan::CodeBounds& bounds) {
-  auto session = loader::DecideSession::make(compile(policy, bounds));
+std::unique_ptr<loader::DecideSession> load(const model::Policy& policy, const plan::CodeBounds& bounds,
+                                            const loader::Place& place) {
+  auto session = loader::DecideSession::make(compile(policy, bounds), place);
   EXPECT_TRUE(session.ok()) << session.error().what;
   if (!session.ok()) return nullptr;
   return std::make_unique<loader::DecideSession>(std::move(*session));

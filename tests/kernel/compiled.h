@@ -13,7 +13,8 @@ namespace heddle::test {
 bundle::Opened compile(const model::Policy& policy, const plan::CodeBounds& bounds = {});
 
 /// The same, loaded into the running kernel; fails the test that calls it.
-std::unique_ptr<loader::DecideSession> load(const model::Policy& policy, const plan::CodeBounds& bounds = {});
+std::unique_ptr<loader::DecideSession> load(const model::Policy& policy, const plan::CodeBounds& bounds = {},
+                                            const loader::Place& place = {});
 
 model::SocketAddress address(const std::string& ip, std::uint16_t port);
 loader::SocketAddress dialled(const model::SocketAddress& address);

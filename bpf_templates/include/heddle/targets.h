@@ -64,7 +64,7 @@ struct hd_pool {
   hd_u32 first_slot; /* MAGLEV: into hd_maglev (u32, an index into hd_endpoints): whom the slot belongs to */
   hd_u32 slots;      /* every member has some; 0: there is no member */
   hd_u32 sticky;     /* whose value says the slot: a tested name's number, or HD_STICKY_ADDRESS; HD_NONE: the draw says it */
-  hd_u32 pad;
+  hd_u32 prefers;    /* 1: members that are near come first, as long as they have room */
 };
 HD_STATIC_ASSERT(sizeof(struct hd_pool) == 48, "hd_pool");
 
@@ -73,7 +73,8 @@ HD_STATIC_ASSERT(sizeof(struct hd_pool) == 48, "hd_pool");
 struct hd_endpoint {
   hd_u8 address[16];
   hd_u16 port;
-  hd_u16 counted; /* 1: somebody asks how many requests are on their way to it */
+  hd_u8 counted;  /* 1: somebody asks how many requests are on their way to it */
+  hd_u8 near;     /* written by the loader. 1: its service prefers it, on this node */
   hd_u32 state;   /* written by the loader: into hd_endpoint_state */
   hd_u32 service;
   hd_u32 weight;  /* at least 1 */

@@ -24,6 +24,8 @@ struct Options {
   std::string send;
   std::optional<std::uint64_t> draw;
   bool placement = false;
+  std::string zone;
+  std::string node;
 };
 
 void declare(CLI::App& app, Options& options) {
@@ -33,6 +35,9 @@ void declare(CLI::App& app, Options& options) {
   auto* send = app.add_option("--send", options.send, "the request to explain, as a `test` block writes it");
   app.add_option("--draw", options.draw, "decide with this draw instead of showing every part of a split")
       ->needs(send);
+  app.add_option("--zone", options.zone, "of the machine: what `balance prefer same_zone` compares with labels")
+      ->type_name("NAME");
+  app.add_option("--node", options.node, "and its name, for `prefer same_node`")->type_name("NAME");
   app.add_flag("--placement", options.placement, "show where every rule is decided, and why there");
 }
 
@@ -46,7 +51,7 @@ int explain_send(Checked& checked, const Options& options) {
   const eval::Sent sent = eval::make_requests(policy, *send);
   if (sent.requests.empty()) return report_error({ErrorKind::usage, sent.problem, ""});
   for (const eval::Request& request : sent.requests) {
-    std::cout << render_decision(policy, checked.sources, request, options.draw);
+    std::cout << render_decision(policy, checked.sources, request, options.draw, {options.zone, options.node});
   }
   return exit_ok;
 }

@@ -19,6 +19,8 @@ struct Options {
   std::string engine;
   std::string junit;
   std::string filter;
+  std::string zone;
+  std::string node;
 };
 
 void declare(CLI::App& app, Options& options) {
@@ -29,6 +31,9 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--junit", options.junit, "also write the results to this file, for a CI server")
       ->type_name("FILE");
   app.add_option("--filter", options.filter, "only tests whose name has this text")->type_name("TEXT");
+  app.add_option("--zone", options.zone, "of the machine: what `balance prefer same_zone` compares with labels")
+      ->type_name("NAME");
+  app.add_option("--node", options.node, "and its name, for `prefer same_node`")->type_name("NAME");
 }
 
 std::vector<const model::TestBlock*> select_tests(const model::Policy& policy, const std::string& filter) {
@@ -75,7 +80,7 @@ int run(const Options& options) {
   if (tests.empty() && !options.filter.empty()) {
     return report_error({ErrorKind::usage, "no test has `" + options.filter + "` in its name", ""});
   }
-  const auto engines = make_engines(options.engine, loaded.checked);
+  const auto engines = make_engines(options.engine, loaded.checked, {options.zone, options.node});
   if (!engines) return report_error(engines.error());
   std::vector<EngineResults> all;
   for (const auto& engine : *engines) all.push_back(run_tests(policy, tests, *engine));

@@ -19,10 +19,10 @@ class Balances {
             "mesh m { trust_domain \"t\" } service s { address 10.0.0.1:80 protocol http transport "
             "plaintext " +
             items +
-            " endpoint 10.0.1.1:80 endpoint 10.0.1.2:80 { weight 2 } endpoint 10.0.1.3:80 }"
+            " endpoint 10.0.1.1:80 { zone \"a\" } endpoint 10.0.1.2:80 { weight 2 zone \"b\" } endpoint 10.0.1.3:80 { zone \"a\" node \"n\" } }"
             " access s { allow from any } route s { timeout 2s otherwise -> s }") {}
 
-  EndpointState& operator[](int endpoint) { return world_[at(endpoint)]; }
+  EndpointState& operator[](int endpoint) { return world_.endpoints[at(endpoint)]; }
   Outcome decide(std::uint64_t draw = 0, const std::string& lines = "", const std::string& source = "") {
     Request request;
     request.destination = dialled_;
@@ -38,6 +38,7 @@ class Balances {
     for (const auto& address : decide().endpoints) texts.push_back(address.text().substr(7, 1));
     return texts;
   }
+  void be_in(const Place& place) { world_.agent = place; }
   void dial(int endpoint) { dialled_ = at(endpoint); }
 
  private:
@@ -166,6 +167,33 @@ TEST(Balance, WhatItGoesByOccursOnce) {
   Balances s("balance maglev by header \"x-user\"");
   EXPECT_EQ(s.decide(0, "X-User: a\r\nX-User: a\r\n").status, 400);
   EXPECT_EQ(s.decide(0, "Connection: x-user\r\nX-User: a\r\n").status, 400);
+}
+
+TEST(Balance, PrefersWhoIsNearAsLongAsItHasRoom) {
+  Balances s("balance prefer same_zone round_robin at_most 2 connections, 1 pending");
+  EXPECT_EQ(s.able(), (Texts{"1", "2", "3"})) << "nobody said where we are";
+  s.be_in({"c", "n"});
+  EXPECT_EQ(s.able(), (Texts{"1", "2", "3"})) << "nobody is near";
+  s.be_in({"a", ""});
+  EXPECT_EQ(s.able(), (Texts{"1", "3"}));
+  s[1].ejected = true;
+  EXPECT_EQ(s.able(), (Texts{"3"}));
+  s[3].in_flight = 2;
+  EXPECT_EQ(s.able(), (Texts{"2"})) << "rather far than to wait";
+  s[2].in_flight = 2;
+  EXPECT_EQ(s.able(), (Texts{"2", "3"})) << "who waits may wait anywhere";
+  Balances node("balance prefer same_node round_robin");
+  node.be_in({"a", "n"});
+  EXPECT_EQ(node.able(), (Texts{"3"}));
+}
+
+TEST(Balance, WhoIsNearIsChosenAsEver) {
+  Balances s("balance prefer same_zone maglev by header \"x-user\"");
+  s.be_in({"a", ""});
+  std::map<std::string, int> found;
+  for (int user = 0; user < 1000; ++user) ++found[s.chosen("u" + std::to_string(user))];
+  EXPECT_NEAR(found["10.0.1.1:80"], 500, 100);
+  EXPECT_NEAR(found["10.0.1.3:80"], 500, 100);
 }
 
 TEST(Balance, RoomComesBeforeWhoseTheValueIs) {

@@ -376,6 +376,7 @@ TEST(Model, OfWrongLoadAndFailures) {
       {"endpoint 10.9.1.1:80 { weight 1 weight 2 }", "E0104 2"},
       {"eject after 5 failures for 1s at_most 49% endpoint 10.9.1.1:80 endpoint 10.9.1.2:80", "W0306 49%"},
       {"balance maglev by header \"host\"", "E0409 \"host\""},
+      {"balance prefer same_node random endpoint 10.9.1.1:80 { zone \"a\" }", "W0450 same_node"},
       {"balance maglev by address balance random", "E0104 random"},
   };
   for (const auto& [items, found] : cases)
@@ -384,6 +385,10 @@ TEST(Model, OfWrongLoadAndFailures) {
             Strings{"E0407 6 pending"});
   EXPECT_EQ(check(service_with("balance maglev by address", "tcp")).found(), Strings{"E0013 address"});
   EXPECT_EQ(check(service_with("balance maglev by cookie \"c\"", "tcp")).found(), Strings{"E0407 cookie \"c\""});
+  const Checked near = check(service_with("balance prefer same_zone maglev by address endpoint 10.9.1.1:80 { zone \"a\" }"));
+  ASSERT_TRUE(near.policy && near.sink.empty());
+  EXPECT_EQ(near.service("s").prefer, "zone");
+  EXPECT_EQ(near.service("s").balance, model::Balance::maglev);
   EXPECT_EQ(check(service_with("balance maglev by header \"X-User\"")).service("s").maglev_by,
             (model::RequestKey{model::Attribute::header, "x-user"}));
   EXPECT_TRUE(check(service_with("at_most 5 connections eject after 2 failures for 1s", "tcp")).sink.empty());
