@@ -115,7 +115,7 @@ void compare(const std::string& text, const Parsed& parsed, std::size_t requests
   const model::Policy& policy = *parsed.policy;
   std::vector<Case> cases = make_cases(policy, tally.table, requests, random);
   eval::Place agent;
-  if (worlds) agent = {random.pick(std::vector<std::string>{"", "a", "b", "b"}), random.chance(10) ? "" : "1"};
+  if (worlds) agent = {random.pick(std::vector<std::string>{"", "a", "b", "c"}), random.chance(20) ? "" : "1"};
   for (Case& made : cases) {
     if (worlds) made.world = random_world(policy, random);
     if (worlds) made.world->agent = agent;

@@ -117,7 +117,7 @@ TEST(Differential, EvaluatorAndCompiledFunctionAgree) {
 
 /// Endpoints that are healthy or not, ejected, busy and full, before every single request.
 TEST(Differential, AgreeOnTheEndpoint) {
-  const std::uint64_t policies = is_long_run() ? 2000 : 120;
+  const std::uint64_t policies = is_long_run() ? 2000 : 150;
   Tally tally;
   for (std::uint64_t number = 0; number < policies && tally.difference_count < 20; ++number) {
     Random random(base_seed() + 700000 + number);
