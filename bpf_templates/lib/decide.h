@@ -213,29 +213,38 @@ struct hd_member {
   hd_u32 load;
 };
 
-static __always_inline void hd_look_at_endpoint(struct hd_choice* choice, hd_u32 number, struct hd_member* found) {
+/* Of `found` the number is given, and in `room` how many requests may wait. A function of its own: the verifier follows it once,
+ * and not in every turn of every balance. */
+__attribute__((noinline)) int hd_look_at_endpoint(struct hd_member* found) {
+  if (!found) return 0;
+  hd_u32 number = found->number, pending = found->room;
   found->number = HD_NONE;
   struct hd_endpoint* endpoint = bpf_map_lookup_elem(&hd_endpoints, &number);
-  if (!endpoint) return;
+  if (!endpoint) return 0;
   hd_u32 slot = endpoint->state;
   struct hd_endpoint_state* state = bpf_map_lookup_elem(&hd_endpoint_state, &slot);
-  if (!state) return;
+  if (!state) return 0;
   found->number = number;
   found->weight = endpoint->weight;
   found->load = state->in_flight;
   found->room = HD_ROOM_NONE;
-  if (state->unhealthy || (state->ejected_until && state->ejected_until > bpf_ktime_get_ns())) return;
-  found->room = hd_room_for(state, choice->pending);
+  if (state->unhealthy || (state->ejected_until && state->ejected_until > bpf_ktime_get_ns())) return 0;
+  found->room = hd_room_for(state, pending);
   if (endpoint->near && found->room == HD_ROOM_FREE) found->room = HD_ROOM_NEAR;
+  return 0;
 }
 
 static __always_inline void hd_look_at(struct hd_choice* choice, hd_u32 index, struct hd_member* found) {
   hd_u32 at = choice->from + index;
   if (at >= choice->count) at -= choice->count;
   at += choice->first;
-  found->number = HD_NONE;
+  struct hd_member none = {.number = HD_NONE};
+  *found = none;
   hd_u32* member = bpf_map_lookup_elem(&hd_members, &at);
-  if (member) hd_look_at_endpoint(choice, *member, found);
+  if (!member) return;
+  found->number = *member;
+  found->room = choice->pending;
+  hd_look_at_endpoint(found);
 }
 
 /* Adds up who has room, up to the member whose turn it is if nobody can have more. */
@@ -334,8 +343,8 @@ static long hd_try_slot(hd_u32 index, struct hd_choice* choice) {
   at += choice->first_slot;
   hd_u32* owner = bpf_map_lookup_elem(&hd_maglev, &at);
   if (!owner) return 1;
-  struct hd_member member;
-  hd_look_at_endpoint(choice, *owner, &member);
+  struct hd_member member = {.number = *owner, .room = choice->pending};
+  hd_look_at_endpoint(&member);
   if (member.number == HD_NONE) return 1;
   if (member.room < choice->room) return 0;
   choice->chosen = member.number;
