@@ -106,7 +106,7 @@ std::vector<Placed> rules_of(const model::Service& service, const plan::Placemen
     for (const auto& rule : service.audit->rules) rules.push_back({rule.id, place_text(sources, rule.span), own});
     rules.push_back({model::rule_id("access", service.name + " audit", "default"), "", own});
   }
-  const bool only_audited = service.audit && !service.access;
+  const bool only_audited = model::is_on_trial(service);
   rules.push_back({model::rule_id("access", service.name, only_audited ? "audit" : "default"), "", own});
   for (const auto& limit : service.limits) rules.push_back({limit.id, place_text(sources, limit.span), own});
   if (!service.route) {

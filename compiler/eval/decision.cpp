@@ -93,11 +93,6 @@ void Decision::find_caller() {
 /// matches.
 bool Decision::decide_access(const model::Service& to) {
   audit(to);
-  if (!to.access && to.audit) {
-    outcome_.access_rule = model::rule_id("access", to.name, "audit");
-    note([&] { return audited_access_step(outcome_.access_rule); });
-    return false;
-  }
   static const model::Access none;
   const model::Access& access = to.access ? *to.access : none;
   if (const auto* rule = first_access(access, model::Effect::deny, false)) {
@@ -106,6 +101,11 @@ bool Decision::decide_access(const model::Service& to) {
   }
   if (const auto* rule = first_access(access, model::Effect::allow, false)) {
     outcome_.access_rule = rule->id;
+    return false;
+  }
+  if (model::is_on_trial(to)) {
+    outcome_.access_rule = model::rule_id("access", to.name, "audit");
+    note([&] { return audited_access_step(outcome_.access_rule); });
     return false;
   }
   const std::string rule = model::rule_id("access", to.name, "default");

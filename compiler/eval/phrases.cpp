@@ -78,7 +78,7 @@ Step caller_step(const model::Policy& policy, const Request& request, const Call
 }
 
 Step audited_access_step(const std::string& rule) {
-  return rule_step(Stage::access, rule, true, "the service has only an `access … audit` block: nothing is denied");
+  return rule_step(Stage::access, rule, true, "the service has no `access` block but the audited one: what no rule decides is allowed");
 }
 
 Step audited_default_step(const std::string& rule) {

@@ -46,6 +46,10 @@ std::string paths_text(const Paths& paths) {
   return text;
 }
 
+bool is_on_trial(const Service& service) {
+  return service.audit && (!service.access || service.access->only_of_every);
+}
+
 std::vector<ServiceId> other_targets(const Policy& policy, ServiceId service) {
   std::set<ServiceId> others;
   const auto& route = policy.services[service].route;

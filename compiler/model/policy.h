@@ -166,6 +166,7 @@ struct Route {
 struct Access {
   std::vector<AccessRule> rules;
   std::vector<AccessRule> audits;  // they are counted and decide nothing
+  bool only_of_every = false;      // the service has no block of its own: the rules are those of `access every`
   source::Span span;
 };
 
@@ -205,7 +206,7 @@ struct Service {
   std::vector<Endpoint> endpoints;
   std::optional<Route> route;
   std::optional<Access> access;  // none: everything is denied by `access <service>/default`
-  std::optional<Access> audit;   // what it would deny is counted; without `access` nothing is denied
+  std::optional<Access> audit;   // what it would deny is counted
   std::string doc;
   source::Span span;
   std::optional<Eject> eject;
@@ -292,6 +293,9 @@ inline constexpr const char* rule_outside = "mesh/outside";
 /// `access <service>/default`, `route <service>/otherwise`, `service <service>/unhealthy|full|timeout`. For a
 /// service in a space the kind's text is preceded by the space: `payments.access cart/default`.
 std::string rule_id(const std::string& kind, const std::string& qualified_service, const std::string& label);
+
+/// The service has an audited block and no other of its own: what no rule decides is allowed.
+bool is_on_trial(const Service& service);
 
 /// The other services whose endpoints a service's route may send to, ascending; their `access` is judged, too.
 std::vector<ServiceId> other_targets(const Policy& policy, ServiceId service);

@@ -463,7 +463,7 @@ std::vector<Decision> TableWriter::write_access(model::ServiceId id, const Field
     }
   }
   decisions.insert(decisions.end(), allows.begin(), allows.end());
-  const bool only_audited = !service.access && service.audit;
+  const bool only_audited = model::is_on_trial(service);
   const std::string name = model::rule_id("access", service.name, only_audited ? "audit" : "default");
   const std::uint32_t last = only_audited ? default_rule(id, name, "allow", HD_ACTION_ALLOW)
                                           : default_rule(id, name, "deny", HD_ACTION_DENY);

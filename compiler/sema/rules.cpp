@@ -92,7 +92,7 @@ class Rules {
       scope.every = node.http ? RuleScope::Every::http : RuleScope::Every::any;
       Labels labels(analysis_, node.http ? "access every http" : "access every", "");
       model::Service& service = scope.model_service();
-      if (!service.access) service.access.emplace();
+      if (!service.access) service.access.emplace().only_of_every = true;
       add_access_rules(scope, node.rules, labels, *service.access);
       accesses_.try_emplace(entry.id, node.subject);
     }

@@ -34,7 +34,7 @@ std::set<std::string> all_rule_ids(const model::Policy& policy) {
     for (const model::AccessRule& rule :
          service.access ? service.access->rules : std::vector<model::AccessRule>())
       ids.insert(rule.id);
-    if (service.audit && !service.access) ids.insert(model::rule_id("access", service.name, "audit"));
+    if (model::is_on_trial(service)) ids.insert(model::rule_id("access", service.name, "audit"));
   }
   return ids;
 }

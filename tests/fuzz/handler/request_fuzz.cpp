@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/handler/http/field.h"
+#include "runtime/handler/http/normalise.h"
 #include "runtime/handler/http/request.h"
 #include "runtime/handler/http/rewrite.h"
 #include "tests/fuzz/harness.h"
@@ -32,6 +33,19 @@ bool same_meaning(const Request& a, const Request& b) {
          a.http10 == b.http10 && a.head_method == b.head_method;
 }
 
+/// The head with its path in the normal form of a mode: still the same request, and in that form already.
+void normalise(std::string head, PathMode mode) {
+  const Request before = parse_request(head);
+  const std::uint32_t cut = normalise_target(head.data(), static_cast<std::uint32_t>(head.size()), mode);
+  require(cut < head.size());
+  head.erase(0, cut);
+  const Request after = parse_request(head);
+  require(before.form != HD_FORM_OK || same_meaning(before, after));
+  const std::string once = head;
+  require(normalise_target(head.data(), static_cast<std::uint32_t>(head.size()), mode) == 0 || before.form != HD_FORM_OK);
+  require(head == once || before.form != HD_FORM_OK);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -45,6 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Request request = parse_request({head.data(), head.size()});
   require(request.length == head.size());
   const std::uint32_t cut = make_origin_form(head.data(), request);
+  for (const PathMode mode : {PathMode::strict, PathMode::merge, PathMode::decode})
+    normalise({head.data() + cut, head.size() - cut}, mode);
   if (request.form != HD_FORM_OK) return 0;
   const Request origin = parse_request({head.data() + cut, head.size() - cut});
   require(same_meaning(request, origin) && origin.prefix_end == 0);
@@ -66,6 +82,7 @@ std::vector<std::string> heddle::fuzz::seeds() {
           "3PUT / HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\nUpgrade: "
           "h2c\r\nHTTP2-Settings: AA\r\n\r\n0\r\n\r\n",
           "4GET / HTTP/1.0\r\n\r\n",
+          "5GET //a/./%2e%2e/b%2Fc/..?%41%2F HTTP/1.1\r\nHost: a\r\n\r\n",
           "5CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n"};
 }
 
@@ -81,6 +98,13 @@ std::vector<std::string> heddle::fuzz::words() {
           ",",
           "/",
           "http://",
+          "//",
+          "/../",
+          "/./",
+          "%2e",
+          "%2F",
+          "%5C",
+          "%",
           "Host: a\r\n",
           "Connection: ",
           "close",
