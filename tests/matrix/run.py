@@ -11,6 +11,7 @@ import re
 import sys
 import threading
 
+import budget
 import content
 import guest
 
@@ -53,7 +54,10 @@ def show(version, kernel, results, seconds, log):
         print(f"  failed: {name}")
     if failed:
         print("  the end of its log:", *log.read_text(errors="replace").splitlines()[-60:], sep="\n  | ")
-    return not failed
+    over = budget.failures(version, log.read_text(errors="replace")) if not failed else []
+    for line in over:
+        print(f"  over budget: {line}")
+    return not failed and not over
 
 
 def main():
