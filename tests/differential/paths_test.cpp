@@ -42,6 +42,11 @@ std::optional<std::string> forwarded(const std::string& target, model::PathMode 
   return read(text, mode) == text ? std::optional(text) : std::nullopt;
 }
 
+std::string refused_by(const std::string& target, model::PathMode mode) {
+  eval::Refusal refusal;
+  return eval::read_head(head_of(target), {mode, {}}, refusal) ? "" : refusal.rule;
+}
+
 TEST(Paths, EveryShortTargetIsReadAsItIsForwarded) {
   const std::size_t length = std::getenv("HEDDLE_LONG") != nullptr ? 6 : 4;
   std::size_t count = 0, allowed = 0;
@@ -52,6 +57,10 @@ TEST(Paths, EveryShortTargetIsReadAsItIsForwarded) {
     for (const auto mode : {model::PathMode::merge, model::PathMode::decode}) {
       const auto decided = read(target, mode);
       ASSERT_EQ(decided, forwarded(target, mode)) << target << (mode == model::PathMode::merge ? ", merge" : ", decode");
+      // Whatever else is wrong with such a request, it is the path that is named.
+      if (!decided) {
+        ASSERT_EQ(refused_by(written(target, mode), model::PathMode::strict), refused_by(target, mode)) << target;
+      }
       ++count;
       allowed += decided ? 1 : 0;
     }

@@ -77,10 +77,10 @@ class Target {
   /// From its slash up to the next one; a segment of dots is resolved at once. False: the rest stays as it is, because the
   /// segment leads above the root or has what is refused.
   bool write_segment() {
-    const std::size_t source = at_;
     const std::size_t begin = size_;
     (void)take(false);  // the slash, however it is spelt
     append('/');
+    const std::size_t source = at_;
     bool more = false;
     while (at_ < text_.size() && text_[at_] != '?' && !more) {
       if (is_refused(false)) return false;
@@ -97,7 +97,7 @@ class Target {
     if (segment == "..") {
       if (begin == 0) {
         at_ = source;
-        size_ = 0;
+        size_ = 1;  // a path begins with a slash, and what is wrong with it is behind that
         return false;
       }
       size_ = written().substr(0, begin).rfind('/');
