@@ -16,7 +16,7 @@ import content
 import guest
 
 # Booting takes seconds; verification in a TCG guest is about ten times slower than on the machine.
-TIMEOUT = 600
+TIMEOUT = 900
 
 # Figures that are read even when everything passed.
 TOLD = re.compile(r"landing by|% decided in the kernel|^verified: |^TCP had up to|^under pressure")
