@@ -2,6 +2,11 @@
 
 namespace heddle::cli {
 
+void declare_place(CLI::App& app, std::string& zone, std::string& node) {
+  app.add_option("--zone", zone, "of the machine: what `balance prefer same_zone` compares with labels")->type_name("NAME");
+  app.add_option("--node", node, "and its name, for `prefer same_node`")->type_name("NAME");
+}
+
 CLI::App* CommandSet::add_subcommand(const CommandInfo& info) {
   CLI::App* command = root_.add_subcommand(info.name, info.summary);
   std::string example = info.example;

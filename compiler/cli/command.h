@@ -22,6 +22,9 @@ struct CommandInfo {
   const char* example;  // shown below `--help`; several lines if useful
 };
 
+/// `--zone` and `--node`: where decisions are made, for `balance prefer`.
+void declare_place(CLI::App& app, std::string& zone, std::string& node);
+
 class CommandSet {
  public:
   explicit CommandSet(CLI::App& root) : root_(root) {}

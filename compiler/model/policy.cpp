@@ -53,7 +53,8 @@ bool is_on_trial(const Service& service) {
 std::vector<ServiceId> other_targets(const Policy& policy, ServiceId service) {
   std::set<ServiceId> others;
   const auto& route = policy.services[service].route;
-  for (const RouteRule& rule : route ? route->rules : std::vector<RouteRule>()) {
+  if (!route) return {};
+  for (const RouteRule& rule : route->rules) {
     if (rule.target.kind == Target::Kind::pool) others.insert(rule.target.pool.service);
     for (const SplitPart& part : rule.target.split) {
       if (!part.respond) others.insert(part.pool.service);

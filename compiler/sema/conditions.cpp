@@ -238,31 +238,26 @@ class TestChecker {
             *never);
   }
 
-  /// Some service has it.
-  void check_port_of_every(const ast::String& operand, std::uint32_t port) {
-    const auto& services = scope_.analysis.policy.services;
-    const bool known = std::any_of(services.begin(), services.end(), [port](const model::Service& service) {
-      return std::any_of(service.addresses.begin(), service.addresses.end(),
-                         [port](const auto& address) { return address.port == port; }) ||
-             std::any_of(service.endpoints.begin(), service.endpoints.end(),
-                         [port](const auto& endpoint) { return endpoint.address.port == port; });
-    });
-    if (known) return;
-    fail(scope_.analysis.report(kinds::no_such_port(operand.span, operand.value)));
+  static bool has_port(const model::Service& service, std::uint32_t port) {
+    const auto has_it = [port](const auto& list, const auto& address_of) {
+      return std::any_of(list.begin(), list.end(), [&](const auto& each) { return address_of(each).port == port; });
+    };
+    return has_it(service.addresses, [](const auto& address) { return address; }) ||
+           has_it(service.endpoints, [](const auto& endpoint) { return endpoint.address; });
   }
 
-  /// A port that nobody can dial is never the one.
+  /// A port that nobody can dial is never the one; of `access every` some service has it.
   void check_port(const ast::String& operand) {
     const auto port = number_in(scope_.analysis.sink, {operand.value, operand.span}, "a port", 1, 65535);
-    if (port && scope_.every != RuleScope::Every::no) return check_port_of_every(operand, *port);
-    const model::Service& service = scope_.model_service();
-    const auto has_it = [&](const auto& list, const auto& address_of) {
-      return std::any_of(list.begin(), list.end(), [&](const auto& each) { return address_of(each).port == *port; });
-    };
-    const bool known = port && (has_it(service.addresses, [](const auto& address) { return address; }) ||
-                                has_it(service.endpoints, [](const auto& endpoint) { return endpoint.address; }));
-    if (port && !known) scope_.analysis.report(kinds::unknown_port(operand.span, service.name, operand.value));
-    right_ = right_ && known;
+    if (!port) {
+      right_ = false;
+    } else if (scope_.every != RuleScope::Every::no) {
+      const auto& services = scope_.analysis.policy.services;
+      if (std::any_of(services.begin(), services.end(), [&](const auto& service) { return has_port(service, *port); })) return;
+      fail(scope_.analysis.report(kinds::no_such_port(operand.span, operand.value)));
+    } else if (const model::Service& service = scope_.model_service(); !has_port(service, *port)) {
+      fail(scope_.analysis.report(kinds::unknown_port(operand.span, service.name, operand.value)));
+    }
   }
 
   /// An expression that is read is kept for `make_test`.

@@ -135,8 +135,8 @@ class Rules {
       Names names = own == scopes_.end() ? Names() : own->second.names;
       for (const model::ServiceId other : others) {
         const model::Service& target = analysis_.policy.services[other];
-        for (const auto& access : {target.access, target.audit}) {
-          if (access) add_names(*access, names);
+        for (const auto* access : {&target.access, &target.audit}) {
+          if (*access) add_names(**access, names);
         }
         if (target.maglev_by && !target.maglev_by->name.empty())
           names.emplace(ast_attribute(target.maglev_by->attribute), target.maglev_by->name);

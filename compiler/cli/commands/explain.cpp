@@ -35,9 +35,7 @@ void declare(CLI::App& app, Options& options) {
   auto* send = app.add_option("--send", options.send, "the request to explain, as a `test` block writes it");
   app.add_option("--draw", options.draw, "decide with this draw instead of showing every part of a split")
       ->needs(send);
-  app.add_option("--zone", options.zone, "of the machine: what `balance prefer same_zone` compares with labels")
-      ->type_name("NAME");
-  app.add_option("--node", options.node, "and its name, for `prefer same_node`")->type_name("NAME");
+  declare_place(app, options.zone, options.node);
   app.add_flag("--placement", options.placement, "show where every rule is decided, and why there");
 }
 

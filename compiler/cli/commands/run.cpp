@@ -11,9 +11,7 @@ void declare(CLI::App& app, RunOptions& options) {
   app.add_option("--cgroup-root", options.cgroup_root,
                  "govern what lies below this folder (default: all of cgroup v2)")
       ->type_name("DIR");
-  app.add_option("--zone", options.zone, "of the machine: what `balance prefer same_zone` compares with labels")
-      ->type_name("NAME");
-  app.add_option("--node", options.node, "and its name, for `prefer same_node`")->type_name("NAME");
+  declare_place(app, options.zone, options.node);
   app.add_option("--control", options.control, "socket of the agent")
       ->type_name("SOCKET")
       ->capture_default_str();

@@ -31,9 +31,7 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--junit", options.junit, "also write the results to this file, for a CI server")
       ->type_name("FILE");
   app.add_option("--filter", options.filter, "only tests whose name has this text")->type_name("TEXT");
-  app.add_option("--zone", options.zone, "of the machine: what `balance prefer same_zone` compares with labels")
-      ->type_name("NAME");
-  app.add_option("--node", options.node, "and its name, for `prefer same_node`")->type_name("NAME");
+  declare_place(app, options.zone, options.node);
 }
 
 std::vector<const model::TestBlock*> select_tests(const model::Policy& policy, const std::string& filter) {
