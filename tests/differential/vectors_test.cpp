@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <map>
 #include <string>
 
 #include "compiler/eval/evaluator.h"
@@ -54,6 +55,7 @@ void expect_every_row(std::size_t rules_in_code) {
   Both both("policy.mesh", {.rules = rules_in_code});
   const auto rows = nlohmann::json::parse(read_vectors("requests.json"));
   ASSERT_GE(rows.size(), 60u);
+  std::map<std::string, std::uint64_t> audits;
   for (const auto& row : rows) {
     const std::string name = row.at("name");
     const std::string rule = row.at("rule");
@@ -68,8 +70,15 @@ void expect_every_row(std::size_t rules_in_code) {
     EXPECT_EQ(answer->status, allowed ? 0 : row.value("status", otherwise)) << name;
     EXPECT_EQ(answer->location, row.value("location", "")) << name;
     EXPECT_EQ(answer->type, row.value("type", "")) << name;
+    const auto audited = row.value("audited", std::vector<std::string>());
+    EXPECT_EQ(both.evaluator->decide(made.request).audited, audited) << name;
+    for (const std::string& each : audited) ++audits[each];
     EXPECT_EQ(difference(*both.parsed.policy, both.evaluator->decide(made.request), *answer), "") << name;
   }
+  const auto counted = both.compiled->counted();
+  ASSERT_TRUE(counted) << counted.error().what;
+  EXPECT_EQ(audits.size(), 2u);
+  for (const auto& [rule, times] : audits) EXPECT_EQ(counted->at(rule), times) << rule;
 }
 
 TEST(Vectors, EvaluatorAndSyscallEntry) {

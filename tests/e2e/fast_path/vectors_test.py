@@ -80,6 +80,7 @@ class Vectors(unittest.TestCase):
         world = Labelled(fast)
         self.addCleanup(world.close)
         kernel = 0
+        audited = {"access echo/items": 0, "access other audit/c": 0}
         for row in ROWS:
             with self.subTest(row["name"]), self.client(world, row) as client:
                 self.warm(client)
@@ -94,6 +95,11 @@ class Vectors(unittest.TestCase):
                 in_kernel = fast and status == 200 and row.get("tier") != "handler"
                 self.assertEqual(world.fast_path()["requests"] - before, 1 if in_kernel else 0, "decided in the kernel")
                 kernel += in_kernel
+                for rule in row.get("audited", []):
+                    audited[rule] += 1
+        counted = {rule["id"]: rule["decisions"] for rule in world.status_now()["rules"] if rule["id"] in audited}
+        self.assertEqual(counted, audited)
+        self.assertTrue(all(audited.values()), audited)
         print(f"{len(ROWS)} requests, {kernel} of them decided in the kernel", flush=True)
         self.assertGreaterEqual(len(ROWS), 60)
 
