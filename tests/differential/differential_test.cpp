@@ -37,6 +37,7 @@ void expect_wide(const Tally& tally, const char* what) {
       tally.table.text().c_str());
   EXPECT_EQ(tally.table.rows(), 53u) << "every operator of the language has a row";
   EXPECT_GE(tally.table.smallest(), 100u);
+  EXPECT_GE(tally.table.smallest() * 10'000, tally.requests) << "a cell has less than one request in ten thousand";
   EXPECT_GE(tally.hit_a_rule * 2, tally.decided);
   EXPECT_GT(tally.refused * 100, tally.decided) << "too few malformed requests";
   EXPECT_GT(tally.tcp, 500u);
