@@ -42,13 +42,23 @@ struct Mesh : Declaration {
   std::vector<String> aliases;  // of the trust domain
   std::vector<Outside> outside;
   std::vector<Paths> paths;
+  std::vector<Number> amplifications;
+};
+
+/// `jwt issuer "…" audience "…" jwks "…" where claim "roles" has "admin"`.
+struct Jwt {
+  std::vector<String> issuers;
+  std::vector<String> audiences;
+  std::vector<String> jwks;
+  std::optional<Condition> where;
+  Span span;
 };
 
 struct Identity : Declaration {
   Name name;
   std::optional<String> spiffe;
+  std::optional<Jwt> jwt;
   std::vector<QualifiedName> members;  // of a group
-  bool unsupported = false;
 };
 
 /// A word out of a closed set: `http`, `plaintext`, `round_robin`.
@@ -95,6 +105,12 @@ struct Timeout {
   Span span;
 };
 
+/// `per_try 250ms`.
+struct PerTry {
+  Number time;
+  Span span;
+};
+
 /// `eject after 5 failures for 30s at_most 50%`.
 struct Eject {
   Number failures;
@@ -119,6 +135,7 @@ struct AtMost {
 struct RequestKey {
   Attribute attribute = Attribute::address;  // `from` is written `identity`
   std::optional<String> name;
+  std::vector<String> claim;
   Span span;
 };
 
@@ -130,11 +147,18 @@ struct Balance {
   Span span;
 };
 
+/// `transport mtls or plaintext`.
+struct Transport {
+  Choice first;
+  std::optional<Choice> second;
+  Span span;
+};
+
 struct Service : Declaration {
   Name name;
   std::vector<Address> addresses;
   std::vector<Choice> protocols;
-  std::vector<Choice> transports;
+  std::vector<Transport> transports;
   std::vector<QualifiedName> identities;
   std::vector<Subset> subsets;
   std::vector<Balance> balances;
@@ -174,12 +198,90 @@ struct Respond {
   Span span;
 };
 
+/// `require kernel`: whoever decides it elsewhere is an error.
+using RequireKernel = std::vector<Span>;
+
+/// `retry gentle`, `retry none`.
+struct RetryUse {
+  std::optional<QualifiedName> name;  // none: `none`
+  Span span;
+};
+
+/// `rewrite path "/a" to "/b"`, `rewrite path like "/a/{x}" to "/b/{x}"`, `rewrite path to "/x"`, `rewrite host to "h"`.
+struct Rewrite {
+  enum class Kind : std::uint8_t { prefix, like, path, host };
+  Kind kind = Kind::path;
+  String from;  // prefix, like
+  String to;
+  Span span;
+};
+
+/// `set header "n" "v"`, `add response header "n" identity`, `remove header "n"`.
+struct HeaderChange {
+  enum class Action : std::uint8_t { set, add, remove };
+  enum class Value : std::uint8_t { text, identity, address, claim };
+  Action action = Action::set;
+  bool response = false;
+  String name;
+  Value value = Value::text;
+  std::optional<String> text;
+  std::vector<String> claim;  // its path
+  Span value_span;
+  Span span;
+};
+
+/// `fault delay 2s 10%`, `fault abort 503 1%`.
+struct Fault {
+  bool abort = false;
+  Number what;  // time or status
+  Number share;
+  Span span;
+};
+
+/// An element of one of the lists of `cors`.
+struct CorsItem {
+  enum class Kind : std::uint8_t { text, regex, word };
+  Kind kind = Kind::text;
+  String text;  // of an expression what stands between the slashes
+};
+
+struct CorsList {
+  std::vector<CorsItem> items;
+  Span span;
+};
+
+struct Cors {
+  std::vector<CorsList> origins;
+  std::vector<CorsList> methods;
+  std::vector<CorsList> headers;
+  std::vector<CorsList> expose;
+  std::vector<Span> credentials;
+  std::vector<Number> max_ages;
+  Span span;
+};
+
+struct Mirror;
+
+/// What stands in braces behind a target or an access rule. Every list holds all that were written.
+struct Options {
+  std::vector<String> labels;
+  std::vector<Timeout> timeouts;
+  std::vector<PerTry> per_tries;
+  std::vector<RetryUse> retries;
+  std::vector<Span> upgrades;
+  RequireKernel require_kernel;
+  std::vector<Rewrite> rewrites;
+  std::vector<HeaderChange> headers;
+  std::vector<Mirror> mirrors;
+  std::vector<Fault> faults;
+  std::vector<Cors> cors;
+};
+
 struct SplitPart {
   Number weight;
   QualifiedName pool;
   std::optional<Respond> respond;  // instead of a pool
-  bool unsupported = false;        // an option of it
-  std::vector<Timeout> timeouts;
+  Options options;
   Span span;
 };
 
@@ -193,16 +295,18 @@ struct Target {
   Span span;
 };
 
-/// `require kernel`: whoever decides it elsewhere is an error.
-using RequireKernel = std::vector<Span>;
+/// `mirror v2 5%`.
+struct Mirror {
+  Target target;
+  std::optional<Number> share;
+  Span span;
+};
 
 struct RouteRule {
   bool otherwise = false;
   std::optional<Condition> when;
   Target target;
-  std::vector<String> labels;
-  std::vector<Timeout> timeouts;
-  RequireKernel require_kernel;
+  Options options;
   Span span;
   Span keyword;
 };
@@ -211,6 +315,8 @@ struct Route : Declaration {
   QualifiedName service;
   RequireKernel require_kernel;  // of all its rules
   std::vector<Timeout> timeouts;
+  std::vector<PerTry> per_tries;
+  std::vector<RetryUse> retries;
   std::vector<RouteRule> rules;
 };
 
@@ -219,9 +325,7 @@ struct AccessRule {
   bool audit = false;  // it decides nothing
   Callers from;
   std::optional<Condition> when;
-  std::vector<String> labels;
-  std::vector<Timeout> timeouts;
-  RequireKernel require_kernel;
+  Options options;
   Span span;
 };
 
@@ -236,6 +340,46 @@ struct AccessEvery : Declaration {
   bool http = false;
   Span subject;  // `access every http service`
   std::vector<AccessRule> rules;
+};
+
+/// One of what `on` lists.
+struct RetryCondition {
+  enum class Kind : std::uint8_t { connect_failure, refused, reset, timeout, status, grpc };
+  Kind kind = Kind::reset;
+  Number first;                // status
+  std::optional<Number> last;  // of a range of them
+  Name code;                   // grpc
+  Span span;
+};
+
+struct RetryOn {
+  std::vector<RetryCondition> conditions;
+  Span span;
+};
+
+/// `backoff 25ms..250ms`.
+struct Backoff {
+  Number first;
+  Number most;
+  Span span;
+};
+
+/// `budget 20% of requests at_least 3/s`.
+struct Budget {
+  Number share;
+  std::optional<Number> at_least;
+  Span span;
+};
+
+struct RetryPolicy : Declaration {
+  Name name;
+  std::vector<RetryOn> on;
+  std::vector<Number> at_mosts;
+  std::vector<PerTry> per_tries;
+  std::vector<Backoff> backoffs;
+  std::vector<Budget> budgets;
+  std::vector<Choice> methods;  // `idempotent`, `any`
+  std::vector<Number> buffers;
 };
 
 struct Rate {
@@ -256,15 +400,22 @@ struct Limit : Declaration {
   std::vector<Rate> rates;
   std::vector<LimitKey> keys;
   std::vector<Span> scopes;
-  bool supported = true;
+  std::vector<Span> mesh_scopes;  // `scope mesh`, also among the scopes
 };
 
 struct Sender {
   enum class Kind : std::uint8_t { unauthenticated, identity, spiffe };
   Kind kind = Kind::unauthenticated;
   QualifiedName identity;
+  std::vector<QualifiedName> via;
   String spiffe;
   Span span;
+};
+
+/// `with claim "a" "b" "v"`: of the claim `b` in the claim `a`.
+struct RequestClaim {
+  std::vector<String> path;
+  String value;
 };
 
 struct RequestHeader {
@@ -284,14 +435,18 @@ struct Request {
   std::vector<Number> times;
   std::vector<RequestHeader> headers;
   std::vector<String> hosts;
-  bool unsupported = false;
+  std::vector<RequestClaim> claims;
   Span span;
 };
 
 struct Expectation {
-  enum class Kind : std::uint8_t { allowed, denied, refused, limited, route, status, rule, timeout, response_header };
+  enum class Kind : std::uint8_t {
+    allowed, denied, refused, limited, route, status, rule, timeout, response_header, retries, tier, path, host, header, mirror
+  };
   Kind kind = Kind::allowed;
-  Number status;
+  Number status;  // or a number of retries
+  Choice tier;
+  String text;  // path, host
   std::vector<QualifiedName> targets;
   String rule;
   Timeout timeout;
@@ -311,7 +466,7 @@ struct TestBlock : Declaration {
   std::vector<Span> stray_expectations;  // before the first request
 };
 
-using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, Route, Access, AccessEvery, Limit, TestBlock>;
+using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, RetryPolicy, Route, Access, AccessEvery, Limit, TestBlock>;
 
 /// One file. `lost_declarations`: a syntax error took at least one whole declaration, so that names may be
 /// missing.

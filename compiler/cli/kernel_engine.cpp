@@ -149,7 +149,7 @@ eval::Outcome KernelEngine::in_words(const hd_decision& decision, const eval::Re
   if (eval::find_route_rule(policy_, outcome.rule) != nullptr) outcome.route_rule = outcome.rule;
   if (decision.service == HD_NONE) return outcome;
   outcome.service = manifest.service_of(decision.service);
-  if (policy_.services[*outcome.service].protocol == model::Protocol::http) outcome.status = decision.status;
+  if (model::has_requests(policy_.services[*outcome.service].protocol)) outcome.status = decision.status;
   if (decision.pool != HD_NONE)
     outcome.pool = find_pool(policy_, manifest.pools[decision.pool].name);
   if (outcome.verdict == eval::Verdict::limited) outcome.retry_after = decision.port;
@@ -160,6 +160,14 @@ eval::Outcome KernelEngine::in_words(const hd_decision& decision, const eval::Re
     address.port = decision.port;
     outcome.endpoints = {address};
     outcome.timeout_ms = session_.timeout_ms(decision.rule);
+    eval::Refusal refusal;
+    const model::Service& service = policy_.services[*outcome.service];
+    // What the handler sends on is the head that was decided, without what ends at this hop.
+    if (model::has_requests(service.protocol)) {
+      auto head = eval::read_head(request.head, service.paths, refusal);
+      if (!head || eval::check_framing(*head, {})) std::abort();
+      outcome.forwarded = eval::forwarded_head(*head, false);
+    }
   }
   return outcome;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "compiler/cli/pipeline.h"
+#include "compiler/cli/tiers.h"
 #include "compiler/eval/engine.h"
 #include "runtime/loader/decide_session.h"
 
@@ -24,6 +25,9 @@ class KernelEngine final : public eval::Engine {
   [[nodiscard]] std::string_view name() const override { return "kernel"; }
   void begin() override { session_.forget_accounts(); }
   eval::Answer decide(const eval::Request& request) override;
+  [[nodiscard]] std::optional<std::string> tier_of(const eval::Outcome& outcome) const override {
+    return cli::tier_of(policy_, outcome);
+  }
 
  private:
   KernelEngine(const model::Policy& policy, loader::DecideSession session)

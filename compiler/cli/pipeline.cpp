@@ -11,7 +11,23 @@
 
 namespace heddle::cli {
 
-Result<Checked> check_paths(const std::vector<std::string>& paths) {
+namespace {
+
+void report_not_built(Checked& checked, Use use) {
+  for (const model::NotBuilt& part : checked.policy->not_built) {
+    if (use == Use::run) {
+      checked.sink.report(diagnostics::kinds::not_built(part.span, part.what))
+          .with_help("`heddle check` and `heddle test` know it; leave it out of what is built");
+    } else {
+      checked.sink.report(diagnostics::kinds::not_built_yet(part.span, part.what));
+    }
+  }
+  if (use == Use::run) checked.policy.reset();
+}
+
+}  // namespace
+
+Result<Checked> check_paths(const std::vector<std::string>& paths, Use use) {
   Checked checked;
 
   // Every file is in memory, in no particular order; folders are no more.
@@ -20,6 +36,12 @@ Result<Checked> check_paths(const std::vector<std::string>& paths) {
   // Every name is resolved, every rule complete, all order canonical; or the sink says why not.
   checked.policy = sema::check(checked.sources, checked.sink);
   if (!checked.policy) return checked;
+
+  // Of what cannot be run there is no plan.
+  if (!checked.policy->not_built.empty()) {
+    report_not_built(checked, use);
+    return checked;
+  }
 
   // Every condition is a combination of bits, every string that is tested an automaton, all within what can
   // be compiled; or the sink says what is too large.
@@ -40,9 +62,9 @@ Result<Checked> check_paths(const std::vector<std::string>& paths) {
   return checked;
 }
 
-Loaded load_policy(const std::vector<std::string>& paths) {
+Loaded load_policy(const std::vector<std::string>& paths, Use use) {
   Loaded loaded;
-  auto checked = check_paths(paths);
+  auto checked = check_paths(paths, use);
   if (!checked) {
     loaded.exit_code = report_error(checked.error());
     return loaded;

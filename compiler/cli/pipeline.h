@@ -23,10 +23,13 @@ struct Checked {
   source::SourceManager sources;
   diagnostics::Sink sink;
   std::optional<model::Policy> policy;  // none: errors were reported
-  std::optional<plan::Plan> plan;       // there if and only if the policy is
+  std::optional<plan::Plan> plan;       // none: there is no policy, or this version cannot run it
 };
 
-Result<Checked> check_paths(const std::vector<std::string>& paths);
+/// Whether the policy is going to run: then whatever this version cannot run of it is an error, else a warning.
+enum class Use : std::uint8_t { look, run };
+
+Result<Checked> check_paths(const std::vector<std::string>& paths, Use use = Use::look);
 
 /// For commands that need a right policy and do something else with it: check_paths, diagnostics printed to
 /// standard error. On failure there is no policy and `exit_code` is what to return.
@@ -34,6 +37,7 @@ struct Loaded {
   Checked checked;
   int exit_code = 0;
 };
-Loaded load_policy(const std::vector<std::string>& paths);
+
+Loaded load_policy(const std::vector<std::string>& paths, Use use = Use::look);
 
 }  // namespace heddle::cli

@@ -35,8 +35,10 @@ std::optional<std::string> own_spiffe(const model::Policy& policy, const std::op
   return "spiffe://" + policy.trust_domain + "/" + spiffe->substr(alias.size());
 }
 
-Caller make_caller(const model::Policy& policy, const std::optional<std::string>& spiffe) {
+Caller make_caller(const model::Policy& policy, const std::optional<std::string>& spiffe,
+                   const std::optional<Token>& user) {
   Caller caller;
+  if (user) caller.identities = identities_of(policy, *user);
   if (!spiffe) return caller;
   caller.has_peer = true;
   for (model::IdentityId id = 0; id < policy.identities.size(); ++id) {
@@ -50,7 +52,10 @@ bool includes(const model::Callers& callers, const Caller& caller) {
   if (callers.kind == Kind::any) return true;
   if (callers.kind == Kind::authenticated) return caller.has_peer;
   if (callers.kind == Kind::unauthenticated) return !caller.has_peer;
-  return std::ranges::any_of(callers.identities, [&](auto id) { return caller.identities.contains(id); });
+  const auto holds_any = [&](const std::vector<model::IdentityId>& ids) {
+    return std::ranges::any_of(ids, [&](auto id) { return caller.identities.contains(id); });
+  };
+  return holds_any(callers.identities) && (callers.via.empty() || holds_any(callers.via));
 }
 
 }  // namespace heddle::eval

@@ -4,6 +4,7 @@
 
 #include "compiler/eval/answer.h"
 #include "compiler/eval/balance.h"
+#include "compiler/eval/cors.h"
 #include "compiler/eval/draw.h"
 #include "compiler/eval/framing.h"
 #include "compiler/eval/head.h"
@@ -28,11 +29,13 @@ Outcome Decision::run() {
   facts_.source = request_.source.ip;
   facts_.port = request_.destination.port;
   facts_.spiffe = own_spiffe(policy_, request_.spiffe);
+  facts_.user = request_.user;
   if (is_http() && decide_form()) {
     say_why();
     return outcome_;
   }
   find_caller();
+  if (answer_preflight()) return outcome_;
   if (!decide_access(service()) && !decide_limits()) {
     if (destination_->endpoint) {
       decide_direct();
@@ -68,7 +71,8 @@ bool Decision::decide_form() {
   Refusal refusal;
   head_ = read_head(request_.head, service().paths, refusal);
   if (head_) {
-    const auto wrong = check_framing(*head_, tested_[destination_->service]);
+    auto wrong = service().protocol == model::Protocol::http ? std::nullopt : check_http_2(*head_);
+    if (!wrong) wrong = check_framing(*head_, tested_[destination_->service]);
     if (!wrong) {
       note([&] { return form_step(*head_); });
       facts_.head = &*head_;
@@ -85,7 +89,7 @@ bool Decision::decide_form() {
 }
 
 void Decision::find_caller() {
-  facts_.caller = make_caller(policy_, facts_.spiffe);
+  facts_.caller = make_caller(policy_, facts_.spiffe, facts_.user);
   note([&] { return caller_step(policy_, request_, facts_.caller); });
 }
 
@@ -180,6 +184,7 @@ void Decision::decide_direct() {
   outcome_.verdict = Verdict::forward;
   outcome_.rule = outcome_.access_rule;
   outcome_.endpoints = {endpoint.address};
+  set_forwarded();
   note([&] { return direct_step(endpoint); });
 }
 
@@ -189,7 +194,7 @@ void Decision::decide_route() {
     const std::string rule = model::rule_id("route", service().name, "otherwise");
     outcome_.route_rule = rule;
     note([&] { return no_route_step(rule); });
-    forward(rule, {destination_->service, std::nullopt}, 0);
+    forward(rule, {destination_->service, std::nullopt});
     return;
   }
   for (const model::RouteRule& rule : service().route->rules) {
@@ -203,15 +208,52 @@ void Decision::decide_route() {
   }
 }
 
+/// A preflight is the browser's question, not the caller's request: it is asked by whom the request would be routed, and by
+/// nobody's `access`.
+bool Decision::answer_preflight() {
+  if (!is_http() || destination_->endpoint || !service().route) return false;
+  const auto method = asked_method(*head_);
+  if (!method) return false;
+  Head asked = *head_;
+  asked.method = *method;
+  Facts facts = facts_;
+  facts.head = &asked;
+  for (const model::RouteRule& rule : service().route->rules) {
+    if (rule.when && !match(*rule.when, facts).holds) continue;
+    if (!rule.cors) return false;
+    outcome_.verdict = Verdict::respond;
+    outcome_.status = 204;
+    outcome_.rule = outcome_.route_rule = rule.id;
+    for (const auto& [name, value] : preflight_answer(*rule.cors, *head_)) outcome_.headers[name] = *value;
+    note([&] { return preflight_step(rule, *method); });
+    return true;
+  }
+  return false;
+}
+
 void Decision::take(const model::RouteRule& rule) {
   using Kind = model::Target::Kind;
+  rule_ = &rule;
+  if (rule.fault && aborts(rule)) return;
   if (rule.target.kind == Kind::split) {
     split(rule);
   } else if (rule.target.kind == Kind::respond) {
-    respond(rule.id, rule.target.respond);
+    respond(rule.target.respond);
   } else {
-    forward(rule.id, {rule.target.pool.service, rule.target.pool.subset}, rule.timeout_ms);
+    forward(rule.id, {rule.target.pool.service, rule.target.pool.subset});
   }
+}
+
+/// Faults are drawn once, each for itself.
+bool Decision::aborts(const model::RouteRule& rule) {
+  const model::Fault& fault = *rule.fault;
+  if (fault.delay_ms != 0 && share_of(request_.draw, delay_id(rule.id)) < fault.delay_ppm) outcome_.delay_ms = fault.delay_ms;
+  if (fault.abort_status == 0 || share_of(request_.draw, abort_id(rule.id)) >= fault.abort_ppm) return false;
+  outcome_.verdict = Verdict::respond;
+  outcome_.status = fault.abort_status;
+  outcome_.rule = rule.id;
+  note([&] { return abort_step(rule); });
+  return true;
 }
 
 void Decision::split(const model::RouteRule& rule) {
@@ -221,24 +263,54 @@ void Decision::split(const model::RouteRule& rule) {
   const std::uint32_t share = share_of(draw, rule.id);
   const std::size_t part = part_of(rule.target.split, share);
   note([&] { return split_step(policy_, destination_->service, rule, value.has_value(), draw, share, part); });
-  const model::SplitPart& taken = rule.target.split[part];
-  if (taken.respond) return respond(rule.id, *taken.respond);
-  forward(rule.id, {taken.pool.service, taken.pool.subset}, rule.timeout_ms);
+  part_ = &rule.target.split[part];
+  if (part_->respond) return respond(*part_->respond);
+  forward(rule.id, {part_->pool.service, part_->pool.subset});
 }
 
-void Decision::respond(const std::string& rule, const model::Respond& answer) {
+void Decision::respond(const model::Respond& answer) {
   outcome_.verdict = Verdict::respond;
   outcome_.status = answer.status;
   outcome_.body = answer.body;
   outcome_.headers = answer_headers(answer, *head_, request_.destination);
-  outcome_.rule = rule;
+  outcome_.rule = rule_->id;
+  ResponseHeaders changed;
+  if (rule_->cors) changed = cors_headers(*rule_->cors, *head_);
+  change(changed, rule_->changes, facts_);
+  if (part_ != nullptr) change(changed, part_->changes, facts_);
+  for (const auto& [name, value] : changed) {
+    if (value) outcome_.headers[name] = *value;
+    if (!value) outcome_.headers.erase(name);
+  }
 }
 
-/// Of another service its `access` is judged, too, and everything else but its rules of `route` and `limit` is its own.
-void Decision::forward(const std::string& rule, Pool pool, std::uint32_t timeout_ms) {
+/// What the server gets, and what becomes of its response: the rule's changes, then those of the part that was taken.
+void Decision::set_forwarded() {
+  if (!is_http()) return;
+  Forwarded& request = outcome_.forwarded.emplace(forwarded_head(*head_, rule_ != nullptr && rule_->upgrade_websocket));
+  if (rule_ == nullptr) return;
+  if (rule_->cors) outcome_.response = cors_headers(*rule_->cors, *head_);
+  change(request, rule_->changes, facts_);
+  change(outcome_.response, rule_->changes, facts_);
+  if (part_ == nullptr) return;
+  change(request, part_->changes, facts_);
+  change(outcome_.response, part_->changes, facts_);
+}
+
+/// Of another service its `access` is judged, too, on the request as it was changed, and everything else but its rules of
+/// `route` and `limit` is its own.
+void Decision::forward(const std::string& rule, Pool pool) {
+  set_forwarded();
   if (pool.service != destination_->service) {
     const std::string allowed_by = outcome_.access_rule;
-    if (decide_access(policy_.services[pool.service])) return;
+    if (outcome_.forwarded) {
+      facts_.head = &outcome_.forwarded->head;
+      facts_.path = comparable_path(outcome_.forwarded->head.path);
+    }
+    if (decide_access(policy_.services[pool.service])) {
+      outcome_.forwarded.reset();
+      return;
+    }
     outcome_.access_rule = allowed_by;
   }
   const auto value = maglev_value(policy_.services[pool.service]);
@@ -248,10 +320,27 @@ void Decision::forward(const std::string& rule, Pool pool, std::uint32_t timeout
   outcome_.drawn = choice.drawn;
   outcome_.verdict = Verdict::forward;
   outcome_.rule = rule;
-  outcome_.timeout_ms = timeout_ms;
+  if (rule_ != nullptr) {
+    outcome_.timeout_ms = rule_->timeout_ms;
+    outcome_.per_try_ms = rule_->per_try_ms;
+    if (rule_->retry) outcome_.retries = policy_.retries[*rule_->retry].retries;
+    for (const model::Mirror& mirror : rule_->mirrors) outcome_.mirrors.push_back({mirror.pool.service, mirror.pool.subset});
+  }
   if (choice.kind == Choice::Kind::unhealthy) fail(Verdict::unhealthy);
   if (choice.kind == Choice::Kind::full) fail(Verdict::full);
   note([&] { return pool_step(policy_, pool, outcome_, value.has_value()); });
+  if (outcome_.forwarded && says_more()) note([&] { return forwarded_step(policy_, outcome_); });
+}
+
+/// The rule does more than to choose a pool.
+bool Decision::says_more() const {
+  const auto is_nothing = [](const model::Changes& changes) {
+    return !changes.path && !changes.host && changes.request.empty() && changes.response.empty();
+  };
+  const bool changed = rule_ != nullptr && !is_nothing(rule_->changes);
+  const bool part_changed = part_ != nullptr && !is_nothing(part_->changes);
+  return changed || part_changed || outcome_.retries != 0 || outcome_.per_try_ms != 0 || outcome_.delay_ms != 0 ||
+         !outcome_.mirrors.empty();
 }
 
 /// An address that is not known is no reason to know nothing of the outcome: only the endpoint depends on it.
@@ -268,6 +357,7 @@ void Decision::fail(Verdict verdict) {
   const model::Service& of = outcome_.pool ? policy_.services[outcome_.pool->service] : service();
   outcome_.rule = model::rule_id("service", of.name, verdict_name(verdict));
   outcome_.timeout_ms = 0;
+  outcome_.forwarded.reset();
 }
 
 void Decision::deny(const std::string& rule) {

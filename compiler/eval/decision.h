@@ -37,16 +37,20 @@ class Decision {
   void decide_route();
 
   void deny(const std::string& rule);
-  void forward(const std::string& rule, Pool pool, std::uint32_t timeout_ms);
+  bool answer_preflight();
+  void forward(const std::string& rule, Pool pool);
+  void set_forwarded();
+  [[nodiscard]] bool says_more() const;
+  bool aborts(const model::RouteRule& rule);
   [[nodiscard]] std::optional<std::string> maglev_value(const model::Service& service) const;
   void fail(Verdict verdict);
   void split(const model::RouteRule& rule);
-  void respond(const std::string& rule, const model::Respond& answer);
+  void respond(const model::Respond& answer);
   void say_why();
   void take(const model::RouteRule& rule);
 
   [[nodiscard]] const model::Service& service() const;
-  [[nodiscard]] bool is_http() const { return service().protocol == model::Protocol::http; }
+  [[nodiscard]] bool is_http() const { return model::has_requests(service().protocol); }
   Match applies(const std::optional<model::Condition>& when) const;
   bool access_applies(const model::AccessRule& rule, bool audited);
   const model::AccessRule* first_access(const model::Access& access, model::Effect effect, bool audited);
@@ -62,6 +66,8 @@ class Decision {
 
   std::optional<Destination> destination_;
   std::optional<Head> head_;
+  const model::RouteRule* rule_ = nullptr;   // of the route, that was taken
+  const model::SplitPart* part_ = nullptr;  // of its split
   Facts facts_;
   Outcome outcome_;
 };

@@ -35,7 +35,25 @@ std::uint64_t unmix(std::uint64_t z) {
   return undo_shift(z, 30);
 }
 
+/// Whether parts and faults meet is left to chance; that each is met is not.
+void add_draws_of_faults(const model::RouteRule& rule, std::vector<std::uint64_t>& draws) {
+  const auto add = [&draws](const std::string& id, std::uint32_t share) {
+    if (share > 0) draws.push_back(draw_for(0, id));
+    if (share < shares) draws.push_back(draw_for(share, id));
+  };
+  if (rule.fault->delay_ms != 0) add(delay_id(rule.id), rule.fault->delay_ppm);
+  if (rule.fault->abort_status != 0) add(abort_id(rule.id), rule.fault->abort_ppm);
+}
+
 }  // namespace
+
+std::string delay_id(const std::string& rule_id) {
+  return rule_id + "/fault delay";
+}
+
+std::string abort_id(const std::string& rule_id) {
+  return rule_id + "/fault abort";
+}
 
 std::uint64_t draw_of_value(std::string_view value) {
   return digest_of(value);
@@ -72,6 +90,7 @@ std::vector<std::uint64_t> draws_of_all_parts(const model::RouteRule& rule) {
     sum += part.weight_ppm;
   }
   if (draws.empty()) draws.push_back(0);
+  if (rule.fault) add_draws_of_faults(rule, draws);
   return draws;
 }
 

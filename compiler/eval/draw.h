@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,10 +23,14 @@ std::uint64_t mixed_draw(std::uint64_t draw, std::string_view name);
 /// The part k where the weights before it sum to no more than the share and with it to more.
 std::size_t part_of(const std::vector<model::SplitPart>& parts, std::uint32_t share);
 
+/// What the faults of a rule are drawn under.
+std::string delay_id(const std::string& rule_id);
+std::string abort_id(const std::string& rule_id);
+
 /// A draw whose share is `share` for that rule: the inverse of share_of.
 std::uint64_t draw_for(std::uint32_t share, std::string_view rule_id);
 
-/// One draw for every part that can be taken at all.
+/// One draw for every part that can be taken at all, and one with and one without each fault.
 std::vector<std::uint64_t> draws_of_all_parts(const model::RouteRule& rule);
 
 }  // namespace heddle::eval

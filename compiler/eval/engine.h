@@ -31,9 +31,11 @@ class Engine {
   /// From here on limits are fresh, and the clock stands still.
   virtual void begin() {}
   virtual Answer decide(const Request& request) = 0;
+  /// Where such an outcome is decided: `kernel`, `handler`, `connect`; none: this engine does not know.
+  [[nodiscard]] virtual std::optional<std::string> tier_of(const Outcome& /*outcome*/) const { return std::nullopt; }
 };
 
-class EvaluatorEngine final : public Engine {
+class EvaluatorEngine : public Engine {
  public:
   explicit EvaluatorEngine(const model::Policy& policy, Place place = {})
       : evaluator_(policy, {{}, std::move(place)}) {}

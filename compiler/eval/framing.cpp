@@ -107,4 +107,14 @@ std::optional<Refusal> check_framing(Head& head, const TestedNames& tested) {
   return check_connection(head, tested);
 }
 
+std::optional<Refusal> check_http_2(const Head& head) {
+  for (const char* name : {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}) {
+    if (!values_of(head, name).empty()) return refuse(std::string("HTTP/2 has no `") + name + "`");
+  }
+  for (const std::string_view te : values_of(head, "te")) {
+    if (!equal_ignoring_case(te, "trailers")) return refuse("`te` is not `trailers`");
+  }
+  return std::nullopt;
+}
+
 }  // namespace heddle::eval

@@ -11,4 +11,7 @@ namespace heddle::eval {
 /// All of it is `mesh/malformed`.
 std::optional<Refusal> check_framing(Head& head, const TestedNames& tested);
 
+/// What RFC 9113 forbids in a message of HTTP/2: everything that is about one hop of HTTP/1.
+std::optional<Refusal> check_http_2(const Head& head);
+
 }  // namespace heddle::eval

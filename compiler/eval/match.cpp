@@ -137,6 +137,19 @@ bool test_address(const Test& test, const Facts& facts) {
   return true;
 }
 
+/// What is no list is a list of one.
+bool test_claim(const Test& test, const Facts& facts) {
+  const Claim* claim = find_claim(facts.user, test.claim);
+  if (test.op == Operator::present || test.op == Operator::absent) return (claim != nullptr) == (test.op == Operator::present);
+  if (test.op != Operator::has) {
+    const auto value = claim_value(facts.user, test.claim);
+    return compare(test, value ? Value(*value) : std::nullopt, test.literal);
+  }
+  return claim != nullptr && std::ranges::any_of(claim->values, [&](const std::string& value) {
+           return test.ignoring_case ? equal_ignoring_case(value, test.literal) : value == test.literal;
+         });
+}
+
 bool test_head(const Test& test, const Facts& facts) {
   static const std::map<Attribute, bool (*)(const Test&, const Facts&)> tests = {
       {Attribute::path, test_path},
@@ -157,6 +170,7 @@ bool holds_test(const Test& test, const Facts& facts) {
   if (test.attribute == Attribute::from) return includes(test.callers, facts.caller);
   if (test.attribute == Attribute::port) return test.port == facts.port;
   if (test.attribute == Attribute::address) return test_address(test, facts);
+  if (test.attribute == Attribute::claim) return test_claim(test, facts);
   return test_head(test, facts);
 }
 
@@ -194,6 +208,12 @@ std::optional<std::string> key_value(const model::RequestKey& key, const Facts& 
       return facts.head->host;
     case Attribute::from:
       return facts.spiffe;
+    case Attribute::claim:
+      return claim_value(facts.user, key.claim);
+    case Attribute::user: {
+      const auto subject = claim_value(facts.user, {"sub"});
+      return subject ? std::optional(facts.user->issuer + "#" + *subject) : std::nullopt;
+    }
     case Attribute::path:
     case Attribute::port:
       break;  // no key

@@ -6,6 +6,7 @@
 
 #include "compiler/eval/caller.h"
 #include "compiler/eval/head.h"
+#include "compiler/eval/token.h"
 #include "compiler/model/condition.h"
 #include "compiler/model/policy.h"
 
@@ -19,6 +20,7 @@ struct Facts {
   model::IpAddress source = {};      // of the client's socket; all zero: it is not known
   std::uint16_t port = 0;            // the one dialled
   std::optional<std::string> spiffe = {};  // of the caller
+  std::optional<Token> user = {};
   mutable bool asked_source = false;  // something depended on a source that is not known
 };
 

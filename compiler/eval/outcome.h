@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/eval/forwarded.h"
 #include "compiler/model/policy.h"
 
 namespace heddle::eval {
@@ -58,6 +59,12 @@ struct Outcome {
   std::string body;                             // respond
   std::map<std::string, std::string> headers;   // of the mesh's answer, by their names in lower case: what the policy says of it
   std::uint32_t retry_after = 0;                // limited: seconds until there is room
+  std::uint32_t retries = 0;                    // how often it may be tried again
+  std::uint32_t per_try_ms = 0;                 // for the first byte of the response; 0: none
+  std::uint32_t delay_ms = 0;                   // that a fault waits first
+  std::vector<Pool> mirrors;                    // where a copy goes, or may go
+  std::optional<Forwarded> forwarded;           // the request as the server gets it; none: nobody gets it, or tcp
+  ResponseHeaders response;                     // what becomes of the headers of the server's response
   bool asked_source = false;                    // it depended on the client's address, which is not known
 };
 

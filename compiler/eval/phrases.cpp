@@ -25,10 +25,6 @@ Step rule_step(Stage stage, const std::string& rule, bool hit, std::string text)
   return result;
 }
 
-const char* protocol_name(model::Protocol protocol) {
-  return protocol == model::Protocol::http ? "http" : "tcp";
-}
-
 std::string answer_text(const model::Respond& respond) {
   return (respond.redirect ? "redirect " : "respond ") + std::to_string(respond.status);
 }
@@ -52,7 +48,7 @@ Step destination_step(const model::Policy& policy, const Request& request,
   const model::Service& service = policy.services[found->service];
   Step result =
       step(Stage::destination, address + (found->endpoint ? " is an endpoint" : " is an address") +
-                                   " of service `" + service.name + "` (" + protocol_name(service.protocol) +
+                                   " of service `" + service.name + "` (" + model::protocol_name(service.protocol) +
                                    (found->endpoint ? "): its route does not apply" : ")"));
   result.place = service.span;
   return result;
@@ -158,6 +154,27 @@ Step pool_step(const model::Policy& policy, const Pool& pool, const Outcome& out
       "`" + name + "`, " + model::balance_text(policy.services[pool.service]) + " of " + join(texts);
   if (by_value && outcome.drawn) text += ": its value goes to " + outcome.drawn->text();
   if (outcome.timeout_ms != 0) text += "; timeout " + time_text(outcome.timeout_ms);
+  return step(Stage::target, text);
+}
+
+Step preflight_step(const model::RouteRule& rule, const std::string& method) {
+  Step result = rule_step(Stage::route, rule.id, true, "answers the preflight of a " + method + " by its `cors`");
+  result.place = rule.span;
+  return result;
+}
+
+Step abort_step(const model::RouteRule& rule) {
+  return rule_step(Stage::target, rule.id, true, "a fault answers with " + std::to_string(rule.fault->abort_status));
+}
+
+Step forwarded_step(const model::Policy& policy, const Outcome& outcome) {
+  const Head& head = outcome.forwarded->head;
+  std::string text = "sent as " + head.method + " " + head.path + (head.query ? "?" + *head.query : "");
+  if (head.host) text += ", host `" + *head.host + "`";
+  if (outcome.retries != 0) text += "; at most " + std::to_string(outcome.retries) + (outcome.retries == 1 ? " retry" : " retries");
+  if (outcome.per_try_ms != 0) text += "; " + time_text(outcome.per_try_ms) + " for each try";
+  if (outcome.delay_ms != 0) text += "; a fault waits " + time_text(outcome.delay_ms) + " first";
+  for (const Pool& pool : outcome.mirrors) text += "; a copy to `" + pool_name(policy, pool, *outcome.service) + "`";
   return step(Stage::target, text);
 }
 

@@ -24,6 +24,12 @@ Step audited_access_step(const std::string& rule);
 Step audited_default_step(const std::string& rule);
 Step default_access_step(const model::Service& service, const std::string& rule);
 Step direct_step(const model::Endpoint& endpoint);
+/// What the policy changes of the request, and of the response.
+Step forwarded_step(const model::Policy& policy, const Outcome& outcome);
+
+Step preflight_step(const model::RouteRule& rule, const std::string& method);
+Step abort_step(const model::RouteRule& rule);
+
 Step full_step(const model::Endpoint& endpoint, const Outcome& outcome);
 Step no_route_step(const std::string& rule);
 Step route_step(const model::RouteRule& rule, const Match& found);

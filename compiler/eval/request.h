@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "compiler/eval/token.h"
 #include "compiler/model/address.h"
 
 namespace heddle::eval {
@@ -11,6 +12,7 @@ namespace heddle::eval {
 /// What a decision is made from: a request as it came over the wire, or a tcp connection.
 struct Request {
   std::optional<std::string> spiffe;  // full SPIFFE id of the peer; none: the request is unauthenticated
+  std::optional<Token> user = {};     // who asks through it; none: no token, or none that a jwt identity knows
   model::SocketAddress source;        // of the client's socket
   model::SocketAddress destination;   // that the client dialled
   std::string head;        // raw bytes from the method to the empty line; of no meaning for tcp services

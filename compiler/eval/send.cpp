@@ -1,5 +1,7 @@
 #include "compiler/eval/send.h"
 
+#include <algorithm>
+
 namespace heddle::eval {
 namespace {
 
@@ -9,15 +11,56 @@ std::string spiffe_id(const model::SpiffePattern& pattern) {
   return "spiffe://" + pattern.trust_domain + "/" + pattern.path;
 }
 
-/// A group's patterns are those of its members.
-std::vector<Spiffe> callers_of(const model::Policy& policy, const model::TestCaller& from) {
+/// Who sends: a peer, or a user through a peer or not.
+struct Sender {
+  Spiffe spiffe;
+  std::optional<Token> user;
+  model::IdentityId meant = 0;  // that the user's claims have to make it
+};
+
+std::vector<Claim> claims_of(const model::TestRequest& send) {
+  std::vector<Claim> claims;
+  for (const model::TestClaim& sent : send.claims) {
+    const auto found = std::ranges::find(claims, sent.path, &Claim::path);
+    if (found == claims.end()) {
+      claims.push_back({sent.path, {sent.value}, false});
+    } else {
+      found->values.push_back(sent.value);
+      found->list = true;
+    }
+  }
+  return claims;
+}
+
+/// A group's patterns are those of its members; its users are its members.
+std::vector<Sender> callers_of(const model::Policy& policy, const model::TestRequest& send) {
   using Kind = model::TestCaller::Kind;
-  if (from.kind == Kind::unauthenticated) return {std::nullopt};
-  if (from.kind == Kind::spiffe) return {from.spiffe};
-  std::vector<Spiffe> callers;
-  for (const auto& pattern : policy.identities[from.identity].patterns)
-    callers.emplace_back(spiffe_id(pattern));
+  const model::TestCaller& from = send.from;
+  if (from.kind == Kind::unauthenticated) return {{std::nullopt, {}, 0}};
+  if (from.kind == Kind::spiffe) return {{from.spiffe, {}, 0}};
+  const model::Identity& identity = policy.identities[from.identity];
+  std::vector<Sender> callers;
+  for (const auto& pattern : identity.patterns) callers.push_back({spiffe_id(pattern), {}, 0});
+  std::vector<Spiffe> peers;
+  for (const model::IdentityId via : from.via) {
+    for (const auto& pattern : policy.identities[via].patterns) peers.emplace_back(spiffe_id(pattern));
+  }
+  if (peers.empty()) peers.emplace_back(std::nullopt);
+  std::vector<model::IdentityId> users = identity.members;
+  if (!identity.group) users = {from.identity};
+  for (const model::IdentityId user : users) {
+    const auto& jwt = policy.identities[user].jwt;
+    if (!jwt) continue;
+    for (const Spiffe& peer : peers) callers.push_back({peer, Token{jwt->issuer, jwt->audience, claims_of(send)}, user});
+  }
   return callers;
+}
+
+/// A user whose claims do not make it the identity that is named.
+std::optional<std::string> wrong_user(const model::Policy& policy, const Sender& sender) {
+  if (!sender.user || identities_of(policy, *sender.user).contains(sender.meant)) return std::nullopt;
+  return "the claims that are sent do not make anybody `" + policy.identities[sender.meant].name +
+         "`: add what its `where` asks for, `with claim …`";
 }
 
 std::optional<model::SocketAddress> find_address(const model::Service& service,
@@ -47,9 +90,11 @@ Sent make_requests(const model::Policy& policy, const model::TestRequest& send) 
   const auto address = find_address(service, send.port);
   if (!address) return {{}, no_address(service, send.port)};
   Sent sent;
-  for (const Spiffe& spiffe : callers_of(policy, send.from)) {
+  for (const Sender& sender : callers_of(policy, send)) {
+    if (auto wrong = wrong_user(policy, sender)) return {{}, *wrong};
     Request request;
-    request.spiffe = spiffe;
+    request.spiffe = sender.spiffe;
+    request.user = sender.user;
     if (send.address) request.source.ip = *send.address;
     request.destination = *address;
     if (!send.connect) request.head = head_text(policy, send);

@@ -1,5 +1,6 @@
 #include "compiler/eval/test_run.h"
 
+#include <algorithm>
 #include <map>
 
 #include "compiler/eval/draw.h"
@@ -30,7 +31,7 @@ class CaseRun {
     if (known.asked_source)
       return fail_unsent("what happens depends on the client's address: add `at 10.0.0.1`, or whatever it is");
     const model::RouteRule* rule = find_route_rule(policy_, known.route_rule);
-    if (rule == nullptr || rule->target.kind != model::Target::Kind::split) {
+    if (rule == nullptr || (rule->target.kind != model::Target::Kind::split && !rule->fault)) {
       if (const auto outcome = decide(request)) compare(request, *outcome, std::nullopt);
       return;
     }
@@ -57,7 +58,15 @@ class CaseRun {
 
   void compare(const Request& request, const Outcome& outcome, std::optional<std::uint64_t> draw) {
     for (const model::Expectation& expectation : test_.expect) {
-      if (meets(policy_, expectation, outcome)) continue;
+      if (depends_on_source(expectation, outcome))
+        return fail_unsent("header `" + expectation.header + "` depends on the client's address: add `at 10.0.0.1`, or whatever it is");
+      if (expectation.kind == model::Expectation::Kind::tier) {
+        const auto tier = engine_.tier_of(outcome);
+        if (!tier) result_.trouble = {"where a rule is decided is not known: this version cannot run the policy", ""};
+        if (!tier || *tier == expectation.text) continue;
+      } else if (meets(policy_, expectation, outcome)) {
+        continue;
+      }
       TestFailure failure = start_failure();
       failure.expect = expectation.span;
       failure.expected = expectation_text(expectation);
@@ -68,6 +77,11 @@ class CaseRun {
       failure.draw = draw;
       result_.failures.push_back(std::move(failure));
     }
+  }
+
+  static bool depends_on_source(const model::Expectation& expectation, const Outcome& outcome) {
+    return expectation.kind == model::Expectation::Kind::header && outcome.forwarded &&
+           std::ranges::count(outcome.forwarded->of_source, expectation.header) > 0;
   }
 
   void fail_unsent(const std::string& problem) {

@@ -14,7 +14,7 @@ namespace heddle::model {
 using IdentityId = std::uint32_t;
 
 /// What of a request a test looks at (language reference, "What a request is").
-enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from };
+enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, claim, user };
 
 enum class Operator : std::uint8_t { is, under, starts, ends, contains, like, matches, has, present, absent };
 
@@ -23,6 +23,7 @@ struct Callers {
   enum class Kind : std::uint8_t { any, authenticated, unauthenticated, identities };
   Kind kind = Kind::any;
   std::vector<IdentityId> identities;  // Kind::identities: any of them
+  std::vector<IdentityId> via = {};    // then the users, through any of these peers; empty: however they come
 
   friend bool operator==(const Callers&, const Callers&) = default;
 };
@@ -38,6 +39,7 @@ struct Test {
   bool ignoring_case = false;
   std::shared_ptr<const Regex> regex = nullptr;  // Operator::matches
   AddressRange range = {};                       // Attribute::address
+  std::vector<std::string> claim = {};           // Attribute::claim: its path; `name` is it in one text
   std::uint16_t port = 0;                        // Attribute::port
 };
 

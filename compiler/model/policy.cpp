@@ -7,8 +7,8 @@
 namespace heddle::model {
 
 std::string key_text(const RequestKey& key) {
-  static constexpr std::array<const char*, 9> names = {"path",   "host",    "method", "header",  "query",
-                                                       "cookie", "address", "port",   "identity"};
+  static constexpr std::array<const char*, 11> names = {"path",    "host", "method",   "header", "query", "cookie",
+                                                        "address", "port", "identity", "claim",  "user"};
   const std::string name = names.at(static_cast<std::size_t>(key.attribute));
   return key.name.empty() ? name : name + " \"" + key.name + "\"";
 }
@@ -26,6 +26,35 @@ std::string rule_id(const std::string& kind, const std::string& qualified_servic
   const std::size_t dot = qualified_service.find('.');
   if (dot == std::string::npos) return kind + " " + qualified_service + "/" + label;
   return qualified_service.substr(0, dot + 1) + kind + " " + qualified_service.substr(dot + 1) + "/" + label;
+}
+
+std::uint64_t longest_backoff_ms(const RetryPolicy& retry) {
+  std::uint64_t sum = 0;
+  std::uint64_t wait = retry.backoff_first_ms;
+  for (std::uint32_t each = 0; each < retry.retries; ++each) {
+    wait = std::min<std::uint64_t>(wait, retry.backoff_most_ms);
+    sum += wait;
+    wait *= 2;
+  }
+  return sum;
+}
+
+std::string claim_text(const std::vector<std::string>& path) {
+  std::string text;
+  for (const std::string& name : path) text += (text.empty() ? "" : "\" \"") + name;
+  return text;
+}
+
+bool has_user(const Policy& policy, IdentityId id) {
+  const Identity& identity = policy.identities[id];
+  if (!identity.group) return identity.jwt.has_value();
+  return std::any_of(identity.members.begin(), identity.members.end(),
+                     [&](IdentityId member) { return policy.identities[member].jwt.has_value(); });
+}
+
+const char* protocol_name(Protocol protocol) {
+  static constexpr const char* names[] = {"http", "tcp", "http2", "grpc"};
+  return names[static_cast<std::size_t>(protocol)];
 }
 
 const char* balance_name(Balance balance) {

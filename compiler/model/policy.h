@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "compiler/model/address.h"
+#include "compiler/model/changes.h"
 #include "compiler/model/condition.h"
+#include "compiler/model/retry.h"
 #include "compiler/source/span.h"
 
 /// The checked policy: every name resolved, every rule complete, nothing in it that a later stage may refuse
@@ -27,11 +29,20 @@ struct SpiffePattern {
   source::Span span;
 };
 
+/// A verified token of that issuer for that audience, on whose claims the condition holds.
+struct Jwt {
+  std::string issuer;
+  std::string audience;
+  std::string jwks;  // path of the key set
+  std::optional<Condition> where;
+};
+
 /// A caller holds the identity if its SPIFFE id matches any of the patterns. A group (`web or batch`) has the
 /// patterns of all its members.
 struct Identity {
   std::string name;  // qualified: `payments.web`
   std::vector<SpiffePattern> patterns;
+  std::optional<Jwt> jwt;  // of a user, not of a peer; then there are no patterns
   bool group = false;
   std::vector<IdentityId> members;  // groups: the identities named, nested groups flattened
   std::string doc;
@@ -49,8 +60,16 @@ struct Workload {
   bool fast_path = true;  // false: its sockets stay out of the kernel's fast path
 };
 
-enum class Protocol : std::uint8_t { http, tcp };
-enum class Transport : std::uint8_t { plaintext };
+enum class Protocol : std::uint8_t { http, tcp, http2, grpc };
+/// `http`, as policies write it.
+const char* protocol_name(Protocol protocol);
+/// Whether each request is decided; else each connection is, once.
+constexpr bool has_requests(Protocol protocol) {
+  return protocol != Protocol::tcp;
+}
+
+/// `mtls`: a tunnel between agents, both ends authenticated. `tls`: mutual TLS straight to the endpoint's own port.
+enum class Transport : std::uint8_t { plaintext, mtls, tls };
 /// How ambiguous paths are treated (language reference, "Paths mean one thing").
 enum class PathMode : std::uint8_t { strict, merge, decode };
 
@@ -111,18 +130,23 @@ struct SplitPart {
   std::uint32_t weight_ppm = 0;  // parts of 1,000,000; the parts of a split add up to exactly that
   PoolTarget pool;
   std::optional<Respond> respond = {};  // the mesh answers; none: to the pool
+  Changes changes = {};                 // on top of the rule's
 };
 
 /// What equal requests have in common: a part of the request, or the client's address.
 struct RequestKey {
   Attribute attribute = Attribute::address;  // a part of the request, `address`, or `from`: the caller's identity
   std::string name;                          // of a header (in lower case), query parameter or cookie
+  std::vector<std::string> claim = {};       // the path of a claim
 
   friend bool operator==(const RequestKey&, const RequestKey&) = default;
 };
 
 /// `header "x-user"`, `address`.
 std::string key_text(const RequestKey& key);
+
+/// The path of a claim in one text: `a" "b`.
+std::string claim_text(const std::vector<std::string>& path);
 
 struct Target {
   enum class Kind : std::uint8_t { pool, split, respond };
@@ -137,6 +161,12 @@ struct Target {
   [[nodiscard]] std::vector<const Respond*> answers() const;
 };
 
+/// A copy of the request goes there as well; nobody waits for what comes back.
+struct Mirror {
+  PoolTarget pool;
+  std::uint32_t share_ppm = 1000000;
+};
+
 /// A rule of a route. The last rule of every route is its `otherwise`: no condition, ordinal `otherwise`.
 struct RouteRule {
   std::string id;  // `route reviews/3`, `payments.route cart/otherwise`
@@ -145,6 +175,13 @@ struct RouteRule {
   source::Span span;
   std::uint32_t timeout_ms = 0;  // from the complete head to the last byte of the response; 0: none
   std::optional<source::Span> require_kernel = std::nullopt;  // where that was said
+  std::uint32_t per_try_ms = 0;              // for the first byte of the response; 0: none
+  std::optional<std::uint32_t> retry = {};   // index into Policy::retries
+  bool upgrade_websocket = false;
+  Changes changes = {};
+  std::vector<Mirror> mirrors = {};
+  std::optional<Fault> fault = {};
+  std::optional<Cors> cors = {};
 };
 
 enum class Effect : std::uint8_t { allow, deny };
@@ -200,6 +237,7 @@ struct Service {
   std::vector<SocketAddress> addresses;
   Protocol protocol = Protocol::http;
   Transport transport = Transport::plaintext;
+  bool or_plaintext = false;  // `transport mtls or plaintext`: both are accepted
   std::optional<IdentityId> identity;
   Balance balance = Balance::round_robin;
   std::vector<Subset> subsets;
@@ -225,7 +263,14 @@ struct TestCaller {
   enum class Kind : std::uint8_t { unauthenticated, identity, spiffe };
   Kind kind = Kind::unauthenticated;
   IdentityId identity = 0;  // a group holds for every member
+  std::vector<IdentityId> via = {};  // of a user: each of these peers, and each member of them
   std::string spiffe;       // full `spiffe://` id
+};
+
+/// A claim of the token that is sent; equal paths make a list.
+struct TestClaim {
+  std::vector<std::string> path;
+  std::string value;
 };
 
 struct TestHeader {
@@ -245,11 +290,14 @@ struct TestRequest {
   std::uint32_t times = 1;
   std::vector<TestHeader> headers;
   std::optional<std::string> host;  // else the service's name
+  std::vector<TestClaim> claims = {};
   source::Span span;
 };
 
 struct Expectation {
-  enum class Kind : std::uint8_t { allowed, denied, refused, limited, route, status, rule, timeout, response_header };
+  enum class Kind : std::uint8_t {
+    allowed, denied, refused, limited, route, status, rule, timeout, response_header, retries, tier, path, host, header, mirror
+  };
   Kind kind = Kind::allowed;
   std::uint16_t status = 0;  // refused, status
   std::vector<std::string>
@@ -257,8 +305,10 @@ struct Expectation {
   std::string rule;  // rule
   source::Span span;
   std::uint32_t timeout_ms = 0;  // timeout; 0: none
-  std::string header;            // response_header: its name in lower case
+  std::string header;            // header, response_header: its name in lower case
   std::optional<std::string> value = {};  // none: `absent`
+  std::string text = {};                  // path, host, and tier: `kernel`, `handler`, `connect`
+  std::uint32_t retries = 0;
 };
 
 struct TestCase {
@@ -274,6 +324,12 @@ struct TestBlock {
 
 enum class Outside : std::uint8_t { allow, deny };
 
+/// What the policy says, what is checked and evaluated, and cannot be run by this version.
+struct NotBuilt {
+  std::string what;  // as it is written: `transport mtls`
+  source::Span span;
+};
+
 struct Policy {
   std::string name;  // of the mesh
   std::string trust_domain;
@@ -282,7 +338,10 @@ struct Policy {
   std::vector<Identity> identities;
   std::vector<Workload> workloads;
   std::vector<Service> services;
+  std::vector<RetryPolicy> retries;
+  std::uint32_t amplification = 9;  // the most tries that one request may come to along a chain of services
   std::vector<TestBlock> tests;
+  std::vector<NotBuilt> not_built;  // in page order; empty: all of it can be run
 };
 
 /// Ids of rules that no policy text holds.
@@ -299,6 +358,9 @@ bool is_on_trial(const Service& service);
 
 /// The other services whose endpoints a service's route may send to, ascending; their `access` is judged, too.
 std::vector<ServiceId> other_targets(const Policy& policy, ServiceId service);
+
+/// Whether a verified token may make somebody the identity, or a member of the group.
+bool has_user(const Policy& policy, IdentityId id);
 
 const Service* find_service(const Policy& policy, const std::string& qualified_name);
 const Identity* find_identity(const Policy& policy, const std::string& qualified_name);

@@ -74,7 +74,7 @@ std::string describe(const Plan& plan, const model::Policy& policy) {
     const bool target = s >= policy.services.size();
     const model::Service& service = policy.services[target ? plan.throughs[s - policy.services.size()] : s];
     out += (target ? "target of service " : "service ") + service.name +
-           (service.protocol == model::Protocol::http ? ": handler\n" : ": connect\n");
+           (model::has_requests(service.protocol) ? ": handler\n" : ": connect\n");
     out += text(plan.services[s].access, plan) + text(plan.services[s].route, plan);
   }
   const Tables& t = plan.tables;

@@ -240,7 +240,7 @@ void TableWriter::write_service(model::ServiceId id) {
   write_addresses(id, first_endpoint);
 
   hd_service entry{};
-  entry.protocol = service.protocol == model::Protocol::http ? HD_PROTOCOL_HTTP : HD_PROTOCOL_TCP;
+  entry.protocol = model::has_requests(service.protocol) ? HD_PROTOCOL_HTTP : HD_PROTOCOL_TCP;
   entry.pool = static_cast<std::uint32_t>(out_.plan.pools.size());
   entry.name_offset = add_text(service.name);
   entry.name_length = static_cast<std::uint32_t>(service.name.size());
@@ -643,7 +643,7 @@ TableWriter::Strings TableWriter::write_automata(const Fields& fields, const mod
   strings.classes.try_emplace(HD_SLOT_CALLER);
   write_automaton(fields.address(), service, strings);
   write_automaton(fields.port(), service, strings);
-  if (service.protocol != model::Protocol::http) return strings;
+  if (!model::has_requests(service.protocol)) return strings;
   const std::vector<const Field*> in_order = fields.in_order();
   limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request",
         HD_FIELDS_MAX);
@@ -707,7 +707,7 @@ void TableWriter::write_fields(model::ServiceId id, const Fields& fields, const 
   entry.address_field = write_connection_field(fields.address(), strings);
   entry.port_field = write_connection_field(fields.port(), strings);
   entry.first_field = static_cast<std::uint32_t>(tables().fields.size());
-  if (service.protocol != model::Protocol::http) return;
+  if (!model::has_requests(service.protocol)) return;
   const std::vector<const Field*> in_order = fields.in_order();
   entry.field_count = static_cast<std::uint32_t>(in_order.size());
   bool cookies = false;

@@ -68,12 +68,16 @@ struct Analysis {
   Table<ast::Identity> identities;
   Table<ast::Workload> workloads;
   Table<ast::Service> services;
+  Table<ast::RetryPolicy> retries;
   // A syntax error took a declaration: a name that is not there may have been in it.
   bool names_may_be_missing = false;
 
   diagnostics::Diagnostic& report(diagnostics::Diagnostic diagnostic) {
     return sink.report(std::move(diagnostic));
   }
+
+  /// It is checked and evaluated; whoever wants to run it is told that this version cannot.
+  void not_built(std::string what, source::Span span) { policy.not_built.push_back({std::move(what), span}); }
 
   /// All declarations of a kind with the space of their file, in the order of the pages.
   template <typename Declaration, typename Visit>
@@ -110,7 +114,9 @@ void check_mesh(Analysis& analysis);
 void check_identities(Analysis& analysis);
 void check_workloads(Analysis& analysis);
 void check_services(Analysis& analysis);
+void check_retries(Analysis& analysis);
 void check_rules(Analysis& analysis);
+void check_amplification(Analysis& analysis);
 void check_tests(Analysis& analysis);
 
 }  // namespace heddle::sema

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "compiler/diagnostics/kinds.h"
+#include "compiler/sema/implied.h"
 #include "compiler/sema/literals.h"
 #include "compiler/sema/numbers.h"
 
@@ -194,51 +195,16 @@ std::optional<model::Respond> check_respond(RuleScope& scope, const ast::Respond
   return result;
 }
 
-/// Whole segments, byte for byte.
-bool is_under(std::string_view path, std::string_view prefix) {
-  if (prefix == "/") return true;
-  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
-}
-
-/// What every path has in front on which the test holds, up to the end of a segment or of the path.
-std::string_view fixed_part(const model::Test& test) {
-  const std::string_view literal = test.literal;
-  switch (test.op) {
-    case model::Operator::is:
-    case model::Operator::under:
-      return literal;
-    case model::Operator::starts:
-      return literal.substr(0, literal.rfind('/'));
-    case model::Operator::like: {
-      const std::size_t open = std::min(literal.find("/{"), literal.find("/**"));
-      return literal.substr(0, open);
-    }
-    default:
-      return "";
-  }
-}
-
-bool implies_under(const model::Condition& condition, const std::string& prefix) {
-  const auto implies = [&](const model::Condition& child) { return implies_under(child, prefix); };
-  const model::Test& test = condition.test;
-  switch (condition.kind) {
-    case model::Condition::Kind::all:
-      return std::any_of(condition.children.begin(), condition.children.end(), implies);
-    case model::Condition::Kind::any:
-      return std::all_of(condition.children.begin(), condition.children.end(), implies);
-    case model::Condition::Kind::negation:
-      return false;
-    case model::Condition::Kind::test:
-      break;
-  }
-  return test.attribute == model::Attribute::path && !test.ignoring_case && is_under(fixed_part(test), prefix);
-}
-
 }  // namespace
 
 std::optional<model::Respond> check_answer(RuleScope& scope, const ast::Respond& written) {
   if (scope.is_tcp()) {
     scope.report_not_on_tcp(written.span, written.redirect ? "redirect" : "respond");
+    return std::nullopt;
+  }
+  if (scope.model_service().protocol == model::Protocol::grpc) {
+    scope.analysis.report(kinds::not_on_grpc(written.span, written.redirect ? "redirect" : "respond", scope.model_service().name))
+        .with_help("whoever calls it knows messages of its own only; `access` refuses with PERMISSION_DENIED");
     return std::nullopt;
   }
   return written.redirect ? RedirectCheck(scope, written).check() : check_respond(scope, written);

@@ -1,5 +1,6 @@
 #include "compiler/sema/check.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,17 @@ void report_unsupported(const std::vector<ast::File>& files, diagnostics::Sink& 
   }
 }
 
+/// Passes go by names and kinds, and say of `access every` what they find for each service; whoever reads goes by pages.
+void sort_by_place(std::vector<model::NotBuilt>& all, const source::SourceManager& sources) {
+  const std::vector<source::FileId> order = sources.files_in_order();
+  const auto place = [&order](const model::NotBuilt& part) {
+    return std::pair(std::find(order.begin(), order.end(), part.span.file), part.span.begin);
+  };
+  std::stable_sort(all.begin(), all.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  const auto same = [&](const auto& a, const auto& b) { return place(a) == place(b) && a.what == b.what; };
+  all.erase(std::unique(all.begin(), all.end(), same), all.end());
+}
+
 }  // namespace
 
 std::optional<model::Policy> check(const source::SourceManager& sources, diagnostics::Sink& sink) {
@@ -53,14 +65,21 @@ std::optional<model::Policy> check(const source::SourceManager& sources, diagnos
   // Every address and endpoint belongs to one service; subsets know their endpoints.
   check_services(analysis);
 
+  // Every retry says when, how often, and of how many requests at most.
+  check_retries(analysis);
+
   // Every service has at most one total route and one access block, all names in them resolved, all literals
   // possible.
   check_rules(analysis);
+
+  // No chain of services makes one request many.
+  check_amplification(analysis);
 
   // Every test sends what can be sent and expects what can happen.
   check_tests(analysis);
 
   if (sink.has_errors()) return std::nullopt;
+  sort_by_place(analysis.policy.not_built, sources);
   return std::move(analysis.policy);
 }
 

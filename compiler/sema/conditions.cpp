@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "compiler/diagnostics/kinds.h"
+#include "compiler/sema/changes.h"
 #include "compiler/sema/literals.h"
 #include "compiler/sema/numbers.h"
 #include "compiler/sema/regex.h"
@@ -45,10 +46,15 @@ constexpr Row rows[] = {
     {Attribute::cookie, Operator::ends},     {Attribute::cookie, Operator::contains},
     {Attribute::cookie, Operator::matches},
     {Attribute::from, Operator::is},
+    {Attribute::claim, Operator::present},  {Attribute::claim, Operator::absent},
+    {Attribute::claim, Operator::is},       {Attribute::claim, Operator::starts},
+    {Attribute::claim, Operator::ends},     {Attribute::claim, Operator::contains},
+    {Attribute::claim, Operator::matches},  {Attribute::claim, Operator::has},
 };
 
 constexpr const char* attribute_names[] = {"path",   "host",    "method", "header", "query",
-                                           "cookie", "address", "port",   "from"};
+                                           "cookie", "address", "port",   "from",   "claim",
+                                           "user"};
 constexpr const char* operator_names[] = {"is",       "in",   "not in",  "under",   "starts", "ends",
                                           "contains", "like", "matches", "has", "present", "absent"};
 
@@ -121,6 +127,11 @@ class TestChecker {
 
   std::optional<model::Condition> check(source::Span span) {
     if (!check_operator()) return std::nullopt;
+    if (scope_.of_token && test_.attribute != Attribute::claim) {
+      scope_.analysis.report(kinds::only_claims(test_.attribute_span, attribute_name(test_.attribute)))
+          .with_help("what a request is asked for stands in a `when`");
+      return std::nullopt;
+    }
     if (test_.attribute == Attribute::from) return check_from(span);
     if (scope_.every == RuleScope::Every::any && test_.attribute != Attribute::port) {
       scope_.analysis.report(kinds::not_on_every(test_.attribute_span, attribute_name(test_.attribute)))
@@ -132,6 +143,7 @@ class TestChecker {
       return std::nullopt;
     }
     if (test_.name) check_name(*test_.name);
+    if (test_.attribute == Attribute::claim) check_claim();
     for (const ast::String& operand : test_.operands) check_operand(operand);
     if (!right_) return std::nullopt;
     return negated(make_alternatives(span), span);
@@ -173,13 +185,22 @@ class TestChecker {
     }
   }
 
+  void check_claim() {
+    auto path = check_tested_claim(scope_, test_.claim);
+    right_ = right_ && path;
+    if (!path) return;
+    name_ = model::claim_text(*path);
+    claim_ = std::move(*path);
+    if (!scope_.of_token) scope_.analysis.not_built("claim", test_.attribute_span);
+  }
+
   void check_operand(const ast::String& operand) {
     if (test_.op == Operator::matches) return check_regex(operand);
-    if (test_.op == Operator::has) return check_element(operand);
+    if (test_.op == Operator::has && test_.attribute == Attribute::header) return check_element(operand);
     if (part_of(test_.op) != Part::whole && operand.value.empty()) {
       const std::string op = operator_names[static_cast<int>(test_.op)];
       auto& diagnostic = fail(scope_.analysis.report(kinds::empty_operand(operand.span, op)));
-      if (test_.name) diagnostic.with_help("write `present`");
+      if (test_.name || test_.attribute == Attribute::claim) diagnostic.with_help("write `present`");
       return;
     }
     switch (test_.attribute) {
@@ -216,6 +237,8 @@ class TestChecker {
         }
         return;
       case Attribute::from:
+      case Attribute::claim:  // any text may be one
+      case Attribute::user:
         return;
     }
   }
@@ -336,6 +359,7 @@ class TestChecker {
     condition.test.attribute = model_attribute(test_.attribute);
     condition.test.op = model_operator(test_.op);
     condition.test.name = name_;
+    condition.test.claim = claim_;
     condition.test.literal = std::move(literal);
     condition.test.ignoring_case = test_.ignoring_case;
     condition.test.regex = regex_;
@@ -372,6 +396,7 @@ class TestChecker {
   RuleScope& scope_;
   const ast::Test& test_;
   std::string name_;
+  std::vector<std::string> claim_;
   std::shared_ptr<const model::Regex> regex_;
   bool right_ = true;
 };
@@ -399,7 +424,8 @@ model::Attribute model_attribute(Attribute attribute) {
   static constexpr model::Attribute attributes[] = {
       model::Attribute::path,  model::Attribute::host,   model::Attribute::method,
       model::Attribute::header, model::Attribute::query, model::Attribute::cookie,
-      model::Attribute::address, model::Attribute::port, model::Attribute::from};
+      model::Attribute::address, model::Attribute::port, model::Attribute::from,
+      model::Attribute::claim, model::Attribute::user};
   return attributes[static_cast<int>(attribute)];
 }
 
@@ -442,6 +468,39 @@ std::optional<std::string> check_tested_name(RuleScope& scope, Attribute attribu
   return name;
 }
 
+namespace {
+
+/// What users ask through is peers, and who asks through them is users.
+bool check_via(RuleScope& scope, const ast::Callers& written, model::Callers& callers) {
+  const model::Policy& policy = scope.analysis.policy;
+  bool right = true;
+  for (const ast::QualifiedName& name : written.via) {
+    const auto id = resolve_identity(scope.analysis, name, scope.space);
+    if (id) callers.via.push_back(*id);
+    if (id && model::has_user(policy, *id)) {
+      scope.analysis.report(kinds::bad_via(name.span, name.text(), "behind", "it is a user's"))
+          .with_help("users ask through peers: `from admin via web`");
+      right = false;
+    }
+    right = right && id.has_value();
+  }
+  for (std::size_t i = 0; i < callers.identities.size() && i < written.names.size(); ++i) {
+    const ast::QualifiedName& name = written.names[i];
+    const auto* found = scope.analysis.identities.find(name, scope.space);
+    if (found == nullptr) continue;
+    const model::Identity& identity = policy.identities[found->second.id];
+    if (identity.patterns.empty() && model::has_user(policy, found->second.id)) continue;
+    scope.analysis.report(kinds::bad_via(name.span, name.text(), "in front of", identity.group ? "not all its members are users" : "it is a peer's"))
+        .with_help("users ask through peers: `from admin via web`");
+    right = false;
+  }
+  std::sort(callers.via.begin(), callers.via.end());
+  callers.via.erase(std::unique(callers.via.begin(), callers.via.end()), callers.via.end());
+  return right;
+}
+
+}  // namespace
+
 std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers& callers) {
   using Kind = model::Callers::Kind;
   model::Callers result;
@@ -456,11 +515,28 @@ std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers
     if (id) result.identities.push_back(*id);
     right = right && id.has_value();
   }
+  if (!callers.via.empty()) right = check_via(scope, callers, result) && right;
   if (!right) return std::nullopt;
   std::sort(result.identities.begin(), result.identities.end());
   result.identities.erase(std::unique(result.identities.begin(), result.identities.end()),
                           result.identities.end());
   return result;
+}
+
+std::optional<std::vector<std::string>> check_tested_claim(RuleScope& scope, const std::vector<ast::String>& written) {
+  auto path = check_claim_path(scope.analysis.sink, written);
+  if (!path || scope.of_token) return path;
+  const bool is_new = scope.names.emplace(Attribute::claim, model::claim_text(*path)).second;
+  if (!is_new || scope.names.size() != max_tested_names + 1) return path;
+  scope.analysis.report(kinds::too_many_names(written.front().span, scope.model_service().name, max_tested_names))
+      .with_help("every request pays for every name that is looked for");
+  return std::nullopt;
+}
+
+std::optional<model::Condition> check_token_condition(Analysis& analysis, const ast::Condition& condition) {
+  RuleScope scope{analysis, "", 0};
+  scope.of_token = true;
+  return check_condition(scope, condition);
 }
 
 std::optional<model::Condition> check_condition(RuleScope& scope, const ast::Condition& condition) {

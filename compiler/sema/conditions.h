@@ -23,7 +23,9 @@ struct RuleScope {
   Every every = Every::no;
 
   [[nodiscard]] model::Service& model_service() const { return analysis.policy.services[service]; }
-  [[nodiscard]] bool is_tcp() const { return model_service().protocol == model::Protocol::tcp; }
+  /// The condition is one of a token, and no service is asked for anything.
+  bool of_token = false;
+  [[nodiscard]] bool is_tcp() const { return !of_token && !model::has_requests(model_service().protocol); }
   /// Reports that something needs HTTP.
   void report_not_on_tcp(source::Span span, const std::string& what) const;
   /// Reports that a tcp service cannot ask for its client's address.
@@ -41,6 +43,12 @@ std::optional<std::string> check_tested_name(RuleScope& scope, ast::Attribute at
 /// The condition in its simple form: `in` and `not in` become `or` and `not`. Nothing if it has an error,
 /// which was reported.
 std::optional<model::Condition> check_condition(RuleScope& scope, const ast::Condition& condition);
+
+/// Of a token: claims alone.
+std::optional<model::Condition> check_token_condition(Analysis& analysis, const ast::Condition& condition);
+
+/// Counted among the service's names.
+std::optional<std::vector<std::string>> check_tested_claim(RuleScope& scope, const std::vector<ast::String>& written);
 
 std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers& callers);
 

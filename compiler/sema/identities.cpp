@@ -4,6 +4,7 @@
 
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/sema/analysis.h"
+#include "compiler/sema/conditions.h"
 #include "compiler/sema/spiffe.h"
 
 namespace heddle::sema {
@@ -108,6 +109,34 @@ void add_pattern(Analysis& analysis, const ast::String& text, model::Identity& i
   identity.patterns.push_back({by_alias ? analysis.policy.trust_domain : spiffe.trust_domain, spiffe.path, text.span});
 }
 
+const ast::String* take(Analysis& analysis, const Table<ast::Identity>::Entry& entry, const std::vector<ast::String>& written,
+                        const char* item) {
+  const auto* text = only(analysis, written, item, [](const ast::String& s) { return s.span; });
+  require(analysis, *entry.node, entry.node->name, "identity", item, text != nullptr);
+  if (text != nullptr && text->value.empty()) analysis.report(kinds::bad_jwt(text->span, text->value, item, "it is empty"));
+  return text;
+}
+
+/// Key sets lie beside the policy: what a bundle is made of is under the same review.
+const char* why_no_path(const std::string& path) {
+  if (path.starts_with("/")) return "it is a file below the policy's folder";
+  if (path.starts_with("../") || path.find("/../") != std::string::npos) return "it does not leave the policy's folder";
+  return nullptr;
+}
+
+void add_jwt(Analysis& analysis, const Table<ast::Identity>::Entry& entry, model::Identity& identity) {
+  const ast::Jwt& written = *entry.node->jwt;
+  model::Jwt& jwt = identity.jwt.emplace();
+  if (const auto* issuer = take(analysis, entry, written.issuers, "issuer")) jwt.issuer = issuer->value;
+  if (const auto* audience = take(analysis, entry, written.audiences, "audience")) jwt.audience = audience->value;
+  if (const auto* jwks = take(analysis, entry, written.jwks, "jwks")) {
+    jwt.jwks = jwks->value;
+    if (const char* why = why_no_path(jwt.jwks)) analysis.report(kinds::bad_jwt(jwks->span, jwks->value, "jwks", why));
+  }
+  if (written.where) jwt.where = check_token_condition(analysis, *written.where);
+  analysis.not_built("jwt", written.span);
+}
+
 }  // namespace
 
 void check_identities(Analysis& analysis) {
@@ -118,6 +147,7 @@ void check_identities(Analysis& analysis) {
     identity.doc = entry.node->doc;
     identity.span = entry.node->name.span;
     if (entry.node->spiffe) add_pattern(analysis, *entry.node->spiffe, identity);
+    if (entry.node->jwt) add_jwt(analysis, entry, identity);
     analysis.policy.identities.push_back(std::move(identity));
   }
   Groups groups(analysis);

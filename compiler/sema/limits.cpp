@@ -56,11 +56,12 @@ std::optional<model::Limit> check_limit(RuleScope& scope, const ast::Limit& writ
   const auto* key = only(analysis, written.keys, "key", place);
   const auto* when = only(analysis, written.whens, "when", place);
   only(analysis, written.scopes, "scope", [](const source::Span& span) { return span; });
+  for (const source::Span& scope_span : written.mesh_scopes) analysis.not_built("scope mesh", scope_span);
   require(analysis, written, written.name, "limit", "rate", rate != nullptr);
   model::Limit limit;
   limit.id = model::rule_id("limit", scope.model_service().name, written.name.text);
   limit.span = written.span;
-  bool right = written.supported && rate != nullptr && check_rate(analysis, *rate, limit);
+  bool right = rate != nullptr && check_rate(analysis, *rate, limit);
   if (key != nullptr) right = check_keys(scope, *key, limit) && right;
   if (when != nullptr) {
     limit.when = check_condition(scope, *when);

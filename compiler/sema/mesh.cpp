@@ -2,6 +2,7 @@
 
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/sema/analysis.h"
+#include "compiler/sema/numbers.h"
 #include "compiler/sema/paths.h"
 #include "compiler/sema/spiffe.h"
 
@@ -43,6 +44,13 @@ void check_mesh(Analysis& analysis) {
   if (mesh == nullptr) return report_no_mesh(analysis);
   analysis.policy.name = mesh->name.text;
   analysis.paths = check_paths(analysis, mesh->paths, {});
+  const auto* amplification =
+      only(analysis, mesh->amplifications, "amplification", [](const ast::Number& n) { return n.span; });
+  if (amplification != nullptr) {
+    constexpr std::uint32_t most = 1000000;
+    const auto bound = number_in(analysis.sink, *amplification, "the number of tries", 1, most);
+    analysis.policy.amplification = bound.value_or(most);
+  }
   const auto* outside =
       only(analysis, mesh->outside, "outside", [](const ast::Outside& o) { return o.span; });
   if (outside != nullptr && outside->mode == ast::OutsideMode::deny)

@@ -7,6 +7,7 @@
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/suggest.h"
 #include "compiler/sema/analysis.h"
+#include "compiler/sema/changes.h"
 #include "compiler/sema/literals.h"
 #include "compiler/sema/numbers.h"
 #include "compiler/sema/owner.h"
@@ -59,7 +60,7 @@ class RequestChecker {
     if (service_ != nullptr) check_protocol();
     if (!written_.connect) check_head();
     check_parts();
-    if (!right_ || written_.unsupported) return std::nullopt;
+    if (!right_) return std::nullopt;
     return std::move(result_);
   }
 
@@ -81,11 +82,11 @@ class RequestChecker {
   }
 
   void check_protocol() {
-    const bool is_tcp = service_->protocol == model::Protocol::tcp;
+    const bool is_tcp = !model::has_requests(service_->protocol);
     if (is_tcp == written_.connect) return;
     auto& diagnostic = fail(kinds::wrong_request(written_.connect ? written_.span : written_.method.span,
                                                  written_.connect ? "connect" : written_.method.text,
-                                                 service_->name, is_tcp ? "tcp" : "http"));
+                                                 service_->name, model::protocol_name(service_->protocol)));
     diagnostic.with_help(
         is_tcp ? "a connection is tested by `connect to " + written_.service.text() + " from …`"
                : "a request is tested by `send GET \"/\" to " + written_.service.text() + " from …`");
@@ -119,6 +120,7 @@ class RequestChecker {
       refuse_on_connect(host->span, "with host");
     }
     for (const ast::RequestHeader& header : written_.headers) check_header(header);
+    for (const ast::RequestClaim& claim : written_.claims) check_claim(claim);
   }
 
   /// The one item of what may be written once.
@@ -156,11 +158,49 @@ class RequestChecker {
     }
     result_.from.kind = model::TestCaller::Kind::identity;
     result_.from.identity = static_cast<model::IdentityId>(identity - all.data());
-    if (!has_pattern(*identity)) return;
-    fail(kinds::pattern_sends_nothing(sender->identity.span, sender->identity.text()))
-        .with_label(identity->span, "it has a `*`")
+    check_one(*identity, sender->identity);
+    if (!sender->via.empty() && (!model::has_user(scope_.policy, result_.from.identity) || !identity->patterns.empty())) {
+      fail(kinds::bad_via(sender->identity.span, sender->identity.text(), "in front of", "it is a peer's"))
+          .with_help("users ask through peers: `from admin via web`");
+    }
+    for (const ast::QualifiedName& via : sender->via) check_peer(via);
+  }
+
+  void check_peer(const ast::QualifiedName& name) {
+    const auto& all = scope_.policy.identities;
+    const model::Identity* peer = find_in(all, name, scope_.space);
+    if (peer == nullptr) {
+      right_ = false;
+      if (!scope_.names_may_be_missing) report_unknown_identity(name);
+      return;
+    }
+    const auto id = static_cast<model::IdentityId>(peer - all.data());
+    if (model::has_user(scope_.policy, id)) fail(kinds::bad_via(name.span, name.text(), "behind", "it is a user's"));
+    check_one(*peer, name);
+    result_.from.via.push_back(id);
+  }
+
+  /// One caller sends one request.
+  void check_one(const model::Identity& identity, const ast::QualifiedName& name) {
+    if (!has_pattern(identity)) return;
+    fail(kinds::pattern_sends_nothing(name.span, name.text()))
+        .with_label(identity.span, "it has a `*`")
         .with_help("name one caller that it fits: `from spiffe \"spiffe://" + scope_.policy.trust_domain +
                    "/…\"`");
+  }
+
+  /// Claims are those of a token, and a token is a user's.
+  void check_claim(const ast::RequestClaim& claim) {
+    const auto path = check_claim_path(scope_.sink, claim.path);
+    right_ = right_ && path;
+    if (!path) return;
+    refuse_on_connect(claim.path.front().span, "with claim");
+    const bool user = result_.from.kind == model::TestCaller::Kind::identity && model::has_user(scope_.policy, result_.from.identity);
+    if (!user && right_) {
+      fail(kinds::claims_without_user(claim.path.front().span))
+          .with_help("a claim is one of a token: say `from` an identity that is `jwt`");
+    }
+    result_.claims.push_back({*path, claim.value.value});
   }
 
   void report_unknown_identity(const ast::QualifiedName& name) {

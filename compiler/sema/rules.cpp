@@ -11,7 +11,7 @@
 #include "compiler/sema/keys.h"
 #include "compiler/sema/labels.h"
 #include "compiler/sema/limits.h"
-#include "compiler/sema/numbers.h"
+#include "compiler/sema/options.h"
 #include "compiler/sema/owner.h"
 #include "compiler/sema/targets.h"
 
@@ -40,7 +40,7 @@ class Rules {
     model::Route route;
     route.span = node.keyword;
     Labels labels(analysis_, "route", scope->model_service().name);
-    const std::uint32_t timeout = route_timeout(*scope, node);
+    const RouteDefaults defaults = check_defaults(*scope, node);
     const ast::RouteRule* otherwise = nullptr;
     for (std::size_t i = 0; i < node.rules.size(); ++i) {
       if (otherwise != nullptr) {
@@ -48,7 +48,7 @@ class Rules {
             .with_label(otherwise->keyword, "`otherwise` takes every request");
       }
       if (node.rules[i].otherwise && otherwise == nullptr) otherwise = &node.rules[i];
-      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1, timeout)) {
+      if (auto rule = check_rule(*scope, node.rules[i], labels, i + 1, defaults)) {
         if (!rule->require_kernel) rule->require_kernel = required(node.require_kernel);
         route.rules.push_back(std::move(*rule));
       }
@@ -86,8 +86,7 @@ class Rules {
     if (first || !space.empty()) return;
     first = node.subject;
     for (const auto& [name, entry] : analysis_.services.entries) {
-      const bool tcp = analysis_.policy.services[entry.id].protocol == model::Protocol::tcp;
-      if (node.http && tcp) continue;
+      if (node.http && !model::has_requests(analysis_.policy.services[entry.id].protocol)) continue;
       RuleScope scope{analysis_, space, entry.id};
       scope.every = node.http ? RuleScope::Every::http : RuleScope::Every::any;
       Labels labels(analysis_, node.http ? "access every http" : "access every", "");
@@ -177,6 +176,7 @@ class Rules {
 
   static ast::Attribute ast_attribute(model::Attribute attribute) {
     if (attribute == model::Attribute::query) return ast::Attribute::query;
+    if (attribute == model::Attribute::claim) return ast::Attribute::claim;
     return attribute == model::Attribute::cookie ? ast::Attribute::cookie : ast::Attribute::header;
   }
 
@@ -188,13 +188,11 @@ class Rules {
       std::optional<model::Condition> when;
       if (written.when) when = check_condition(scope, *written.when);
       model::AccessRule rule;
-      rule.id = labels.id(written.labels, i + 1);
-      for (const ast::Timeout& timeout : written.timeouts)
-        analysis_.report(kinds::wrong_option(timeout.span, "timeout", "an access rule"))
-            .with_help("how long a request may take is said in the `route`");
+      rule.id = labels.id(written.options.labels, i + 1);
+      check_access_options(scope, written.options);
       rule.effect = written.deny ? model::Effect::deny : model::Effect::allow;
       rule.span = written.span;
-      rule.require_kernel = required(written.require_kernel);
+      rule.require_kernel = required(written.options.require_kernel);
       if (!callers || when.has_value() != written.when.has_value()) continue;
       rule.from = std::move(*callers);
       rule.when = std::move(when);
@@ -228,51 +226,19 @@ class Rules {
   }
 
   std::optional<model::RouteRule> check_rule(RuleScope& scope, const ast::RouteRule& written, Labels& labels,
-                                             std::size_t ordinal, std::uint32_t route_timeout) {
+                                             std::size_t ordinal, const RouteDefaults& defaults) {
     model::RouteRule rule;
     rule.span = written.span;
     std::optional<model::Condition> when;
     if (written.when) when = check_condition(scope, *written.when);
     auto target = check_target(scope, written.target);
-    rule.id = written.otherwise ? labels.otherwise_id(written.labels) : labels.id(written.labels, ordinal);
-    rule.timeout_ms = rule_timeout(scope, written, route_timeout);
-    rule.require_kernel = required(written.require_kernel);
-    if (!target || when.has_value() != written.when.has_value()) return std::nullopt;
-    check_prefixes(scope, written.target, when);
+    rule.id = written.otherwise ? labels.otherwise_id(written.options.labels) : labels.id(written.options.labels, ordinal);
+    rule.require_kernel = required(written.options.require_kernel);
+    const bool right = target && when.has_value() == written.when.has_value();
+    if (right) check_prefixes(scope, written.target, when);
     rule.when = std::move(when);
-    rule.target = std::move(*target);
-    return rule;
-  }
-
-  static source::Span place_of(const ast::Timeout& timeout) { return timeout.span; }
-
-  /// What one `timeout` says, in milliseconds; 0: none, or an error that was reported.
-  std::uint32_t timeout_of(RuleScope& scope, const ast::Timeout& written) {
-    if (scope.is_tcp()) scope.report_not_on_tcp(written.span, "timeout");
-    if (scope.is_tcp() || !written.time) return 0;
-    return milliseconds(analysis_.sink, *written.time).value_or(0);
-  }
-
-  /// For all rules of the route that say nothing themselves.
-  std::uint32_t route_timeout(RuleScope& scope, const ast::Route& node) {
-    const ast::Timeout* written = only(analysis_, node.timeouts, "timeout", place_of);
-    return written == nullptr ? 0 : timeout_of(scope, *written);
-  }
-
-  /// What the mesh answers itself takes no time, so the route's timeout says nothing about it.
-  std::uint32_t rule_timeout(RuleScope& scope, const ast::RouteRule& rule, std::uint32_t route_timeout) {
-    const bool responds = rule.target.kind == ast::Target::Kind::respond;
-    for (const ast::SplitPart& part : rule.target.parts) {
-      for (const ast::Timeout& timeout : part.timeouts)
-        analysis_.report(kinds::wrong_option(timeout.span, "timeout", "a part of a `split`"))
-            .with_help("it stands behind the whole `split`, for all parts");
-    }
-    const ast::Timeout* written = only(analysis_, rule.timeouts, "timeout", place_of);
-    if (written == nullptr) return responds ? 0 : route_timeout;
-    if (!responds) return timeout_of(scope, *written);
-    analysis_.report(kinds::wrong_option(written->span, "timeout", rule.target.respond.redirect ? "`redirect`" : "`respond`"))
-        .with_help("the mesh answers at once; leave it out");
-    return 0;
+    if (target) rule.target = std::move(*target);
+    return check_options(scope, written, defaults, rule) && right ? std::optional(std::move(rule)) : std::nullopt;
   }
 
   /// Somebody else than the service itself, if there is one.

@@ -37,6 +37,9 @@ class Services {
     const auto* identity =
         only(analysis_, node.identities, "identity", [](const ast::QualifiedName& n) { return n.span; });
     if (identity != nullptr) service.identity = resolve_identity(analysis_, *identity, entry.space);
+    if (service.identity && model::has_user(analysis_.policy, *service.identity))
+      analysis_.report(kinds::user_of_service(identity->span, identity->text()))
+          .with_help("the endpoints of a service have a `spiffe` identity");
     require(analysis_, node, node.name, "service", "address", !node.addresses.empty());
     analysis_.policy.services.push_back(std::move(service));
   }
@@ -80,16 +83,46 @@ class Services {
   void add_choices(const ast::Service& node, model::Service& service) {
     const auto place = [](const ast::Choice& c) { return c.span; };
     const auto* protocol = only(analysis_, node.protocols, "protocol", place);
-    const auto* transport = only(analysis_, node.transports, "transport", place);
+    const auto* transport =
+        only(analysis_, node.transports, "transport", [](const ast::Transport& t) { return t.span; });
     require(analysis_, node, node.name, "service", "protocol", protocol != nullptr);
     require(analysis_, node, node.name, "service", "transport", transport != nullptr);
-    if (protocol != nullptr && protocol->word == "tcp") service.protocol = model::Protocol::tcp;
+    if (protocol != nullptr) add_protocol(*protocol, service);
+    if (transport != nullptr) add_transport(*transport, node, service);
     service.paths = check_paths(analysis_, node.paths, analysis_.paths);
-    if (service.protocol == model::Protocol::tcp && !node.paths.empty())
+    if (!model::has_requests(service.protocol) && !node.paths.empty())
       analysis_.report(kinds::not_on_tcp(node.paths.front().span, "paths", service.name)).with_help("leave it out");
     check_balance(analysis_, node, service);
     check_eject(analysis_, node, service);
     check_at_most(analysis_, node, service);
+  }
+
+  void add_protocol(const ast::Choice& written, model::Service& service) {
+    using model::Protocol;
+    static constexpr Protocol protocols[] = {Protocol::http, Protocol::tcp, Protocol::http2, Protocol::grpc};
+    for (const Protocol protocol : protocols) {
+      if (written.word == model::protocol_name(protocol)) service.protocol = protocol;
+    }
+    if (service.protocol == Protocol::http2 || service.protocol == Protocol::grpc)
+      analysis_.not_built("protocol " + written.word, written.span);
+  }
+
+  /// Whoever authenticates the other end has to know who it may be.
+  void add_transport(const ast::Transport& written, const ast::Service& node, model::Service& service) {
+    const std::string& first = written.first.word;
+    if (first == "mtls") service.transport = model::Transport::mtls;
+    if (first == "tls") service.transport = model::Transport::tls;
+    std::string text = "transport " + first;
+    if (written.second) {
+      text += " or " + written.second->word;
+      service.or_plaintext = first == "mtls" && written.second->word == "plaintext";
+      if (!service.or_plaintext)
+        analysis_.report(kinds::bad_transport(written.span, text))
+            .with_help("during a migration to tunnels it is `transport mtls or plaintext`; else there is one");
+    }
+    if (service.transport == model::Transport::plaintext) return;
+    analysis_.not_built(text, written.span);
+    require(analysis_, node, node.name, "service", "identity", !node.identities.empty());
   }
 
   void add_own_places(const ast::Service& node, const std::string& space) {

@@ -24,9 +24,7 @@ std::optional<model::PoolTarget> check_pool(RuleScope& scope, const ast::Qualifi
   if (!pool || pool->service == scope.service) return pool;
   const model::Service& other = scope.analysis.policy.services[pool->service];
   if (other.protocol == own.protocol) return pool;
-  const auto word = [](const model::Service& service) {
-    return service.protocol == model::Protocol::http ? "http" : "tcp";
-  };
+  const auto word = [](const model::Service& service) { return model::protocol_name(service.protocol); };
   scope.analysis.report(kinds::other_protocol(name.span, other.name, word(other), own.name, word(own)))
       .with_label(other.span, "the target is declared here");
   return std::nullopt;
@@ -50,9 +48,8 @@ std::optional<std::uint32_t> check_weight(RuleScope& scope, const ast::Number& w
 bool check_part(RuleScope& scope, const ast::SplitPart& part, model::SplitPart& result) {
   if (part.respond) {
     result.respond = check_answer(scope, *part.respond);
-    return result.respond && !part.unsupported;
+    return result.respond.has_value();
   }
-  if (part.unsupported) return false;
   const auto pool = check_pool(scope, part.pool);
   if (pool) result.pool = *pool;
   return pool.has_value();

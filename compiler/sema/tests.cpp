@@ -67,7 +67,7 @@ class Tests {
  private:
   void add_case(const ast::TestCase& node, const std::string& space, bool broken, model::TestBlock& block) {
     const RequestScope scope{analysis_.policy, analysis_.sink, space, analysis_.names_may_be_missing};
-    if (node.expect.empty() && !broken && !node.send.unsupported) {
+    if (node.expect.empty() && !broken) {
       analysis_.report(kinds::nothing_expected(node.send.span, "request"))
           .with_help("say what should happen: `expect allowed`, `expect denied`, `expect route …`");
     }
@@ -89,10 +89,12 @@ class Tests {
     const auto excludes = [](const ast::Expectation& a, const ast::Expectation& b) {
       const auto is_end = [](Kind k) { return k == Kind::denied || k == Kind::refused || k == Kind::limited; };
       const auto is_pass = [](Kind k) {
-        return k == Kind::allowed || k == Kind::route || k == Kind::timeout;
+        return k == Kind::allowed || k == Kind::route || k == Kind::timeout || k == Kind::retries || k == Kind::path ||
+               k == Kind::host || k == Kind::header || k == Kind::mirror;
       };
-      const bool same = a.kind == b.kind && (a.kind != Kind::response_header ||
-                                             to_lower(a.header.value) == to_lower(b.header.value));
+      const bool several = a.kind == Kind::response_header || a.kind == Kind::header || a.kind == Kind::mirror;
+      const bool same = a.kind == b.kind && (!several || (a.kind != Kind::mirror &&
+                                             to_lower(a.header.value) == to_lower(b.header.value)));
       return same || (is_end(a.kind) && is_end(b.kind)) || (is_end(a.kind) && is_pass(b.kind)) ||
              (is_pass(a.kind) && is_end(b.kind));
     };
@@ -108,7 +110,8 @@ class Tests {
 
   static const char* word(Kind kind) {
     static constexpr const char* words[] = {"allowed", "denied", "refused", "limited",
-                                            "route",   "status", "rule",    "timeout", "response header"};
+                                            "route",   "status", "rule",    "timeout", "response header",
+                                            "retries", "tier",   "path",    "host",    "header", "mirror"};
     return words[static_cast<int>(kind)];
   }
 
@@ -120,13 +123,16 @@ class Tests {
         model::Expectation::Kind::refused, model::Expectation::Kind::limited,
         model::Expectation::Kind::route,   model::Expectation::Kind::status,
         model::Expectation::Kind::rule,    model::Expectation::Kind::timeout,
-        model::Expectation::Kind::response_header};
+        model::Expectation::Kind::response_header, model::Expectation::Kind::retries,
+        model::Expectation::Kind::tier,    model::Expectation::Kind::path,
+        model::Expectation::Kind::host,    model::Expectation::Kind::header,
+        model::Expectation::Kind::mirror};
     model::Expectation result;
     result.kind = kinds_of_model[static_cast<int>(node.kind)];
     result.span = node.span;
     const bool needs_status = node.kind == Kind::status || node.kind == Kind::refused;
-    const bool needs_http = needs_status || node.kind == Kind::timeout || node.kind == Kind::response_header;
-    if (needs_http && service.protocol == model::Protocol::tcp) {
+    const bool needs_http = needs_status || (node.kind >= Kind::timeout && node.kind != Kind::tier);
+    if (needs_http && !model::has_requests(service.protocol)) {
       analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name))
           .with_help("a connection is `allowed` or `denied`");
       return std::nullopt;
@@ -142,7 +148,18 @@ class Tests {
       if (!time) return std::nullopt;
       result.timeout_ms = *time;
     }
-    if (node.kind == Kind::response_header && !add_header(node, result)) return std::nullopt;
+    if (node.kind == Kind::response_header && !add_header(node, service, result)) return std::nullopt;
+    if (node.kind == Kind::retries) {
+      const auto retries = number_in(analysis_.sink, node.status, "the number of retries", 0, 10);
+      if (!retries) return std::nullopt;
+      result.retries = *retries;
+    }
+    if (node.kind == Kind::header) {
+      result.header = to_lower(node.header.value);
+      if (node.value) result.value = node.value->value;
+    }
+    if (node.kind == Kind::tier) result.text = node.tier.word;
+    if (node.kind == Kind::path || node.kind == Kind::host) result.text = node.text.value;
     if (node.kind == Kind::rule) {
       if (rules_are_right_ && !rule_ids_.contains(node.rule.value)) report_unknown_rule(node.rule);
       result.rule = node.rule.value;
@@ -150,12 +167,29 @@ class Tests {
     return add_targets(node, service, space, result) ? std::optional(std::move(result)) : std::nullopt;
   }
 
+  static bool changes(const model::Changes& changes, const std::string& header) {
+    return std::any_of(changes.response.begin(), changes.response.end(),
+                       [&](const model::HeaderChange& change) { return change.name == header; });
+  }
+
+  /// Whether some rule of the service says what becomes of it.
+  static bool changes(const model::Service& service, const std::string& header) {
+    if (!service.route) return false;
+    const bool cors = header.starts_with("access-control-") || header == "vary";
+    return std::any_of(service.route->rules.begin(), service.route->rules.end(), [&](const model::RouteRule& rule) {
+      return (cors && rule.cors) || changes(rule.changes, header) ||
+             std::any_of(rule.target.split.begin(), rule.target.split.end(),
+                         [&](const model::SplitPart& part) { return changes(part.changes, header); });
+    });
+  }
+
   /// What a server answers is not known, and of the mesh's answers only what the policy says.
-  bool add_header(const ast::Expectation& node, model::Expectation& result) {
+  bool add_header(const ast::Expectation& node, const model::Service& service, model::Expectation& result) {
     static constexpr std::string_view known[] = {"content-type", "location", "retry-after"};
     result.header = to_lower(node.header.value);
     if (node.value) result.value = node.value->value;
     if (std::find(std::begin(known), std::end(known), result.header) != std::end(known)) return true;
+    if (changes(service, result.header)) return true;
     analysis_
         .report(kinds::unknown_response_header(node.header.span, node.header.value,
                                                "only `content-type`, `location` and `retry-after` are"))

@@ -50,9 +50,11 @@ void check_identity(Analysis& analysis, const ast::QualifiedName& name, const st
   if (!id) return;
   workload.identity = *id;
   const model::Identity& identity = analysis.policy.identities[*id];
-  const ast::Identity& node = *analysis.identities.at(identity.name)->second.node;
-  if (node.unsupported) return;
-  if (identity.group) {
+  if (identity.jwt) {
+    analysis.report(kinds::workload_identity(name.span, name.text(), "it is a user's"))
+        .with_label(identity.span, "a token shows it")
+        .with_help("a workload has a `spiffe` identity");
+  } else if (identity.group) {
     analysis.report(kinds::workload_identity(name.span, name.text(), "it is a group"))
         .with_label(identity.span, "the group")
         .with_help("name the one member that the workload is");

@@ -33,6 +33,24 @@ std::optional<ast::Operator> operator_of(P::OperationContext* operation) {
   return std::nullopt;
 }
 
+/// `pkg.Service` or `pkg.Service/Method`, of names with letters, digits and `_`.
+bool is_grpc_name(std::string_view text) {
+  bool begins = true;
+  bool method = false;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (letter || (!begins && c >= '0' && c <= '9')) {
+      begins = false;
+    } else if (!begins && !method && (c == '.' || c == '/')) {
+      begins = true;
+      method = c == '/';
+    } else {
+      return false;
+    }
+  }
+  return !begins;
+}
+
 class Comparison {
  public:
   Comparison(Builder& builder, ast::Condition& out) : builder_(builder), out_(out) {}
@@ -50,10 +68,13 @@ class Comparison {
       out_.test.attribute = ast::Attribute::query;
     } else if (attribute->COOKIE() != nullptr) {
       out_.test.attribute = ast::Attribute::cookie;
+    } else if (attribute->CLAIM() != nullptr) {
+      out_.test.attribute = ast::Attribute::claim;
+      for (auto* name : attribute->STRING()) out_.test.claim.push_back(builder_.string(name));
     } else {
       return refuse(builder_.span(attribute->start));
     }
-    if (!attribute->STRING().empty()) out_.test.name = builder_.string(attribute->STRING(0));
+    if (!attribute->STRING().empty() && attribute->CLAIM() == nullptr) out_.test.name = builder_.string(attribute->STRING(0));
     add_operation(context.operation());
   }
 
@@ -73,7 +94,6 @@ class Comparison {
     out_.test.attribute_span = builder_.span(context.FROM());
     if (context.via() != nullptr) refuse(builder_.span(context.via()->start));
     if (context.callers() != nullptr) {
-      if (context.callers()->via() != nullptr) out_.kind = Kind::unsupported;
       out_.test.callers = build_callers(builder_, context.callers());
       return;
     }
@@ -101,7 +121,21 @@ class Comparison {
     }
   }
 
-  void operator()(P::GrpcTestContext& context) { refuse(builder_.span(context.GRPC())); }
+  /// Sugar for a path: one method, or all of a service.
+  void operator()(P::GrpcTestContext& context) {
+    const ast::String name = builder_.string(context.STRING());
+    if (!is_grpc_name(name.value)) {
+      builder_.report(kinds::bad_grpc(name.span, name.value))
+          .with_help("write `grpc \"shop.Cart/AddItem\"` for a method, `grpc \"shop.Cart\"` for all of a service");
+      out_.kind = Kind::unsupported;
+      return;
+    }
+    out_.test.attribute = ast::Attribute::path;
+    out_.test.attribute_span = builder_.span(context.GRPC());
+    out_.test.op = name.value.find('/') == std::string::npos ? ast::Operator::under : ast::Operator::is;
+    out_.test.op_span = out_.test.attribute_span;
+    out_.test.operands.push_back({"/" + name.value, name.span});
+  }
 
   void operator()(P::NamedTestContext& context) {
     out_.kind = Kind::unsupported;
@@ -140,16 +174,7 @@ class Comparison {
     out_.test.op_span = builder_.span(operation->start);
     if (operation->IN() != nullptr) out_.test.op_span.end = builder_.span(operation->IN()).end;
     for (auto* literal : operation->STRING()) out_.test.operands.push_back(builder_.string(literal));
-    if (operation->REGEX() != nullptr) out_.test.operands.push_back(between_slashes(operation->REGEX()));
-  }
-
-  /// A regular expression as it is written, so that each of its bytes has its place.
-  ast::String between_slashes(TerminalNode* regex) {
-    source::Span span = builder_.span(regex);
-    const std::string text = builder_.text(span);
-    ++span.begin;
-    --span.end;
-    return {text.substr(1, text.size() - 2), span};
+    if (operation->REGEX() != nullptr) out_.test.operands.push_back(builder_.between_slashes(operation->REGEX()));
   }
 
   Builder& builder_;
@@ -216,10 +241,18 @@ ast::Condition build_condition(Builder& builder, P::ConditionContext* context) {
   return condition;
 }
 
+std::vector<ast::QualifiedName> build_via(Builder& builder, P::ViaContext* context) {
+  if (context->identityList() != nullptr) return builder.names(context->identityList()->qualifiedName());
+  return {builder.name(context->qualifiedName())};
+}
+
 ast::Callers build_callers(Builder& builder, P::CallersContext* context) {
   ast::Callers callers;
   callers.span = builder.span(context);
-  if (context->via() != nullptr) builder.unsupported(builder.span(context->via()->start));
+  if (context->via() != nullptr) {
+    callers.via = build_via(builder, context->via());
+    callers.via_span = builder.span(context->via());
+  }
   if (context->ANY() != nullptr) callers.kind = ast::Callers::Kind::any;
   if (context->AUTHENTICATED() != nullptr) callers.kind = ast::Callers::Kind::authenticated;
   if (context->UNAUTHENTICATED() != nullptr) callers.kind = ast::Callers::Kind::unauthenticated;

@@ -11,7 +11,7 @@ using P = Parser;
 using ast::Attribute;
 
 /// The parts of a key that are a keyword alone, and those with a name.
-ast::RequestKey build_part(Builder& builder, P::KeyPartContext* context, bool& supported) {
+ast::RequestKey build_part(Builder& builder, P::KeyPartContext* context) {
   ast::RequestKey key;
   key.span = builder.span(context);
   if (context->IDENTITY() != nullptr) key.attribute = Attribute::from;
@@ -20,9 +20,10 @@ ast::RequestKey build_part(Builder& builder, P::KeyPartContext* context, bool& s
   if (context->HEADER() != nullptr) key.attribute = Attribute::header;
   if (context->QUERY() != nullptr) key.attribute = Attribute::query;
   if (context->COOKIE() != nullptr) key.attribute = Attribute::cookie;
-  if (context->USER() != nullptr || context->CLAIM() != nullptr) {
-    builder.unsupported(builder.span(context->start));
-    supported = false;
+  if (context->USER() != nullptr) key.attribute = Attribute::user;
+  if (context->CLAIM() != nullptr) {
+    key.attribute = Attribute::claim;
+    for (auto* name : context->STRING()) key.claim.push_back(builder.string(name));
   } else if (!context->STRING().empty()) {
     key.name = builder.string(context->STRING(0));
   }
@@ -43,14 +44,12 @@ ast::Limit build(Builder& builder, P::LimitContext* context) {
       limit.rates.push_back({builder.number(item->PER_TIME()), builder.number(item->INTEGER()), span});
     if (item->KEY() != nullptr) {
       ast::LimitKey key{{}, span};
-      for (auto* part : item->keyPart()) key.parts.push_back(build_part(builder, part, limit.supported));
+      for (auto* part : item->keyPart()) key.parts.push_back(build_part(builder, part));
       limit.keys.push_back(std::move(key));
     }
     if (item->SCOPE() == nullptr) continue;
     limit.scopes.push_back(span);
-    if (item->MESH() == nullptr) continue;
-    builder.unsupported(span);
-    limit.supported = false;
+    if (item->MESH() != nullptr) limit.mesh_scopes.push_back(span);
   }
   return limit;
 }

@@ -9,31 +9,6 @@ namespace {
 using P = Parser;
 using Kind = ast::Target::Kind;
 
-/// Of what stands behind a target only `label`, `timeout` and `require kernel` are built. True if nothing else was there.
-bool add_options(Builder& builder, P::RuleOptionsContext* options, std::vector<ast::String>& labels,
-                 std::vector<ast::Timeout>& timeouts, ast::RequireKernel& require_kernel) {
-  if (options == nullptr) return true;
-  bool supported = true;
-  for (auto* option : options->option()) {
-    if (!is_whole(option)) continue;
-    if (auto* label = dynamic_cast<P::LabelOptionContext*>(option)) {
-      labels.push_back(builder.string(label->STRING()));
-      continue;
-    }
-    if (auto* timeout = dynamic_cast<P::TimeoutOptionContext*>(option)) {
-      timeouts.push_back(builder.timeout(timeout->DURATION(), timeout));
-      continue;
-    }
-    if (auto* require = dynamic_cast<P::RequireOptionContext*>(option)) {
-      require_kernel.push_back(builder.span(require));
-      continue;
-    }
-    builder.unsupported(builder.span(option->start));
-    supported = false;
-  }
-  return supported;
-}
-
 void add_item(Builder& builder, P::RedirectItemContext* item, ast::Redirect& redirect) {
   if (item->SCHEME() != nullptr) redirect.schemes.push_back(builder.string(item->STRING(0)));
   if (item->HOST() != nullptr) redirect.hosts.push_back(builder.string(item->STRING(0)));
@@ -76,6 +51,8 @@ class SimpleTarget {
   ast::Target& target_;
 };
 
+}  // namespace
+
 ast::Target build_simple(Builder& builder, P::SimpleTargetContext* context) {
   ast::Target target;
   target.span = builder.span(context);
@@ -84,6 +61,8 @@ ast::Target build_simple(Builder& builder, P::SimpleTargetContext* context) {
   return target;
 }
 
+namespace {
+
 ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
   ast::SplitPart part;
   part.span = builder.span(context);
@@ -91,11 +70,7 @@ ast::SplitPart build_part(Builder& builder, P::SplitPartContext* context) {
   ast::Target target = build_simple(builder, context->simpleTarget());
   part.pool = std::move(target.pool);
   if (target.kind == Kind::respond) part.respond = std::move(target.respond);
-  std::vector<ast::String> labels;
-  ast::RequireKernel require_kernel;
-  if (!add_options(builder, context->ruleOptions(), labels, part.timeouts, require_kernel)) part.unsupported = true;
-  for (const ast::String& label : labels) builder.unsupported("label` in a `split", label.span);
-  for (const source::Span& require : require_kernel) builder.unsupported("require kernel` in a `split", require);
+  part.options = build_options(builder, context->ruleOptions());
   return part;
 }
 
@@ -118,8 +93,12 @@ class RouteItems {
   void operator()(P::RouteTimeoutContext& context) {
     route_.timeouts.push_back(builder_.timeout(context.DURATION(), &context));
   }
-  void operator()(P::RoutePerTryContext& context) { builder_.unsupported(builder_.span(context.PER_TRY())); }
-  void operator()(P::RouteRetryContext& context) { builder_.unsupported(builder_.span(context.RETRY())); }
+  void operator()(P::RoutePerTryContext& context) {
+    route_.per_tries.push_back({builder_.number(context.DURATION()), builder_.span(&context)});
+  }
+  void operator()(P::RouteRetryContext& context) {
+    route_.retries.push_back(build_retry_use(builder_, context.qualifiedName(), &context));
+  }
   void operator()(P::WhenRuleContext& context) {
     ast::RouteRule rule;
     rule.keyword = builder_.span(context.WHEN());
@@ -138,7 +117,7 @@ class RouteItems {
            P::RuleOptionsContext* options) {
     rule.span = builder_.span(context);
     rule.target = build_target(builder_, target);
-    add_options(builder_, options, rule.labels, rule.timeouts, rule.require_kernel);
+    rule.options = build_options(builder_, options);
     route_.rules.push_back(std::move(rule));
   }
 
@@ -172,7 +151,7 @@ std::vector<ast::AccessRule> build_access_rules(Builder& builder, const std::vec
     rule.deny = item->DENY() != nullptr;
     rule.from = build_callers(builder, item->callers());
     if (item->condition() != nullptr) rule.when = build_condition(builder, item->condition());
-    add_options(builder, item->ruleOptions(), rule.labels, rule.timeouts, rule.require_kernel);
+    rule.options = build_options(builder, item->ruleOptions());
     rules.push_back(std::move(rule));
   }
   return rules;

@@ -31,7 +31,7 @@ class MeshItems {
     mesh_.outside.push_back({mode, builder_.span(&context)});
   }
   void operator()(P::AmplificationContext& context) {
-    builder_.unsupported(builder_.span(context.AMPLIFICATION()));
+    mesh_.amplifications.push_back(builder_.number(context.INTEGER()));
   }
 
  private:
@@ -45,8 +45,16 @@ class IdentityValue {
 
   void operator()(P::SpiffeIdentityContext& context) { identity_.spiffe = builder_.string(context.STRING()); }
   void operator()(P::JwtIdentityContext& context) {
-    builder_.unsupported(builder_.span(context.JWT()));
-    identity_.unsupported = true;
+    ast::Jwt& jwt = identity_.jwt.emplace();
+    jwt.span = builder_.span(context.JWT());
+    for (auto* item : context.jwtItem()) {
+      if (!is_whole(item)) continue;
+      std::vector<ast::String>& list = item->ISSUER() != nullptr     ? jwt.issuers
+                                       : item->AUDIENCE() != nullptr ? jwt.audiences
+                                                                     : jwt.jwks;
+      list.push_back(builder_.string(item->STRING()));
+    }
+    if (context.condition() != nullptr) jwt.where = build_condition(builder_, context.condition());
   }
   void operator()(P::GroupIdentityContext& context) {
     identity_.members = builder_.names(context.qualifiedName());
@@ -112,14 +120,13 @@ class ServiceItems {
     for (auto* address : context.socketAddress()) service_.addresses.push_back(builder_.address(address));
   }
   void operator()(P::ServiceProtocolContext& context) {
-    const bool built = context.protocol()->HTTP() != nullptr || context.protocol()->TCP() != nullptr;
-    if (!built) builder_.unsupported(builder_.span(&context));
+    if (context.protocol()->TLS() != nullptr) builder_.unsupported(builder_.span(&context));
     service_.protocols.push_back(builder_.choice(context.protocol()));
   }
   void operator()(P::ServiceTransportContext& context) {
-    const bool built = context.OR() == nullptr && context.transport(0)->PLAINTEXT() != nullptr;
-    if (!built) builder_.unsupported(builder_.span(&context));
-    service_.transports.push_back(builder_.choice(context.transport(0)));
+    ast::Transport transport{builder_.choice(context.transport(0)), {}, builder_.span(&context)};
+    if (context.OR() != nullptr) transport.second = builder_.choice(context.transport(1));
+    service_.transports.push_back(std::move(transport));
   }
   void operator()(P::ServiceIdentityContext& context) {
     service_.identities.push_back(builder_.name(context.qualifiedName()));

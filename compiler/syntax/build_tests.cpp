@@ -11,8 +11,7 @@ using Kind = ast::Expectation::Kind;
 
 class SenderKind {
  public:
-  SenderKind(Builder& builder, ast::Request& request, ast::Sender& sender)
-      : builder_(builder), request_(request), sender_(sender) {}
+  SenderKind(Builder& builder, ast::Sender& sender) : builder_(builder), sender_(sender) {}
 
   void operator()(P::NobodyContext& /*context*/) { sender_.kind = ast::Sender::Kind::unauthenticated; }
   void operator()(P::SpiffeSenderContext& context) {
@@ -22,14 +21,11 @@ class SenderKind {
   void operator()(P::IdentitySenderContext& context) {
     sender_.kind = ast::Sender::Kind::identity;
     sender_.identity = builder_.name(context.qualifiedName());
-    if (context.via() == nullptr) return;
-    builder_.unsupported(builder_.span(context.via()->start));
-    request_.unsupported = true;
+    if (context.via() != nullptr) sender_.via = build_via(builder_, context.via());
   }
 
  private:
   Builder& builder_;
-  ast::Request& request_;
   ast::Sender& sender_;
 };
 
@@ -44,7 +40,7 @@ class RequestParts {
     ast::Sender sender;
     sender.span = builder_.span(&context);
     visit_alternative<P::NobodyContext, P::SpiffeSenderContext, P::IdentitySenderContext>(
-        context.sender(), SenderKind(builder_, request_, sender));
+        context.sender(), SenderKind(builder_, sender));
     request_.senders.push_back(std::move(sender));
   }
   void operator()(P::AtPartContext& context) {
@@ -61,8 +57,11 @@ class RequestParts {
     request_.hosts.push_back(builder_.string(context.STRING()));
   }
   void operator()(P::ClaimPartContext& context) {
-    builder_.unsupported(builder_.span(context.CLAIM()));
-    request_.unsupported = true;
+    ast::RequestClaim claim;
+    for (auto* text : context.STRING()) claim.path.push_back(builder_.string(text));
+    claim.value = std::move(claim.path.back());
+    claim.path.pop_back();
+    request_.claims.push_back(std::move(claim));
   }
 
  private:
@@ -122,17 +121,23 @@ class ExpectationKind {
     add(Kind::timeout, context).timeout = builder_.timeout(context.DURATION(), &context);
   }
   void operator()(P::ExpectLimitedContext& context) { add(Kind::limited, context); }
-  void operator()(P::ExpectRetriesContext& context) { refuse(context); }
-  void operator()(P::ExpectTierContext& context) { refuse(context); }
-  void operator()(P::ExpectPathContext& context) { refuse(context); }
-  void operator()(P::ExpectHostContext& context) { refuse(context); }
+  void operator()(P::ExpectRetriesContext& context) {
+    add(Kind::retries, context).status = builder_.number(context.INTEGER());
+  }
+  void operator()(P::ExpectTierContext& context) {
+    const source::Span word = builder_.span(context.stop);
+    add(Kind::tier, context).tier = {builder_.text(word), word};
+  }
+  void operator()(P::ExpectPathContext& context) { add(Kind::path, context).text = builder_.string(context.STRING()); }
+  void operator()(P::ExpectHostContext& context) { add(Kind::host, context).text = builder_.string(context.STRING()); }
   void operator()(P::ExpectHeaderContext& context) {
-    if (context.RESPONSE() == nullptr) return refuse(context);
-    ast::Expectation& expectation = add(Kind::response_header, context);
+    ast::Expectation& expectation = add(context.RESPONSE() != nullptr ? Kind::response_header : Kind::header, context);
     expectation.header = builder_.string(context.STRING(0));
     if (context.ABSENT() == nullptr) expectation.value = builder_.string(context.STRING(1));
   }
-  void operator()(P::ExpectMirrorContext& context) { refuse(context); }
+  void operator()(P::ExpectMirrorContext& context) {
+    add(Kind::mirror, context).targets = {builder_.name(context.qualifiedName())};
+  }
 
  private:
   ast::Expectation& add(Kind kind, const P::ExpectationContext& context) {
@@ -140,11 +145,6 @@ class ExpectationKind {
     test_.expect.back().kind = kind;
     test_.expect.back().span = builder_.span(&context);
     return test_.expect.back();
-  }
-  void refuse(const P::ExpectationContext& context) {
-    const source::Span word = builder_.span(context.start);
-    builder_.unsupported("expect " + builder_.text(word), word);
-    test_.send.unsupported = true;
   }
 
   Builder& builder_;

@@ -43,6 +43,14 @@ ast::String Builder::string(antlr4::tree::TerminalNode* node) const {
   return {string_value(text(place)), place};
 }
 
+ast::String Builder::between_slashes(antlr4::tree::TerminalNode* regex) const {
+  source::Span between = span(regex);
+  const std::string written = text(between);
+  ++between.begin;
+  --between.end;
+  return {written.substr(1, written.size() - 2), between};
+}
+
 ast::Number Builder::number(antlr4::tree::TerminalNode* node) const {
   const source::Span place = span(node);
   return {text(place), place};

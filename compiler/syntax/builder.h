@@ -32,6 +32,8 @@ class Builder {
   [[nodiscard]] std::vector<ast::QualifiedName> names(
       const std::vector<Parser::QualifiedNameContext*>& contexts) const;
   [[nodiscard]] ast::String string(antlr4::tree::TerminalNode* node) const;
+  /// A regular expression as it is written, so that each of its bytes has its place.
+  [[nodiscard]] ast::String between_slashes(antlr4::tree::TerminalNode* regex) const;
   [[nodiscard]] ast::Number number(antlr4::tree::TerminalNode* node) const;
   /// `node` is null where `none` is written.
   [[nodiscard]] ast::Timeout timeout(antlr4::tree::TerminalNode* node,
@@ -71,13 +73,21 @@ void visit_alternative(antlr4::ParserRuleContext* context, Visitor&& visitor) {
 
 ast::Condition build_condition(Builder& builder, Parser::ConditionContext* context);
 ast::Callers build_callers(Builder& builder, Parser::CallersContext* context);
+std::vector<ast::QualifiedName> build_via(Builder& builder, Parser::ViaContext* context);
 ast::RequestKey build_key(Builder& builder, Parser::StickyKeyContext* context);
+ast::Target build_simple(Builder& builder, Parser::SimpleTargetContext* context);
+/// `name` is null where `none` is written.
+ast::RetryUse build_retry_use(Builder& builder, Parser::QualifiedNameContext* name,
+                              const antlr4::ParserRuleContext* context);
+/// What stands in braces behind a target or an access rule; `context` may be null.
+ast::Options build_options(Builder& builder, Parser::RuleOptionsContext* context);
 
 ast::Mesh build(Builder& builder, Parser::MeshContext* context);
 ast::Identity build(Builder& builder, Parser::IdentityContext* context);
 ast::Workload build(Builder& builder, Parser::WorkloadContext* context);
 ast::Service build(Builder& builder, Parser::ServiceContext* context);
 ast::Endpoints build(Builder& builder, Parser::EndpointsContext* context);
+ast::RetryPolicy build(Builder& builder, Parser::RetryPolicyContext* context);
 ast::Route build(Builder& builder, Parser::RouteContext* context);
 ast::Access build(Builder& builder, Parser::AccessServiceContext* context);
 ast::AccessEvery build(Builder& builder, Parser::AccessEveryContext* context);

@@ -41,7 +41,7 @@ class FileBuilder {
     if (context->space() != nullptr) return add_space(context->space(), first);
     const bool added = attempt(context, context->mesh()) || attempt(context, context->identity()) ||
                        attempt(context, context->workload()) || attempt(context, context->service()) ||
-                       attempt(context, context->endpoints()) || attempt(context, context->route()) ||
+                       attempt(context, context->endpoints()) || attempt(context, context->retryPolicy()) || attempt(context, context->route()) ||
                        attempt(context, dynamic_cast<P::AccessServiceContext*>(context->access())) ||
                        attempt(context, dynamic_cast<P::AccessEveryContext*>(context->access())) ||
                        attempt(context, context->limit()) || attempt(context, context->test());

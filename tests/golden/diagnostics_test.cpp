@@ -75,7 +75,8 @@ TEST_P(Diagnostics, LooksAsExpected) {
   const fs::path own = folder / code;
   ASSERT_TRUE(fs::is_directory(own)) << "diagnostic " << code << " has no golden test: make the folder "
                                      << own;
-  std::string arguments = "check " + code;
+  // Whoever only looks is warned of what cannot be run.
+  std::string arguments = (code == "E0602" ? "build --verify off -o none.bundle " : "check ") + code;
   std::string where = folder;
   if (const std::string made = oversized_policy(code); !made.empty()) {
     where = fs::path(testing::TempDir()) / ("golden_" + code);

@@ -18,7 +18,7 @@ namespace heddle::frontend {
 namespace {
 
 /// Where a construct that is built has its effect.
-enum class Where { both, handler, connect, node, normal, build, tests };
+enum class Where { both, handler, connect, node, normal, build, check, tests };
 
 struct Row {
   const char* label;    // of the grammar's alternative; what has none is called by its keyword
@@ -68,7 +68,7 @@ const std::vector<Row>& rows() {
       {"paths decode", "paths decode", in_mesh("paths decode"), Where::normal},
       {"keep", "paths strict keep \"%2F\"", in_mesh("paths strict keep \"%2F\"")},
       {"outside", "outside deny", in_mesh("outside deny"), Where::connect},
-      {"amplification", "amplification at_most 9", in_mesh("amplification at_most 9")},
+      {"amplification", "amplification at_most 9", in_mesh("amplification at_most 9"), Where::check},
       {"space", "space payments", "space payments\n" + in_mesh(""), Where::node},
 
       {"spiffeIdentity", "identity web = spiffe \"ns/web\"", with("identity x = spiffe \"ns/x\"")},
@@ -103,10 +103,10 @@ const std::vector<Row>& rows() {
       {"endpointWeight", "endpoint 10.0.1.1:80 { weight 2 }", in_service("endpoint 10.0.0.8:80 { weight 2 }")},
       {"endpointLabel", "endpoint 10.0.1.1:80 { version \"v1\" }", in_service("endpoint 10.0.0.8:80 { version \"v1\" }")},
 
-      {"retry", "retry gentle { on reset  at_most 2 retries }", with("retry r { on reset  at_most 2 retries }")},
+      {"retry", "retry gentle { on reset  at_most 2 retries  budget 20% of requests }", with("retry r { on reset  at_most 2 retries  budget 20% of requests }")},
       {"routeTimeout", "timeout 2s (of a route)", in_route("timeout 2s")},
       {"routePerTry", "per_try 250ms (of a route)", in_route("per_try 250ms")},
-      {"routeRetry", "retry gentle (of a route)", in_route("retry none")},
+      {"routeRetry", "retry gentle (of a route)", with("retry r { on reset  at_most 2 retries  budget 20% of requests }\nroute cart { retry r  otherwise -> cart }")},
       {"whenRule", "when … -> v1", to("v1")},
       {"otherwiseRule", "otherwise -> v1", to("v1")},
       {"splitTarget", "split { 90% v1, 10% v2 }", to("split { 90% v1, 10% v2 }")},
@@ -129,22 +129,22 @@ const std::vector<Row>& rows() {
       {"labelOption", "{ label \"name\" }", option("label \"name\"")},
       {"timeoutOption", "{ timeout 2s }", option("timeout 2s")},
       {"perTryOption", "{ per_try 250ms }", option("per_try 250ms")},
-      {"retryOption", "{ retry gentle }", option("retry none")},
+      {"retryOption", "{ retry gentle }", with("retry r { on reset  at_most 2 retries  budget 20% of requests }\nroute cart { otherwise -> v1 { retry r } }")},
       {"upgradeOption", "{ upgrade websocket }", option("upgrade websocket")},
       {"requireOption", "{ require kernel }", option("require kernel"), Where::build},
-      {"rewriteOption", "{ rewrite path \"/a\" to \"/b\" }", option("rewrite path \"/a\" to \"/b\"")},
+      {"rewriteOption", "{ rewrite path \"/a\" to \"/b\" }", with("route cart { when path under \"/a\" -> v1 { rewrite path \"/a\" to \"/b\" }  otherwise -> cart }")},
       {"headerOption", "{ set header \"n\" \"v\" }", option("set header \"n\" \"v\"")},
       {"removeOption", "{ remove header \"n\" }", option("remove header \"n\"")},
       {"mirrorOption", "{ mirror v2 5% }", option("mirror v2 5%")},
       {"faultOption", "{ fault abort 503 1% }", option("fault abort 503 1%")},
-      {"corsOption", "{ cors { origins [\"x\"] } }", option("cors { origins [\"x\"] }")},
+      {"corsOption", "{ cors { origins [\"https://x\"] } }", option("cors { origins [\"https://x\"] }")},
 
       {"accessService", "access cart { allow from web }", with("")},
       {"access audit", "access cart audit { … }", with("access cart audit { allow from web }")},
       {"accessEvery http", "access every http service { … }", with("access every http service { deny from any when path is \"/a\" }")},
       {"audit", "audit deny from any", with("service s { address 10.0.0.9:80  protocol http  transport plaintext }\naccess s { allow from web  audit deny from any }")},
       {"accessEvery", "access every service { … }", with("access every service { deny from any }")},
-      {"via", "from admin via web", with("route cart { when from web via cart -> v1  otherwise -> cart }")},
+      {"via", "from admin via web", with("identity admin = jwt issuer \"i\" audience \"a\" jwks \"k\"\nroute cart { when from admin via web -> v1  otherwise -> cart }")},
 
       {"limit", "limit l on cart { rate 100/s burst 20 }", in_limit("")},
       {"limit when", "when path under \"/a\" (of a limit)", in_limit("when path under \"/a\"")},
@@ -189,7 +189,7 @@ const std::vector<Row>& rows() {
       {"timesPart", "3 times", expecting("allowed", "send GET \"/\" to cart from web 3 times"), Where::tests},
       {"headerPart", "with header \"n\" \"v\"", expecting("allowed", "send GET \"/\" to cart from web with header \"n\" \"v\""), Where::tests},
       {"hostPart", "with host \"h\"", expecting("allowed", "send GET \"/\" to cart from web with host \"h\""), Where::tests},
-      {"claimPart", "with claim \"n\" \"v\"", expecting("allowed", "send GET \"/\" to cart from web with claim \"n\" \"v\""), Where::tests},
+      {"claimPart", "with claim \"n\" \"v\"", with("identity admin = jwt issuer \"i\" audience \"a\" jwks \"k\"\ntest \"t\" { send GET \"/\" to cart from admin with claim \"n\" \"v\"  expect denied }"), Where::tests},
       {"nobody", "from unauthenticated", expecting("denied", "send GET \"/\" to cart from unauthenticated"), Where::tests},
       {"spiffeSender", "from spiffe \"ns/x\"", expecting("denied", "send GET \"/\" to cart from spiffe \"ns/x\""), Where::tests},
       {"identitySender", "from web", expecting("allowed"), Where::tests},
@@ -202,21 +202,24 @@ const std::vector<Row>& rows() {
       {"expectStatus", "status 403", expecting("status 403", "send GET \"/\" to cart"), Where::tests},
       {"expectRoute", "route v1 or v2", expecting("route cart"), Where::tests},
       {"expectRule", "rule \"access cart/1\"", expecting("rule \"access cart/default\"", "send GET \"/\" to cart"), Where::tests},
-      {"expectRetries", "retries 2", expecting("retries 2")},
+      {"expectRetries", "retries 2", expecting("retries 2"), Where::tests},
       {"expectTimeout", "timeout none", expecting("timeout none"), Where::tests},
-      {"expectTier", "tier kernel", expecting("tier kernel")},
-      {"expectPath", "path \"/x\"", expecting("path \"/x\"")},
-      {"expectHost", "host \"h\"", expecting("host \"h\"")},
-      {"expectHeader", "header \"n\" \"v\"", expecting("header \"n\" \"v\"")},
+      {"expectTier", "tier kernel", expecting("tier kernel"), Where::tests},
+      {"expectPath", "path \"/x\"", expecting("path \"/x\""), Where::tests},
+      {"expectHost", "host \"h\"", expecting("host \"h\""), Where::tests},
+      {"expectHeader", "header \"n\" \"v\"", expecting("header \"n\" \"v\""), Where::tests},
       {"expect response header", "response header \"location\" absent",
        expecting("response header \"location\" absent", "send GET \"/\" to cart"), Where::tests},
-      {"expectMirror", "mirror v2", expecting("mirror v2")},
+      {"expectMirror", "mirror v2", expecting("mirror v2"), Where::tests},
   };
   return all;
 }
 
-/// What is refused has no other mistake.
-bool is_built(const Row& row) {
+/// How far this version comes with a construct.
+enum class Built { refused, evaluated, run };
+
+/// What is refused, or cannot be run, has no other mistake.
+Built built(const Row& row) {
   const Checked checked = check(row.policy);
   bool refused = false;
   for (const auto& diagnostic : checked.sink.sorted(checked.sources)) {
@@ -225,14 +228,18 @@ bool is_built(const Row& row) {
     EXPECT_TRUE(harmless) << row.label << ": " << diagnostic.message << "\n" << row.policy;
   }
   EXPECT_NE(refused, checked.policy.has_value()) << row.label;
-  return !refused;
+  if (!checked.policy) return Built::refused;
+  return checked.policy->not_built.empty() ? Built::run : Built::evaluated;
 }
 
 std::string table_line(const Row& row) {
   std::string example;
   for (const char* c = row.example; *c != '\0'; ++c) example += *c == '|' ? std::string("\\|") : std::string(1, *c);
   const std::string begin = "| `" + example + "` | ";
-  if (!is_built(row)) return begin + "– | – | – | – |\n";
+  const Built how = built(row);
+  if (how == Built::refused) return begin + "– | – | – | – |\n";
+  if (how == Built::evaluated && row.where == Where::tests) return begin + "yes | | | |\n";
+  if (how == Built::evaluated) return begin + "yes | – | – | – |\n";
   switch (row.where) {
     case Where::both:
       return begin + "yes | yes | yes | yes |\n";
@@ -246,6 +253,8 @@ std::string table_line(const Row& row) {
       return begin + "yes | yes | yes | paths in normal form |\n";
     case Where::build:
       return begin + "| yes | | |\n";
+    case Where::check:
+      return begin + "by `heddle check` | | | |\n";
     case Where::tests:
       break;
   }
@@ -255,8 +264,9 @@ std::string table_line(const Row& row) {
 std::string page() {
   std::string text = R"(# Every construct, and where it is executed
 
-Made from the grammar by a test. What has dashes is well formed and refused, with its place (`E0013`), by every command that needs its meaning; it is
-never ignored. What has four times `yes` has the same outcome in the evaluator (`heddle test`, `heddle explain`), in the compiled function, in the
+Made from the grammar by a test. What has four dashes is well formed and refused, with its place (`E0013`), by every command that needs its meaning; it is
+never ignored. What has three is checked (with warning `W0603`) and evaluated by `heddle test` and `heddle explain`; `heddle build` and `heddle run`
+refuse it (`E0602`). What has four times `yes` has the same outcome in the evaluator (`heddle test`, `heddle explain`), in the compiled function, in the
 handler and on the fast path: `tests/differential` compares the first two, `tests/vectors` all four.
 
 | construct | evaluated | compiled | in the handler | in the kernel |
