@@ -8,7 +8,9 @@ namespace {
 std::string describe_service(const model::Service& service, const model::Policy& policy) {
   std::string out =
       "service " + service.name + " " + model::protocol_name(service.protocol);
-  out += " " + model::balance_text(service) + "\n";
+  static constexpr const char* transports[] = {"", " mtls", " tls"};
+  out += transports[static_cast<std::size_t>(service.transport)];
+  out += (service.or_plaintext ? " or plaintext " : " ") + model::balance_text(service) + "\n";
   if (service.paths != model::Paths{}) out += "  paths " + model::paths_text(service.paths) + "\n";
   if (service.eject) {
     out += "  eject after " + std::to_string(service.eject->failures) + " failures for " +
@@ -52,13 +54,22 @@ std::string describe_service(const model::Service& service, const model::Policy&
 std::string describe_model(const model::Policy& policy) {
   std::string out = "mesh " + policy.name + " " + policy.trust_domain;
   out += (policy.trust_domain_alias.empty() ? "" : " alias " + policy.trust_domain_alias) + "\n";
+  if (policy.amplification != model::Policy().amplification) out += "amplification at_most " + std::to_string(policy.amplification) + "\n";
   for (const model::Identity& identity : policy.identities) {
     out += "identity " + identity.name + ":";
     for (const model::SpiffePattern& pattern : identity.patterns) {
       out += " spiffe://" + pattern.trust_domain + "/" + pattern.path;
     }
+    if (identity.jwt) {
+      out += " jwt " + identity.jwt->issuer + " " + identity.jwt->audience + " " + identity.jwt->jwks;
+      if (identity.jwt->where) out += " where " + meaning(*identity.jwt->where, policy);
+    }
+    for (const model::IdentityId member : identity.members) {
+      if (policy.identities[member].jwt) out += " " + policy.identities[member].name;
+    }
     out += "\n";
   }
+  for (const model::RetryPolicy& retry : policy.retries) out += "retry " + retry.name + ":" + meaning(retry) + "\n";
   for (const model::Workload& workload : policy.workloads) {
     out += "workload " + workload.name + ": cgroup " + workload.cgroup + " identity " +
            policy.identities[workload.identity].name + (workload.fast_path ? "\n" : " fast_path off\n");

@@ -6,8 +6,8 @@
 namespace heddle::plan {
 namespace {
 
-constexpr std::array<std::string_view, 9> attribute_names = {"path",   "host",    "method", "header", "query",
-                                                             "cookie", "address", "port",   "from"};
+constexpr std::array<std::string_view, 11> attribute_names = {"path",    "host", "method", "header", "query", "cookie",
+                                                              "address", "port", "from",   "claim",  "user"};
 constexpr std::array<std::string_view, 10> operator_names = {"is",   "under",   "starts", "ends",    "contains",
                                                              "like", "matches", "has",    "present", "absent"};
 
@@ -58,6 +58,88 @@ std::string weight(std::uint32_t ppm) {
   return std::to_string(ppm / 10000) + "." + std::string(4 - fraction.size(), '0') + fraction + "%";
 }
 
+namespace {
+
+std::string patterns_meaning(const model::Identity& identity) {
+  std::string out;
+  for (const model::SpiffePattern& pattern : identity.patterns)
+    out += (out.empty() ? "spiffe://" : " spiffe://") + pattern.trust_domain + "/" + pattern.path;
+  return out;
+}
+
+std::string users_meaning(const model::Identity& identity, const model::Policy& policy) {
+  std::string out;
+  if (identity.jwt) {
+    out = "jwt " + identity.jwt->issuer + " " + identity.jwt->audience + " " + identity.jwt->jwks;
+    if (identity.jwt->where) out += " where " + meaning(*identity.jwt->where, policy);
+  }
+  for (const model::IdentityId member : identity.members) {
+    if (policy.identities[member].jwt) out += " " + users_meaning(policy.identities[member], policy);
+  }
+  return out;
+}
+
+/// ` { … }`, or nothing.
+std::string in_braces(const std::string& options) {
+  return options.empty() ? "" : " {" + options + " }";
+}
+
+std::string change_meaning(const model::HeaderChange& change, bool response) {
+  static constexpr const char* actions[] = {" set", " add", " remove"};
+  static constexpr const char* values[] = {"", " identity", " address", " claim"};
+  std::string out = actions[static_cast<std::size_t>(change.action)];
+  out += (response ? " response header " : " header ") + quoted(change.name);
+  if (change.action == model::HeaderChange::Action::remove) return out;
+  if (change.value == model::HeaderChange::Value::text) return out + " " + quoted(change.text);
+  out += values[static_cast<std::size_t>(change.value)];
+  return change.claim.empty() ? out : out + " \"" + model::claim_text(change.claim) + "\"";
+}
+
+std::string changes_meaning(const model::Changes& changes) {
+  static constexpr const char* kinds[] = {"", "like ", ""};
+  std::string out;
+  if (changes.path) {
+    out += std::string(" rewrite path ") + kinds[static_cast<std::size_t>(changes.path->kind)];
+    if (!changes.path->from.empty()) out += quoted(changes.path->from) + " ";
+    out += "to " + quoted(changes.path->to);
+  }
+  if (changes.host) out += " rewrite host to " + quoted(*changes.host);
+  for (const model::HeaderChange& change : changes.request) out += change_meaning(change, false);
+  for (const model::HeaderChange& change : changes.response) out += change_meaning(change, true);
+  return out;
+}
+
+std::string list_meaning(const char* name, const std::vector<std::string>& items) {
+  std::string out;
+  for (const std::string& item : items) out += (out.empty() ? std::string(" ") + name + " [" : ", ") + item;
+  return out.empty() ? "" : out + "]";
+}
+
+std::string cors_meaning(const model::Cors& cors) {
+  std::string out = cors.any_origin ? " any origin" : "";
+  out += list_meaning("origins", cors.origins) + list_meaning("patterns", cors.pattern_texts) + list_meaning("methods", cors.methods) +
+         list_meaning("headers", cors.headers) + list_meaning("expose", cors.expose);
+  if (cors.credentials) out += " credentials";
+  return cors.max_age_s ? out + " max_age " + std::to_string(*cors.max_age_s) + "s" : out;
+}
+
+std::string options_meaning(const model::RouteRule& rule, const model::Policy& policy) {
+  std::string out;
+  if (rule.timeout_ms != 0) out += " timeout " + std::to_string(rule.timeout_ms) + "ms";
+  if (rule.per_try_ms != 0) out += " per_try " + std::to_string(rule.per_try_ms) + "ms";
+  if (rule.retry) out += " retry " + policy.retries[*rule.retry].name + in_braces(meaning(policy.retries[*rule.retry]));
+  if (rule.upgrade_websocket) out += " upgrade websocket";
+  out += changes_meaning(rule.changes);
+  for (const model::Mirror& mirror : rule.mirrors) out += " mirror " + pool_name(mirror.pool, policy) + " " + weight(mirror.share_ppm);
+  if (rule.fault && rule.fault->delay_ms != 0)
+    out += " fault delay " + std::to_string(rule.fault->delay_ms) + "ms " + weight(rule.fault->delay_ppm);
+  if (rule.fault && rule.fault->abort_status != 0)
+    out += " fault abort " + std::to_string(rule.fault->abort_status) + " " + weight(rule.fault->abort_ppm);
+  return rule.cors ? out + " cors" + in_braces(cors_meaning(*rule.cors)) : out;
+}
+
+}  // namespace
+
 std::string meaning(const model::Callers& callers, const model::Policy& policy) {
   switch (callers.kind) {
     case model::Callers::Kind::any:
@@ -72,11 +154,11 @@ std::string meaning(const model::Callers& callers, const model::Policy& policy) 
   std::string out;
   for (const model::IdentityId id : callers.identities) {
     const model::Identity& identity = policy.identities[id];
-    out += (out.empty() ? "" : ", ") + identity.name + "(";
-    for (const model::SpiffePattern& pattern : identity.patterns) {
-      out += "spiffe://" + pattern.trust_domain + "/" + pattern.path + " ";
-    }
-    out.back() = ')';
+    out += (out.empty() ? "" : ", ") + identity.name + "(" + patterns_meaning(identity) + users_meaning(identity, policy) + ")";
+  }
+  for (std::size_t i = 0; i < callers.via.size(); ++i) {
+    const model::Identity& peer = policy.identities[callers.via[i]];
+    out += (i == 0 ? " via " : ", ") + peer.name + "(" + patterns_meaning(peer) + ")";
   }
   return out;
 }
@@ -111,7 +193,8 @@ std::string meaning(const model::Target& target, const model::Policy& policy) {
   }
   std::string out = target.by ? "split by " + model::key_text(*target.by) + " {" : "split {";
   for (const model::SplitPart& part : target.split) {
-    out += " " + weight(part.weight_ppm) + " " + (part.respond ? answer_meaning(*part.respond) : pool_name(part.pool, policy));
+    out += " " + weight(part.weight_ppm) + " " + (part.respond ? answer_meaning(*part.respond) : pool_name(part.pool, policy)) +
+           in_braces(changes_meaning(part.changes));
   }
   return out + " }";
 }
@@ -131,9 +214,26 @@ std::string meaning(const model::Limit& limit, const model::Policy& policy) {
 
 std::string meaning(const model::RouteRule& rule, const model::Policy& policy) {
   const std::string target = " -> " + meaning(rule.target, policy);
-  const std::string timeout =
-      rule.timeout_ms == 0 ? "" : " { timeout " + std::to_string(rule.timeout_ms) + "ms }";
-  return (rule.when ? "when " + meaning(*rule.when, policy) : "otherwise") + target + timeout;
+  return (rule.when ? "when " + meaning(*rule.when, policy) : "otherwise") + target + in_braces(options_meaning(rule, policy));
+}
+
+std::string meaning(const model::RetryPolicy& retry) {
+  std::string out = " at_most " + std::to_string(retry.retries) + " on";
+  if (retry.on_connect_failure) out += " connect_failure";
+  if (retry.on_refused) out += " refused";
+  if (retry.on_reset) out += " reset";
+  if (retry.on_timeout) out += " timeout";
+  for (const model::StatusRange& range : retry.on_status)
+    out += " status " + std::to_string(range.first) + ".." + std::to_string(range.last);
+  for (const std::uint8_t code : retry.on_grpc) out += " grpc " + std::to_string(code);
+  if (retry.per_try_ms != 0) out += " per_try " + std::to_string(retry.per_try_ms) + "ms";
+  if (retry.backoff_most_ms != 0)
+    out += " backoff " + std::to_string(retry.backoff_first_ms) + "ms.." + std::to_string(retry.backoff_most_ms) + "ms";
+  out += " budget " + weight(retry.budget.share_ppm);
+  if (retry.budget.at_least != 0)
+    out += " at_least " + std::to_string(retry.budget.at_least) + " in " + std::to_string(retry.budget.period_ns) + "ns";
+  out += retry.any_method ? " methods any" : " methods idempotent";
+  return out + " buffer " + std::to_string(retry.buffer);
 }
 
 }  // namespace heddle::plan

@@ -8,6 +8,7 @@ namespace heddle::plan {
 
 /// Checked rules as one line of text, names resolved. Two rules with equal texts do the same; counters live
 /// as long as the text of their rule stays.
+std::string meaning(const model::RetryPolicy& retry);
 std::string meaning(const model::Callers& callers, const model::Policy& policy);
 std::string meaning(const model::Condition& condition, const model::Policy& policy);
 std::string meaning(const model::Target& target, const model::Policy& policy);
