@@ -4,17 +4,22 @@ add_library(heddle_flags INTERFACE)
 target_compile_options(heddle_flags INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion
   # GCC 12 reports std::string concatenation as overlapping memcpy (its bug 105651).
-  -Wno-restrict
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   # It also sees overflows in inlined std::vector::insert that are none (its bug 107852).
-  $<$<CONFIG:Release>:-Wno-stringop-overflow>
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wno-stringop-overflow>
   # Sanitizers make it see uninitialised values in std::function (its manual warns of that).
-  $<$<BOOL:${HEDDLE_SANITIZE}>:-Wno-maybe-uninitialized>
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${HEDDLE_SANITIZE}>>:-Wno-maybe-uninitialized>
   # Nothing we ship may contain the folder it was built in.
   -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
 if(HEDDLE_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
+endif()
+
+if(HEDDLE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate)
 endif()
 
 find_program(HEDDLE_CCACHE ccache)

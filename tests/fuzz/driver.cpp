@@ -1,12 +1,13 @@
 // Feeds a harness (LLVMFuzzerTestOneInput, so that libFuzzer can drive it as well) with mutations of the
 // inputs that the harness names, the same ones each time. `fuzz_x [RUNS] [SEED]`; an input that breaks it is
-// left in the current folder as `fuzz-input`.
+// left in the current folder as `fuzz-input`. `fuzz_x --seeds FOLDER` writes down what it begins with.
 #include <fcntl.h>
 #include <unistd.h>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <random>
 #include <string>
 #include <string_view>
@@ -59,9 +60,31 @@ void mutate_once(std::string& input, const std::vector<std::string>& words, cons
   }
 }
 
+/// For libFuzzer: each seed a file, the words a dictionary.
+int write_down(const std::string& folder) {
+  const auto write = [](const std::string& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+  };
+  std::size_t number = 0;
+  for (const std::string& seed : heddle::fuzz::seeds()) write(folder + "/seed-" + std::to_string(number++), seed);
+  std::string dictionary;
+  for (const std::string& word : heddle::fuzz::words()) {
+    std::string line = "\"";
+    for (const char byte : word) {
+      char hex[5];
+      std::snprintf(hex, sizeof hex, "\\x%02X", static_cast<unsigned char>(byte));
+      line += hex;
+    }
+    dictionary += line + "\"\n";
+  }
+  write(folder + ".dict", dictionary);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--seeds") return write_down(argv[2]);
   const long runs = argc > 1 ? std::atol(argv[1]) : 300'000;
   Random random(argc > 2 ? static_cast<std::uint64_t>(std::atol(argv[2])) : 1);
   std::signal(SIGABRT, keep_input);

