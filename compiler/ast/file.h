@@ -284,6 +284,7 @@ struct Request {
   std::vector<Number> times;
   std::vector<RequestHeader> headers;
   std::vector<String> hosts;
+  std::vector<String> snis;
   bool unsupported = false;
   Span span;
 };

@@ -25,10 +25,6 @@ Step rule_step(Stage stage, const std::string& rule, bool hit, std::string text)
   return result;
 }
 
-const char* protocol_name(model::Protocol protocol) {
-  return protocol == model::Protocol::http ? "http" : "tcp";
-}
-
 std::string answer_text(const model::Respond& respond) {
   return (respond.redirect ? "redirect " : "respond ") + std::to_string(respond.status);
 }
@@ -52,7 +48,7 @@ Step destination_step(const model::Policy& policy, const Request& request,
   const model::Service& service = policy.services[found->service];
   Step result =
       step(Stage::destination, address + (found->endpoint ? " is an endpoint" : " is an address") +
-                                   " of service `" + service.name + "` (" + protocol_name(service.protocol) +
+                                   " of service `" + service.name + "` (" + model::protocol_name(service.protocol) +
                                    (found->endpoint ? "): its route does not apply" : ")"));
   result.place = service.span;
   return result;
@@ -64,9 +60,13 @@ Step form_step(const Head& head) {
   return step(Stage::form, text);
 }
 
+Step name_step(const Request& request) {
+  return step(Stage::form, request.sni ? "TLS, sni `" + *request.sni + "`" : "TLS, no sni");
+}
+
 Step refusal_step(const Refusal& refusal) {
-  return rule_step(Stage::form, refusal.rule, true,
-                   "refused with " + std::to_string(refusal.status) + ": " + refusal.why);
+  const std::string with = refusal.status == 0 ? "" : " with " + std::to_string(refusal.status);
+  return rule_step(Stage::form, refusal.rule, true, "refused" + with + ": " + refusal.why);
 }
 
 Step caller_step(const model::Policy& policy, const Request& request, const Caller& caller) {

@@ -28,6 +28,15 @@ std::string rule_id(const std::string& kind, const std::string& qualified_servic
   return qualified_service.substr(0, dot + 1) + kind + " " + qualified_service.substr(dot + 1) + "/" + label;
 }
 
+const char* protocol_name(Protocol protocol) {
+  static constexpr const char* names[] = {"http", "tcp", "tls"};
+  return names[static_cast<std::size_t>(protocol)];
+}
+
+bool is_tcp_like(Protocol protocol) {
+  return protocol == Protocol::tcp || protocol == Protocol::tls;
+}
+
 const char* balance_name(Balance balance) {
   static constexpr const char* names[] = {"round_robin", "random", "least_request", "maglev"};
   return names[static_cast<std::size_t>(balance)];

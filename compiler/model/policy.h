@@ -49,7 +49,12 @@ struct Workload {
   bool fast_path = true;  // false: its sockets stay out of the kernel's fast path
 };
 
-enum class Protocol : std::uint8_t { http, tcp };
+enum class Protocol : std::uint8_t { http, tcp, tls };
+/// As policies write it.
+const char* protocol_name(Protocol protocol);
+/// Decided once for each connection, of which the mesh reads no request.
+bool is_tcp_like(Protocol protocol);
+
 enum class Transport : std::uint8_t { plaintext };
 /// How ambiguous paths are treated (language reference, "Paths mean one thing").
 enum class PathMode : std::uint8_t { strict, merge, decode };
@@ -235,7 +240,7 @@ struct TestHeader {
 
 /// `send …` of a test block or of `explain --send`.
 struct TestRequest {
-  bool connect = false;  // `connect to <service>` of a tcp service: no method, target, host, headers
+  bool connect = false;  // `connect to <service>` of a tcp or tls service: no method, target, host, headers
   std::string method;
   std::string target;  // byte for byte, query included
   ServiceId service = 0;
@@ -245,6 +250,7 @@ struct TestRequest {
   std::uint32_t times = 1;
   std::vector<TestHeader> headers;
   std::optional<std::string> host;  // else the service's name
+  std::optional<std::string> sni;   // tls: the name of the server that the client asks for
   source::Span span;
 };
 

@@ -7,7 +7,7 @@ namespace {
 
 std::string describe_service(const model::Service& service, const model::Policy& policy) {
   std::string out =
-      "service " + service.name + (service.protocol == model::Protocol::http ? " http" : " tcp");
+      "service " + service.name + " " + model::protocol_name(service.protocol);
   out += " " + model::balance_text(service) + "\n";
   if (service.paths != model::Paths{}) out += "  paths " + model::paths_text(service.paths) + "\n";
   if (service.eject) {

@@ -237,7 +237,7 @@ bool implies_under(const model::Condition& condition, const std::string& prefix)
 }  // namespace
 
 std::optional<model::Respond> check_answer(RuleScope& scope, const ast::Respond& written) {
-  if (scope.is_tcp()) {
+  if (scope.is_tcp_like()) {
     scope.report_not_on_tcp(written.span, written.redirect ? "redirect" : "respond");
     return std::nullopt;
   }

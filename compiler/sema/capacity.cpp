@@ -73,8 +73,8 @@ void check_at_most(Analysis& analysis, const ast::Service& node, model::Service&
     analysis.report(kinds::missing_item(written->span, "`at_most` of service", service.name, "connections"))
         .with_help("requests wait where connections are bounded: `at_most 100 connections, 10 pending`");
   }
-  if (pending != nullptr && service.protocol == model::Protocol::tcp) {
-    analysis.report(kinds::not_on_tcp(pending->span, "pending", service.name))
+  if (pending != nullptr && model::is_tcp_like(service.protocol)) {
+    analysis.report(kinds::not_on_tcp(pending->span, "pending", service.name, model::protocol_name(service.protocol)))
         .with_help("a connection does not wait: beyond `at_most … connections` it is refused");
     return;
   }

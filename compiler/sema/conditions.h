@@ -23,9 +23,12 @@ struct RuleScope {
   Every every = Every::no;
 
   [[nodiscard]] model::Service& model_service() const { return analysis.policy.services[service]; }
-  [[nodiscard]] bool is_tcp() const { return model_service().protocol == model::Protocol::tcp; }
+  [[nodiscard]] bool is_tcp_like() const { return model::is_tcp_like(model_service().protocol); }
+  [[nodiscard]] bool is_tls() const { return model_service().protocol == model::Protocol::tls; }
   /// Reports that something needs HTTP.
   void report_not_on_tcp(source::Span span, const std::string& what) const;
+  /// Reports that something is known of connections to tls services alone.
+  void report_only_on_tls(source::Span span, const std::string& what) const;
   /// Reports that a tcp service cannot ask for its client's address.
   void report_address_on_tcp(source::Span span) const;
 };

@@ -81,11 +81,11 @@ class RequestChecker {
   }
 
   void check_protocol() {
-    const bool is_tcp = service_->protocol == model::Protocol::tcp;
+    const bool is_tcp = model::is_tcp_like(service_->protocol);
     if (is_tcp == written_.connect) return;
     auto& diagnostic = fail(kinds::wrong_request(written_.connect ? written_.span : written_.method.span,
                                                  written_.connect ? "connect" : written_.method.text,
-                                                 service_->name, is_tcp ? "tcp" : "http"));
+                                                 service_->name, model::protocol_name(service_->protocol)));
     diagnostic.with_help(
         is_tcp ? "a connection is tested by `connect to " + written_.service.text() + " from …`"
                : "a request is tested by `send GET \"/\" to " + written_.service.text() + " from …`");
@@ -119,6 +119,7 @@ class RequestChecker {
       refuse_on_connect(host->span, "with host");
     }
     for (const ast::RequestHeader& header : written_.headers) check_header(header);
+    if (const auto* sni = single(written_.snis, "with sni")) check_sni(*sni);
   }
 
   /// The one item of what may be written once.
@@ -195,8 +196,16 @@ class RequestChecker {
     result_.headers.push_back({header.name.value, header.value.value});
   }
 
+  void check_sni(const ast::String& sni) {
+    result_.sni = sni.value;
+    if (service_ == nullptr || service_->protocol == model::Protocol::tls) return;
+    fail(kinds::only_on_tls(sni.span, "with sni", service_->name, model::protocol_name(service_->protocol)))
+        .with_help(written_.connect ? "to a tcp service a client just connects" : "a request is sent `with host`");
+  }
+
   void refuse_on_connect(source::Span span, const char* what) {
-    if (written_.connect && service_ != nullptr) fail(kinds::not_on_tcp(span, what, service_->name));
+    if (!written_.connect || service_ == nullptr) return;
+    fail(kinds::not_on_tcp(span, what, service_->name, model::protocol_name(service_->protocol)));
   }
 
   const RequestScope& scope_;

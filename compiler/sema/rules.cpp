@@ -86,8 +86,7 @@ class Rules {
     if (first || !space.empty()) return;
     first = node.subject;
     for (const auto& [name, entry] : analysis_.services.entries) {
-      const bool tcp = analysis_.policy.services[entry.id].protocol == model::Protocol::tcp;
-      if (node.http && tcp) continue;
+      if (node.http && model::is_tcp_like(analysis_.policy.services[entry.id].protocol)) continue;
       RuleScope scope{analysis_, space, entry.id};
       scope.every = node.http ? RuleScope::Every::http : RuleScope::Every::any;
       Labels labels(analysis_, node.http ? "access every http" : "access every", "");
@@ -248,8 +247,8 @@ class Rules {
 
   /// What one `timeout` says, in milliseconds; 0: none, or an error that was reported.
   std::uint32_t timeout_of(RuleScope& scope, const ast::Timeout& written) {
-    if (scope.is_tcp()) scope.report_not_on_tcp(written.span, "timeout");
-    if (scope.is_tcp() || !written.time) return 0;
+    if (scope.is_tcp_like()) scope.report_not_on_tcp(written.span, "timeout");
+    if (scope.is_tcp_like() || !written.time) return 0;
     return milliseconds(analysis_.sink, *written.time).value_or(0);
   }
 

@@ -84,9 +84,12 @@ class Services {
     require(analysis_, node, node.name, "service", "protocol", protocol != nullptr);
     require(analysis_, node, node.name, "service", "transport", transport != nullptr);
     if (protocol != nullptr && protocol->word == "tcp") service.protocol = model::Protocol::tcp;
+    if (protocol != nullptr && protocol->word == "tls") service.protocol = model::Protocol::tls;
     service.paths = check_paths(analysis_, node.paths, analysis_.paths);
-    if (service.protocol == model::Protocol::tcp && !node.paths.empty())
-      analysis_.report(kinds::not_on_tcp(node.paths.front().span, "paths", service.name)).with_help("leave it out");
+    if (model::is_tcp_like(service.protocol) && !node.paths.empty()) {
+      const char* word = model::protocol_name(service.protocol);
+      analysis_.report(kinds::not_on_tcp(node.paths.front().span, "paths", service.name, word)).with_help("leave it out");
+    }
     check_balance(analysis_, node, service);
     check_eject(analysis_, node, service);
     check_at_most(analysis_, node, service);

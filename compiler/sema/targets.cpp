@@ -24,9 +24,7 @@ std::optional<model::PoolTarget> check_pool(RuleScope& scope, const ast::Qualifi
   if (!pool || pool->service == scope.service) return pool;
   const model::Service& other = scope.analysis.policy.services[pool->service];
   if (other.protocol == own.protocol) return pool;
-  const auto word = [](const model::Service& service) {
-    return service.protocol == model::Protocol::http ? "http" : "tcp";
-  };
+  const auto word = [](const model::Service& service) { return model::protocol_name(service.protocol); };
   scope.analysis.report(kinds::other_protocol(name.span, other.name, word(other), own.name, word(own)))
       .with_label(other.span, "the target is declared here");
   return std::nullopt;

@@ -126,8 +126,9 @@ class Tests {
     result.span = node.span;
     const bool needs_status = node.kind == Kind::status || node.kind == Kind::refused;
     const bool needs_http = needs_status || node.kind == Kind::timeout || node.kind == Kind::response_header;
-    if (needs_http && service.protocol == model::Protocol::tcp) {
-      analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name))
+    if (needs_http && model::is_tcp_like(service.protocol)) {
+      const char* protocol = model::protocol_name(service.protocol);
+      analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name, protocol))
           .with_help("a connection is `allowed` or `denied`");
       return std::nullopt;
     }

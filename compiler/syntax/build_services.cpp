@@ -112,7 +112,8 @@ class ServiceItems {
     for (auto* address : context.socketAddress()) service_.addresses.push_back(builder_.address(address));
   }
   void operator()(P::ServiceProtocolContext& context) {
-    const bool built = context.protocol()->HTTP() != nullptr || context.protocol()->TCP() != nullptr;
+    const bool built = context.protocol()->HTTP() != nullptr || context.protocol()->TCP() != nullptr ||
+                       context.protocol()->TLS() != nullptr;
     if (!built) builder_.unsupported(builder_.span(&context));
     service_.protocols.push_back(builder_.choice(context.protocol()));
   }

@@ -35,7 +35,7 @@ void expect_wide(const Tally& tally, const char* what) {
       "form\n%s",
       what, tally.requests, tally.decided, tally.tcp, tally.hit_a_rule, tally.refused,
       tally.table.text().c_str());
-  EXPECT_EQ(tally.table.rows(), 53u) << "every operator of the language has a row";
+  EXPECT_EQ(tally.table.rows(), 57u) << "every operator of the language has a row";
   EXPECT_GE(tally.table.smallest(), 100u);
   EXPECT_GE(tally.table.smallest() * 10'000, tally.requests) << "a cell has less than one request in ten thousand";
   EXPECT_GE(tally.hit_a_rule * 2, tally.decided);
