@@ -18,7 +18,8 @@ struct Label {
 Label take_label(Cursor& cursor) {
   Label label;
   while (is_alphanumeric(cursor.look()) || cursor.look() == '-' || cursor.look() == '_') {
-    label.is_number = label.is_number && is_digit(cursor.take());
+    const bool digit = is_digit(cursor.take());
+    label.is_number = label.is_number && digit;
     ++label.length;
   }
   return label;

@@ -104,12 +104,13 @@ ClientHello::ClientHello(const HelloReader& reader) : ssl_(SSL_new(reader.contex
 ClientHello::State ClientHello::add(std::string_view bytes) {
   State state = State::incomplete;
   while (!bytes.empty() && state == State::incomplete) state = left_ == 0 ? take_header(bytes) : take_record(bytes);
-  if (state == State::incomplete && taken_ >= hello_max) return State::malformed;
+  if (state == State::incomplete && taken_ == hello_max) return State::malformed;
   return state;
 }
 
 ClientHello::State ClientHello::take_header(std::string_view& bytes) {
-  const std::size_t count = bytes.copy(header_.data() + header_size_, header_.size() - header_size_);
+  const std::size_t room = std::min(header_.size() - header_size_, hello_max - taken_);
+  const std::size_t count = bytes.copy(header_.data() + header_size_, room);
   header_size_ += count;
   taken_ += count;
   bytes.remove_prefix(count);
@@ -124,7 +125,7 @@ ClientHello::State ClientHello::take_header(std::string_view& bytes) {
 
 ClientHello::State ClientHello::take_record(std::string_view& bytes) {
   const std::size_t count = std::min(left_, bytes.size());
-  if (!feed(bytes.substr(0, count))) return State::malformed;
+  if (taken_ + count > hello_max || !feed(bytes.substr(0, count))) return State::malformed;
   left_ -= count;
   taken_ += count;
   bytes.remove_prefix(count);
