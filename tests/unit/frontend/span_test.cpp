@@ -45,7 +45,7 @@ TEST(Span, OfMistakesInConditions) {
       {R"(claim "a" "b" has "c")", {"E0013 claim"}},
       {R"(address in [10.0.0.0/8, fd00::/129, 10.0.0.1/8])", {"E0015 fd00::/129", "E0015 10.0.0.1/8"}},
       {R"(port in [80, 81, 70000])", {"E0504 81", "E0016 70000"}},
-      {R"(sni is "a")", {"E0013 sni"}},
+      {R"(sni is "a")", {"E0460 sni"}},
       {R"(grpc "pkg.Service/Method")", {"E0013 grpc"}},
       {R"(path matches /a[b\/c]+/)", {"E0411 a[b\\/c]+"}},
       {R"(path matches /\/a(b/)", {"E0421 ("}},
