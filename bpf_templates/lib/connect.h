@@ -115,9 +115,13 @@ static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct
     hd_commit(work);
     if (work->decision.verdict == HD_VERDICT_OUTSIDE) return HD_WAY_AS_DIALLED;
   } else if (service->protocol != HD_PROTOCOL_TCP) {
-    hd_u32 more = hd_may_go_fast(work, service) ? HD_CONNECTION_FAST : 0;
-    if (service->protocol == HD_PROTOCOL_TLS) more = HD_CONNECTION_TLS;
-    hd_remember(sk, work, HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN | more);
+    hd_u32 flags = HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN;
+    if (service->protocol == HD_PROTOCOL_TLS) {
+      flags |= HD_CONNECTION_TLS;
+    } else if (hd_may_go_fast(work, service)) {
+      flags |= HD_CONNECTION_FAST;
+    }
+    hd_remember(sk, work, flags);
     return HD_WAY_HANDLER;
   } else {
     hd_decide_facts(work);
