@@ -102,7 +102,7 @@ TEST(Differential, AgreeOnTenThousandRoutes) {
 
 TEST(Differential, EvaluatorAndCompiledFunctionAgree) {
   const std::uint64_t policies = is_long_run() ? 5000 : 250;
-  const std::size_t requests = is_long_run() ? 2000 : 850;
+  const std::size_t requests = is_long_run() ? 2000 : 1000;
   Tally tally;
   for (std::uint64_t number = 0; number < policies && tally.difference_count < 20; ++number) {
     Random random(base_seed() + 1000 + number);
