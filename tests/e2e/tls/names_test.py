@@ -57,6 +57,15 @@ service few {{
   transport plaintext
   endpoint 127.0.0.1:{few}
 }}
+service picky {{
+  address   10.96.7.4:443
+  protocol  tls
+  transport plaintext
+  eject     after 2 failures for 1h
+  endpoint 127.0.0.1:{dead2}
+  endpoint 127.0.0.1:{alive}
+}}
+access picky {{ allow from web }}
 access small {{ allow from web }}
 access few   {{ allow from web }}
 limit l on few {{ rate 2/h burst 2  key address }}
@@ -85,16 +94,18 @@ class Names(unittest.TestCase):
         for name in NAMES:
             certificate(cls.folder, name)
         cls.servers = [tls_server(cls.folder, "a.example", "127.0.0.1"), tls_server(cls.folder, "b.example", "[::1]")]
-        cls.raw, cls.small, cls.few = (RawServer(lambda peer: peer.sendall(peer.recv(1 << 16))) for _ in range(3))
+        cls.raw, cls.small, cls.few, cls.alive = (RawServer(lambda peer: peer.sendall(peer.recv(1 << 16))) for _ in range(4))
         cls.small.serve = lambda peer: (peer.sendall(b"hello"), peer.recv(1 << 16), peer.recv(1))
         cls.dead = RawServer(lambda peer: None)
         cls.dead.close()
+        cls.dead2 = RawServer(lambda peer: None)
+        cls.dead2.close()
         cls.world = World(cls.text(), cls.workers)
 
     @classmethod
     def text(cls, protocol="tls", allow='allow from web\n  allow from foe when sni is "b.example"', route=ROUTE):
         return POLICY.format(protocol=protocol, allow=allow, a=cls.servers[0][1], b=cls.servers[1][1], raw=cls.raw.port,
-                             dead=cls.dead.port, small=cls.small.port, few=cls.few.port) + route
+                             dead=cls.dead.port, dead2=cls.dead2.port, alive=cls.alive.port, small=cls.small.port, few=cls.few.port) + route
 
     @classmethod
     def tearDownClass(cls):
@@ -103,7 +114,7 @@ class Names(unittest.TestCase):
             process.kill()
             process.wait()
             process.stdout.close()
-        for server in (cls.raw, cls.small, cls.few):
+        for server in (cls.raw, cls.small, cls.few, cls.alive):
             server.close()
         cls.temporary.cleanup()
 
@@ -167,6 +178,12 @@ class Names(unittest.TestCase):
         before = self.world.decisions("route gate/3")
         self.assertEqual(self.ask(b"dead.example"), (b"", "closed"))
         self.assertEqual(self.world.decisions("route gate/3"), before + 1)
+
+    def test_who_fails_is_ejected(self):
+        """No other endpoint is tried in its place; after two failures in a row it is left out."""
+        answered = [bool(self.ask(b"a", ("10.96.7.4", 443))[0]) for _ in range(10)]
+        self.assertEqual(answered.count(False), 2, answered)
+        self.assertEqual(answered[4:], [True] * 6)
 
     def greeted(self, to):
         """A connection that got through: the end of the one before is reported within 10 ms."""
