@@ -241,6 +241,7 @@ requestPart
   | INTEGER TIMES                       # timesPart
   | WITH HEADER STRING STRING           # headerPart
   | WITH HOST STRING                    # hostPart
+  | WITH SNI STRING                     # sniPart
   | WITH CLAIM STRING STRING+           # claimPart
   ;
 sender

@@ -85,7 +85,7 @@ static __always_inline void hd_tell_unserved(struct hd_dialling* dialling) {
   bpf_ringbuf_output(&hd_unserved, &unserved, sizeof(unserved), BPF_RB_FORCE_WAKEUP);
 }
 
-/* The handler listens in this network namespace; where it does not, an http service is refused, never passed by. */
+/* The handler listens in this network namespace; where it does not, an http or tls service is refused, never passed by. */
 static __always_inline int hd_handler_port(struct hd_dialling* dialling, hd_u16* port4, hd_u16* port6) {
   struct hd_listener* listener = bpf_map_lookup_elem(&hd_listeners, &dialling->netns_cookie);
   if (!listener) {
@@ -114,9 +114,14 @@ static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct
     hd_decide_outside(work);
     hd_commit(work);
     if (work->decision.verdict == HD_VERDICT_OUTSIDE) return HD_WAY_AS_DIALLED;
-  } else if (service->protocol == HD_PROTOCOL_HTTP) {
-    hd_u32 fast = hd_may_go_fast(work, service) ? HD_CONNECTION_FAST : 0;
-    hd_remember(sk, work, HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN | fast);
+  } else if (service->protocol != HD_PROTOCOL_TCP) {
+    hd_u32 flags = HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN;
+    if (service->protocol == HD_PROTOCOL_TLS) {
+      flags |= HD_CONNECTION_TLS;
+    } else if (hd_may_go_fast(work, service)) {
+      flags |= HD_CONNECTION_FAST;
+    }
+    hd_remember(sk, work, flags);
     return HD_WAY_HANDLER;
   } else {
     hd_decide_facts(work);

@@ -124,13 +124,35 @@ static __always_inline int hd_refuses_form(struct hd_work* work) {
   return 0;
 }
 
-/* Steps 1 to 6 for a request whose head lies in the arena, or for a tcp connection. */
+/* Step 2 of a connection that begins with TLS: all there is of it is a name, or none. */
+static __always_inline int hd_refuses_name(struct hd_work* work) {
+  hd_u32 length = work->request.head_length;
+  if (work->request.form || length > HD_SERVER_NAME_MAX) {
+    hd_end(work, HD_VERDICT_REFUSE, HD_FORM_MALFORMED, HD_RULE_MALFORMED);
+    return 1;
+  }
+  work->seen = 0;
+  work->line_count = 0;
+  if (length) hd_field_span(work, HD_FIELD_SNI, 0, length);
+  hd_match_fields(work);
+  return 0;
+}
+
+/* A connection was dialled when its service spoke another protocol: whoever reads it now reads something else. */
+static __always_inline int hd_is_other_protocol(struct hd_work* work, struct hd_service* service) {
+  int is_tls = (work->request.flags & HD_REQUEST_TLS) != 0;
+  return is_tls != (service->protocol == HD_PROTOCOL_TLS);
+}
+
+/* Steps 1 to 6 for a request whose head lies in the arena, for a connection that begins with TLS, or a tcp connection. */
 static __always_inline int decide_head(struct hd_work* work) {
   hd_resolve(work);
   hd_u32 number = work->facts.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
   if (!service) return hd_decide_outside(work);
+  if (hd_is_other_protocol(work, service)) return hd_end(work, HD_VERDICT_REFUSE, HD_FORM_MALFORMED, HD_RULE_MALFORMED);
   if (service->protocol == HD_PROTOCOL_HTTP && hd_refuses_form(work)) return 0;
+  if (service->protocol == HD_PROTOCOL_TLS && hd_refuses_name(work)) return 0;
   return hd_decide_facts(work);
 }
 

@@ -18,7 +18,7 @@ struct Callers {
   Span span;
 };
 
-enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, claim, user };
+enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, sni, claim, user };
 enum class Operator : std::uint8_t { is, in, not_in, under, starts, ends, contains, like, matches, has, present, absent };
 
 /// One comparison.

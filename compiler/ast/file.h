@@ -436,6 +436,7 @@ struct Request {
   std::vector<RequestHeader> headers;
   std::vector<String> hosts;
   std::vector<RequestClaim> claims;
+  std::vector<String> snis;
   Span span;
 };
 

@@ -127,6 +127,8 @@ std::string placed_text(const Placed& placed, const plan::Placement& own) {
 
 std::string service_text(const model::Service& service, const plan::Placement& own) {
   const std::string name = "service `" + service.name + "` (";
+  if (service.protocol == model::Protocol::tls)
+    return name + "tls): decided per connection by the socket handler, when its ClientHello is there\n";
   if (own.tier == plan::Tier::connect) return name + "tcp): decided when a socket connects\n";
   if (own.tier == plan::Tier::kernel)
     return name + "http): decided per request in the kernel, at the client's own socket\n";

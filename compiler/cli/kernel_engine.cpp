@@ -10,6 +10,7 @@
 #include "compiler/eval/destination.h"
 #include "compiler/eval/framing.h"
 #include "compiler/eval/head.h"
+#include "compiler/eval/server_name.h"
 #include "compiler/eval/test_run.h"
 
 namespace heddle::cli {
@@ -127,6 +128,11 @@ eval::Answer KernelEngine::decide(const eval::Request& request) {
   input.destination = {request.destination.ip.bytes, request.destination.port};
   input.form = request.head.empty() ? HD_FORM_OK : received.form;
   input.head = received.head;
+  if (to && policy_.services[to->service].protocol == model::Protocol::tls) {
+    input.tls = true;
+    if (request.sni && eval::check_server_name(*request.sni)) input.form = HD_FORM_MALFORMED;
+    input.head = request.sni ? std::string_view(*request.sni) : std::string_view();
+  }
   input.draw = request.draw;
   input.now_ns = request.now_ns + 1;  // 0 would be the clock
   auto decisions = session_.decide({&input, 1});

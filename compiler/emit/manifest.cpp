@@ -56,8 +56,7 @@ Json services(const model::Policy& policy) {
   for (const model::Service& service : policy.services) {
     Json addresses = Json::array();
     for (const model::SocketAddress& address : service.addresses) addresses.push_back(address.text());
-    const bool http = model::has_requests(service.protocol);
-    Json entry = {{"name", service.name}, {"protocol", http ? "http" : "tcp"}, {"addresses", addresses}};
+    Json entry = {{"name", service.name}, {"protocol", model::protocol_name(service.protocol)}, {"addresses", addresses}};
     if (service.eject) {
       entry["eject"] = {{"digest", identity_digest("service\n" + service.name)},
                         {"failures", service.eject->failures},

@@ -10,6 +10,7 @@
 #include "compiler/eval/head.h"
 #include "compiler/eval/limit_key.h"
 #include "compiler/eval/phrases.h"
+#include "compiler/eval/server_name.h"
 
 namespace heddle::eval {
 
@@ -30,7 +31,7 @@ Outcome Decision::run() {
   facts_.port = request_.destination.port;
   facts_.spiffe = own_spiffe(policy_, request_.spiffe);
   facts_.user = request_.user;
-  if (is_http() && decide_form()) {
+  if ((is_http() && decide_form()) || (is_tls() && decide_name())) {
     say_why();
     return outcome_;
   }
@@ -81,11 +82,28 @@ bool Decision::decide_form() {
     }
     refusal = *wrong;
   }
+  refuse(refusal);
+  return true;
+}
+
+/// What the client asks for before it says anything that could be answered.
+bool Decision::decide_name() {
+  auto refusal = request_.sni ? check_server_name(*request_.sni) : std::nullopt;
+  if (refusal) {
+    refusal->status = 0;  // nobody is answered
+    refuse(*refusal);
+    return true;
+  }
+  note([&] { return name_step(request_); });
+  facts_.sni = request_.sni;
+  return false;
+}
+
+void Decision::refuse(const Refusal& refusal) {
   note([&] { return refusal_step(refusal); });
   outcome_.verdict = Verdict::refuse;
   outcome_.status = refusal.status;
   outcome_.rule = refusal.rule;
-  return true;
 }
 
 void Decision::find_caller() {

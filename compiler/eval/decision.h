@@ -9,6 +9,7 @@
 #include "compiler/eval/maglev.h"
 #include "compiler/eval/match.h"
 #include "compiler/eval/outcome.h"
+#include "compiler/eval/refusal.h"
 #include "compiler/eval/request.h"
 #include "compiler/eval/tested.h"
 #include "compiler/eval/world.h"
@@ -28,6 +29,8 @@ class Decision {
  private:
   bool decide_destination();
   bool decide_form();
+  bool decide_name();
+  void refuse(const Refusal& refusal);
   void find_caller();
   bool decide_access(const model::Service& to);
   void audit(const model::Service& to);
@@ -51,6 +54,7 @@ class Decision {
 
   [[nodiscard]] const model::Service& service() const;
   [[nodiscard]] bool is_http() const { return model::has_requests(service().protocol); }
+  [[nodiscard]] bool is_tls() const { return service().protocol == model::Protocol::tls; }
   Match applies(const std::optional<model::Condition>& when) const;
   bool access_applies(const model::AccessRule& rule, bool audited);
   const model::AccessRule* first_access(const model::Access& access, model::Effect effect, bool audited);

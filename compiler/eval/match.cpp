@@ -25,7 +25,8 @@ using Value = std::optional<std::string_view>;
 /// Whole segments of a path, or whole labels of a host: `example.com` covers `a.example.com`.
 bool is_under(const Test& test, std::string_view text, std::string_view literal) {
   if (text == literal) return true;
-  if (test.attribute == Attribute::host) return text.ends_with("." + std::string(literal));
+  const bool labels = test.attribute == Attribute::host || test.attribute == Attribute::sni;
+  if (labels) return text.ends_with("." + std::string(literal));
   return text.starts_with(literal.ends_with('/') ? std::string(literal) : std::string(literal) + "/");
 }
 
@@ -86,6 +87,12 @@ bool test_path(const Test& test, const Facts& facts) {
 bool test_host(const Test& test, const Facts& facts) {
   const auto& host = facts.head->host;
   return compare(test, host ? Value(*host) : std::nullopt, lower(test.literal));
+}
+
+/// Names of servers have no case.
+bool test_sni(const Test& test, const Facts& facts) {
+  if (!facts.sni) return compare(test, std::nullopt, "");
+  return compare(test, lower(*facts.sni), lower(test.literal));
 }
 
 bool test_method(const Test& test, const Facts& facts) {
@@ -160,7 +167,7 @@ bool test_head(const Test& test, const Facts& facts) {
       {Attribute::cookie, test_cookie},
   };
   if (facts.head == nullptr) {
-    std::fputs("heddle: a condition on a tcp service tests a part of a request\n", stderr);
+    std::fputs("heddle: a condition on a tcp or tls service tests a part of a request\n", stderr);
     std::abort();
   }
   return tests.at(test.attribute)(test, facts);
@@ -171,6 +178,7 @@ bool holds_test(const Test& test, const Facts& facts) {
   if (test.attribute == Attribute::port) return test.port == facts.port;
   if (test.attribute == Attribute::address) return test_address(test, facts);
   if (test.attribute == Attribute::claim) return test_claim(test, facts);
+  if (test.attribute == Attribute::sni) return test_sni(test, facts);
   return test_head(test, facts);
 }
 
@@ -216,6 +224,7 @@ std::optional<std::string> key_value(const model::RequestKey& key, const Facts& 
     }
     case Attribute::path:
     case Attribute::port:
+    case Attribute::sni:
       break;  // no key
   }
   return std::nullopt;

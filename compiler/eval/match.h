@@ -12,15 +12,16 @@
 
 namespace heddle::eval {
 
-/// What conditions look at. A tcp connection has a caller and nothing else.
+/// What conditions look at. A tcp connection has a caller, one to a tls service a name besides, and both no head.
 struct Facts {
   Caller caller;
-  const Head* head = nullptr;  // none: tcp
+  const Head* head = nullptr;  // none: tcp, tls
   std::string path;            // of the head, in the form in which paths are compared
   model::IpAddress source = {};      // of the client's socket; all zero: it is not known
   std::uint16_t port = 0;            // the one dialled
   std::optional<std::string> spiffe = {};  // of the caller
   std::optional<Token> user = {};
+  std::optional<std::string> sni = {};  // tls: the name that the client asks for, if it does
   mutable bool asked_source = false;  // something depended on a source that is not known
 };
 

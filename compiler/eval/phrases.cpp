@@ -60,9 +60,13 @@ Step form_step(const Head& head) {
   return step(Stage::form, text);
 }
 
+Step name_step(const Request& request) {
+  return step(Stage::form, request.sni ? "TLS, sni `" + *request.sni + "`" : "TLS, no sni");
+}
+
 Step refusal_step(const Refusal& refusal) {
-  return rule_step(Stage::form, refusal.rule, true,
-                   "refused with " + std::to_string(refusal.status) + ": " + refusal.why);
+  const std::string with = refusal.status == 0 ? "" : " with " + std::to_string(refusal.status);
+  return rule_step(Stage::form, refusal.rule, true, "refused" + with + ": " + refusal.why);
 }
 
 Step caller_step(const model::Policy& policy, const Request& request, const Caller& caller) {

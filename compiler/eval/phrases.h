@@ -15,6 +15,7 @@ namespace heddle::eval {
 Step destination_step(const model::Policy& policy, const Request& request,
                       const std::optional<Destination>& found);
 Step form_step(const Head& head);
+Step name_step(const Request& request);
 Step refusal_step(const Refusal& refusal);
 Step caller_step(const model::Policy& policy, const Request& request, const Caller& caller);
 /// A match without cause that does not hold: the rule is for other callers.

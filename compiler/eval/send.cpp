@@ -98,6 +98,7 @@ Sent make_requests(const model::Policy& policy, const model::TestRequest& send) 
     if (send.address) request.source.ip = *send.address;
     request.destination = *address;
     if (!send.connect) request.head = head_text(policy, send);
+    request.sni = send.sni;
     sent.requests.push_back(std::move(request));
   }
   return sent;

@@ -14,7 +14,7 @@ namespace heddle::model {
 using IdentityId = std::uint32_t;
 
 /// What of a request a test looks at (language reference, "What a request is").
-enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, claim, user };
+enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, sni, claim, user };
 
 enum class Operator : std::uint8_t { is, under, starts, ends, contains, like, matches, has, present, absent };
 
@@ -33,7 +33,7 @@ struct Test {
   Attribute attribute = Attribute::path;
   Operator op = Operator::is;
   std::string name;     // of the header (in lower case), query parameter or cookie; else empty
-  std::string literal;  // the operand in wire form; hosts, and all that ignores case, in lower case; of `matches` the text
+  std::string literal;  // the operand in wire form; hosts, names of servers, and all that ignores case, in lower case; of `matches` the text
                         // of the expression; empty for present, absent and from
   Callers callers;      // Attribute::from
   bool ignoring_case = false;

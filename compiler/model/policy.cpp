@@ -7,8 +7,8 @@
 namespace heddle::model {
 
 std::string key_text(const RequestKey& key) {
-  static constexpr std::array<const char*, 11> names = {"path",    "host", "method",   "header", "query", "cookie",
-                                                        "address", "port", "identity", "claim",  "user"};
+  static constexpr std::array<const char*, 12> names = {"path",    "host", "method",   "header", "query", "cookie",
+                                                        "address", "port", "identity", "sni",    "claim", "user"};
   const std::string name = names.at(static_cast<std::size_t>(key.attribute));
   return key.name.empty() ? name : name + " \"" + key.name + "\"";
 }
@@ -53,7 +53,7 @@ bool has_user(const Policy& policy, IdentityId id) {
 }
 
 const char* protocol_name(Protocol protocol) {
-  static constexpr const char* names[] = {"http", "tcp", "http2", "grpc"};
+  static constexpr const char* names[] = {"http", "tcp", "tls", "http2", "grpc"};
   return names[static_cast<std::size_t>(protocol)];
 }
 

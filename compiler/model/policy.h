@@ -60,12 +60,12 @@ struct Workload {
   bool fast_path = true;  // false: its sockets stay out of the kernel's fast path
 };
 
-enum class Protocol : std::uint8_t { http, tcp, http2, grpc };
+enum class Protocol : std::uint8_t { http, tcp, tls, http2, grpc };
 /// `http`, as policies write it.
 const char* protocol_name(Protocol protocol);
 /// Whether each request is decided; else each connection is, once.
 constexpr bool has_requests(Protocol protocol) {
-  return protocol != Protocol::tcp;
+  return protocol != Protocol::tcp && protocol != Protocol::tls;
 }
 
 /// `mtls`: a tunnel between agents, both ends authenticated. `tls`: mutual TLS straight to the endpoint's own port.
@@ -280,7 +280,7 @@ struct TestHeader {
 
 /// `send …` of a test block or of `explain --send`.
 struct TestRequest {
-  bool connect = false;  // `connect to <service>` of a tcp service: no method, target, host, headers
+  bool connect = false;  // `connect to <service>` of a tcp or tls service: no method, target, host, headers
   std::string method;
   std::string target;  // byte for byte, query included
   ServiceId service = 0;
@@ -291,6 +291,7 @@ struct TestRequest {
   std::vector<TestHeader> headers;
   std::optional<std::string> host;  // else the service's name
   std::vector<TestClaim> claims = {};
+  std::optional<std::string> sni = {};  // tls: the name of the server that the client asks for
   source::Span span;
 };
 

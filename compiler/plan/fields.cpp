@@ -11,9 +11,14 @@ using model::Attribute;
 using model::Condition;
 using model::Operator;
 
+/// Names of hosts, which have no case.
+bool has_labels(Attribute attribute) {
+  return attribute == Attribute::host || attribute == Attribute::sni;
+}
+
 /// In the value's normal form, where that is not the form on the wire.
 std::vector<PatternByte> body_of(const model::Test& test) {
-  if (test.ignoring_case || test.attribute == Attribute::host) return caseless_bytes(test.literal);
+  if (test.ignoring_case || has_labels(test.attribute)) return caseless_bytes(test.literal);
   return exact_bytes(test.literal);
 }
 
@@ -29,7 +34,7 @@ std::vector<PatternByte> body_from_beginning(const model::Test& test) {
 
 Pattern under(const model::Test& test) {
   Pattern pattern{.body = body_from_beginning(test)};
-  if (test.attribute == Attribute::host) {
+  if (has_labels(test.attribute)) {
     pattern.begin = Pattern::Begin::after_dot;
     return pattern;
   }

@@ -32,7 +32,8 @@ struct Field {
   std::uint32_t words = 0;
 };
 
-/// The fields of one service: method, path, host, then headers, query parameters and cookies by name. First every condition is
+/// The fields of one service: method, path, host, then headers, query parameters and cookies by name; the one of a tls service is
+/// `sni`, in the place of the first header, behind three that it has not. First every condition is
 /// collected, then conditions become formulas, whose atoms are patterns of slots; then whoever wants bits says so, and they are
 /// laid out.
 class Fields {

@@ -6,8 +6,8 @@
 namespace heddle::plan {
 namespace {
 
-constexpr std::array<std::string_view, 11> attribute_names = {"path",    "host", "method", "header", "query", "cookie",
-                                                              "address", "port", "from",   "claim",  "user"};
+constexpr std::array<std::string_view, 12> attribute_names = {"path",    "host", "method", "header", "query", "cookie",
+                                                              "address", "port", "from",   "sni",    "claim", "user"};
 constexpr std::array<std::string_view, 10> operator_names = {"is",   "under",   "starts", "ends",    "contains",
                                                              "like", "matches", "has",    "present", "absent"};
 

@@ -44,7 +44,8 @@ bool holds(const model::Identity& identity, const model::SpiffePattern& caller) 
 }
 
 Placement placement(const model::Service& service, const model::Policy& policy) {
-  if (!model::has_requests(service.protocol)) return {Tier::connect, ""};
+  if (service.protocol == model::Protocol::tcp) return {Tier::connect, ""};
+  if (service.protocol == model::Protocol::tls) return {Tier::handler, "what a client asks for is known when it has sent it"};
   if (const model::Workload* workload = opted_out(service, policy))
     return {Tier::handler, "workload `" + workload->name + "` serves it and has `fast_path off`"};
   const auto own = static_cast<model::ServiceId>(&service - policy.services.data());

@@ -15,6 +15,20 @@
 namespace heddle::plan {
 namespace {
 
+hd_u32 protocol_number(model::Protocol protocol) {
+  switch (protocol) {
+    case model::Protocol::http:
+    case model::Protocol::http2:  // of these there is no plan yet
+    case model::Protocol::grpc:
+      return HD_PROTOCOL_HTTP;
+    case model::Protocol::tls:
+      return HD_PROTOCOL_TLS;
+    case model::Protocol::tcp:
+      break;
+  }
+  return HD_PROTOCOL_TCP;
+}
+
 hd_u32 balance_kind(model::Balance balance) {
   switch (balance) {
     case model::Balance::random:
@@ -62,6 +76,8 @@ std::string attribute_text(const Field& field) {
       return "`address`";
     case model::Attribute::port:
       return "`port`";
+    case model::Attribute::sni:
+      return "`sni`";
     default:
       return "`path`";
   }
@@ -240,7 +256,7 @@ void TableWriter::write_service(model::ServiceId id) {
   write_addresses(id, first_endpoint);
 
   hd_service entry{};
-  entry.protocol = model::has_requests(service.protocol) ? HD_PROTOCOL_HTTP : HD_PROTOCOL_TCP;
+  entry.protocol = protocol_number(service.protocol);
   entry.pool = static_cast<std::uint32_t>(out_.plan.pools.size());
   entry.name_offset = add_text(service.name);
   entry.name_length = static_cast<std::uint32_t>(service.name.size());
@@ -643,7 +659,7 @@ TableWriter::Strings TableWriter::write_automata(const Fields& fields, const mod
   strings.classes.try_emplace(HD_SLOT_CALLER);
   write_automaton(fields.address(), service, strings);
   write_automaton(fields.port(), service, strings);
-  if (!model::has_requests(service.protocol)) return strings;
+  if (service.protocol == model::Protocol::tcp) return strings;
   const std::vector<const Field*> in_order = fields.in_order();
   limit(service.span, "service `" + service.name + "`", in_order.size(), "tested strings of a request",
         HD_FIELDS_MAX);
@@ -707,7 +723,7 @@ void TableWriter::write_fields(model::ServiceId id, const Fields& fields, const 
   entry.address_field = write_connection_field(fields.address(), strings);
   entry.port_field = write_connection_field(fields.port(), strings);
   entry.first_field = static_cast<std::uint32_t>(tables().fields.size());
-  if (!model::has_requests(service.protocol)) return;
+  if (service.protocol == model::Protocol::tcp) return;
   const std::vector<const Field*> in_order = fields.in_order();
   entry.field_count = static_cast<std::uint32_t>(in_order.size());
   bool cookies = false;

@@ -198,7 +198,7 @@ std::optional<model::Respond> check_respond(RuleScope& scope, const ast::Respond
 }  // namespace
 
 std::optional<model::Respond> check_answer(RuleScope& scope, const ast::Respond& written) {
-  if (scope.is_tcp()) {
+  if (scope.is_tcp_like()) {
     scope.report_not_on_tcp(written.span, written.redirect ? "redirect" : "respond");
     return std::nullopt;
   }

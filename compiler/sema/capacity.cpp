@@ -74,7 +74,7 @@ void check_at_most(Analysis& analysis, const ast::Service& node, model::Service&
         .with_help("requests wait where connections are bounded: `at_most 100 connections, 10 pending`");
   }
   if (pending != nullptr && !model::has_requests(service.protocol)) {
-    analysis.report(kinds::not_on_tcp(pending->span, "pending", service.name))
+    analysis.report(kinds::not_on_tcp(pending->span, "pending", service.name, model::protocol_name(service.protocol)))
         .with_help("a connection does not wait: beyond `at_most … connections` it is refused");
     return;
   }

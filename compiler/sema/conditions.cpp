@@ -45,16 +45,16 @@ constexpr Row rows[] = {
     {Attribute::cookie, Operator::is},       {Attribute::cookie, Operator::starts},
     {Attribute::cookie, Operator::ends},     {Attribute::cookie, Operator::contains},
     {Attribute::cookie, Operator::matches},
-    {Attribute::from, Operator::is},
+    {Attribute::from, Operator::is},         {Attribute::sni, Operator::is},
+    {Attribute::sni, Operator::under},
     {Attribute::claim, Operator::present},  {Attribute::claim, Operator::absent},
     {Attribute::claim, Operator::is},       {Attribute::claim, Operator::starts},
     {Attribute::claim, Operator::ends},     {Attribute::claim, Operator::contains},
     {Attribute::claim, Operator::matches},  {Attribute::claim, Operator::has},
 };
 
-constexpr const char* attribute_names[] = {"path",   "host",    "method", "header", "query",
-                                           "cookie", "address", "port",   "from",   "claim",
-                                           "user"};
+constexpr const char* attribute_names[] = {"path",   "host",    "method", "header", "query", "cookie",
+                                           "address", "port",   "from",   "sni",    "claim", "user"};
 constexpr const char* operator_names[] = {"is",       "in",   "not in",  "under",   "starts", "ends",
                                           "contains", "like", "matches", "has", "present", "absent"};
 
@@ -134,12 +134,16 @@ class TestChecker {
     }
     if (test_.attribute == Attribute::from) return check_from(span);
     if (scope_.every == RuleScope::Every::any && test_.attribute != Attribute::port) {
-      scope_.analysis.report(kinds::not_on_every(test_.attribute_span, attribute_name(test_.attribute)))
-          .with_help("write `access every http service`, or test `from` and `port` only");
+      const bool sni = test_.attribute == Attribute::sni;
+      scope_.analysis
+          .report(kinds::not_on_every(test_.attribute_span, attribute_name(test_.attribute), sni ? "TLS" : "HTTP",
+                                      sni ? "http" : "tcp"))
+          .with_help(sni ? "test it in the `access` of each tls service"
+                         : "write `access every http service`, or test `from` and `port` only");
       return std::nullopt;
     }
-    if (scope_.is_tcp() && test_.attribute != Attribute::port) {
-      report_on_tcp();
+    if (!is_known()) {
+      report_unknown();
       return std::nullopt;
     }
     if (test_.name) check_name(*test_.name);
@@ -159,8 +163,18 @@ class TestChecker {
     return false;
   }
 
-  void report_on_tcp() {
-    if (test_.attribute == Attribute::address) {
+  /// Whether the mesh knows that of what comes to the service.
+  [[nodiscard]] bool is_known() const {
+    const Attribute attribute = test_.attribute;
+    if (attribute == Attribute::sni) return scope_.is_tls();
+    if (!scope_.is_tcp_like() || attribute == Attribute::port) return true;
+    return scope_.is_tls() && attribute == Attribute::address;
+  }
+
+  void report_unknown() {
+    if (test_.attribute == Attribute::sni) {
+      scope_.report_only_on_tls(test_.attribute_span, "sni");
+    } else if (test_.attribute == Attribute::address) {
       scope_.report_address_on_tcp(test_.attribute_span);
     } else {
       scope_.report_not_on_tcp(test_.attribute_span, attribute_name(test_.attribute));
@@ -234,6 +248,12 @@ class TestChecker {
           fail(scope_.analysis.report(kinds::bad_method(operand.span, operand.value)))
               .with_help(is_method(to_upper(operand.value)) ? "write `" + to_upper(operand.value) + "`"
                                                             : "a method has upper-case letters and `-`");
+        }
+        return;
+      case Attribute::sni:
+        if (const auto never = check_server_name(to_lower(operand.value))) {
+          suggest(fail(scope_.analysis.report(kinds::name_never_matches(operand.span, operand.value, never->why))),
+                  *never);
         }
         return;
       case Attribute::from:
@@ -348,7 +368,8 @@ class TestChecker {
 
   [[nodiscard]] std::string normal_form(const std::string& operand) const {
     if (test_.op == Operator::matches) return operand;
-    if (test_.ignoring_case || test_.attribute == Attribute::host) return to_lower(operand);
+    const bool has_no_case = test_.attribute == Attribute::host || test_.attribute == Attribute::sni;
+    if (test_.ignoring_case || has_no_case) return to_lower(operand);
     const bool escapes = test_.attribute == Attribute::path || test_.attribute == Attribute::query;
     return escapes ? normalise_path(operand) : operand;
   }
@@ -408,12 +429,30 @@ model::Condition::Kind model_kind(ast::Condition::Kind kind) {
 
 }  // namespace
 
-void RuleScope::report_not_on_tcp(source::Span span, const std::string& what) const {
-  const ast::Service& node = *analysis.services.at(model_service().name)->second.node;
-  auto& diagnostic = analysis.report(kinds::not_on_tcp(span, what, model_service().name));
+namespace {
+
+void label_protocol(const RuleScope& scope, diagnostics::Diagnostic& diagnostic) {
+  const ast::Service& node = *scope.analysis.services.at(scope.model_service().name)->second.node;
   if (!node.protocols.empty())
     diagnostic.with_label(node.protocols.front().span, "the protocol is declared here");
-  diagnostic.with_help("a tcp service is decided when somebody connects, by `from`");
+}
+
+}  // namespace
+
+void RuleScope::report_not_on_tcp(source::Span span, const std::string& what) const {
+  const char* protocol = model::protocol_name(model_service().protocol);
+  auto& diagnostic = analysis.report(kinds::not_on_tcp(span, what, model_service().name, protocol));
+  label_protocol(*this, diagnostic);
+  diagnostic.with_help(is_tls() ? "a tls connection is decided once, by `from`, `address`, `port` and `sni`"
+                                : "a tcp service is decided when somebody connects, by `from`");
+}
+
+void RuleScope::report_only_on_tls(source::Span span, const std::string& what) const {
+  const char* protocol = model::protocol_name(model_service().protocol);
+  auto& diagnostic = analysis.report(kinds::only_on_tls(span, what, model_service().name, protocol));
+  label_protocol(*this, diagnostic);
+  diagnostic.with_help(is_tcp_like() ? "a service that is to be asked for by a name is `protocol tls`"
+                                     : "of a request `host` is known");
 }
 
 const char* attribute_name(Attribute attribute) {
@@ -424,7 +463,7 @@ model::Attribute model_attribute(Attribute attribute) {
   static constexpr model::Attribute attributes[] = {
       model::Attribute::path,  model::Attribute::host,   model::Attribute::method,
       model::Attribute::header, model::Attribute::query, model::Attribute::cookie,
-      model::Attribute::address, model::Attribute::port, model::Attribute::from,
+      model::Attribute::address, model::Attribute::port, model::Attribute::from, model::Attribute::sni,
       model::Attribute::claim, model::Attribute::user};
   return attributes[static_cast<int>(attribute)];
 }

@@ -25,9 +25,12 @@ struct RuleScope {
   [[nodiscard]] model::Service& model_service() const { return analysis.policy.services[service]; }
   /// The condition is one of a token, and no service is asked for anything.
   bool of_token = false;
-  [[nodiscard]] bool is_tcp() const { return !of_token && !model::has_requests(model_service().protocol); }
+  [[nodiscard]] bool is_tcp_like() const { return !of_token && !model::has_requests(model_service().protocol); }
+  [[nodiscard]] bool is_tls() const { return !of_token && model_service().protocol == model::Protocol::tls; }
   /// Reports that something needs HTTP.
   void report_not_on_tcp(source::Span span, const std::string& what) const;
+  /// Reports that something is known of connections to tls services alone.
+  void report_only_on_tls(source::Span span, const std::string& what) const;
   /// Reports that a tcp service cannot ask for its client's address.
   void report_address_on_tcp(source::Span span) const;
 };

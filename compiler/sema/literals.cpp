@@ -11,6 +11,8 @@ namespace heddle::sema {
 namespace {
 
 constexpr std::size_t longest_target = 16384;
+constexpr std::size_t longest_name = 253;
+constexpr std::size_t longest_label = 63;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -301,6 +303,57 @@ std::optional<NeverMatches> check_host(const std::string& literal) {
   if (literal.find('@') != std::string::npos) return NeverMatches{"a host with a user is refused", ""};
   return NeverMatches{
       "a host has letters, digits, `-`, `_` and single dots, or is an IPv6 address in brackets", ""};
+}
+
+namespace {
+
+/// The labels of a name that are not empty, joined with dots.
+std::string without_empty_labels(std::string_view name) {
+  std::string result;
+  while (!name.empty()) {
+    const std::size_t end = std::min(name.find('.'), name.size());
+    if (end != 0) result += (result.empty() ? "" : ".") + std::string(name.substr(0, end));
+    name.remove_prefix(std::min(end + 1, name.size()));
+  }
+  return result;
+}
+
+bool ends_in_number(std::string_view name) {
+  const std::string_view last = name.substr(name.rfind('.') + 1);
+  return std::all_of(last.begin(), last.end(), is_digit);
+}
+
+const char* why_too_long(std::string_view name) {
+  if (name.size() > longest_name) return "a name has at most 253 bytes";
+  while (!name.empty()) {
+    const std::size_t end = std::min(name.find('.'), name.size());
+    if (end > longest_label) return "a label has at most 63 bytes";
+    name.remove_prefix(std::min(end + 1, name.size()));
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<NeverMatches> check_server_name(const std::string& literal) {
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (literal.empty()) return NeverMatches{"who asks for no name sends none", ""};
+  if (!std::all_of(literal.begin(), literal.end(), is_ascii))
+    return NeverMatches{"a name outside ASCII is sent in its ASCII form, `xn--…`", ""};
+  if (literal.find('*') != std::string::npos) {
+    const std::string below = literal.starts_with("*.") ? literal.substr(2) : "";
+    return NeverMatches{"what lies below a name is covered by `under`", is_host_name(below) ? below : ""};
+  }
+  if (is_bracketed_ipv6(literal) || std::count(literal.begin(), literal.end(), ':') > 1)
+    return NeverMatches{"an IP address is no name", ""};
+  if (const std::size_t colon = literal.find(':'); colon != std::string::npos && is_host_name(literal.substr(0, colon)))
+    return NeverMatches{"a name has no port", literal.substr(0, colon)};
+  if (const std::string spelling = without_empty_labels(literal); spelling != literal && is_host_name(spelling))
+    return NeverMatches{literal.ends_with(".") ? "a final dot is refused" : "an empty label is refused", spelling};
+  if (!is_host_name(literal)) return NeverMatches{"a name has letters, digits, `-`, `_` and single dots", ""};
+  if (ends_in_number(literal)) return NeverMatches{"an IP address is no name", ""};
+  if (const char* why = why_too_long(literal)) return NeverMatches{why, ""};
+  return std::nullopt;
 }
 
 std::optional<NeverMatches> check_header_value(const std::string& literal, Part part) {

@@ -31,6 +31,9 @@ std::string normalise_path(const std::string& literal);
 /// A host without port, in lower case already.
 std::optional<NeverMatches> check_host(const std::string& literal);
 
+/// The name of a server as clients of TLS ask for it, in lower case already.
+std::optional<NeverMatches> check_server_name(const std::string& literal);
+
 /// A field value as it is after trimming.
 std::optional<NeverMatches> check_header_value(const std::string& literal, Part part);
 

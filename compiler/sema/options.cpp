@@ -176,7 +176,7 @@ RouteDefaults check_defaults(RuleScope& scope, const ast::Route& route) {
   const auto* timeout = only(scope.analysis, route.timeouts, "timeout", place);
   const auto* per_try = only(scope.analysis, route.per_tries, "per_try", place);
   defaults.retry = only(scope.analysis, route.retries, "retry", place);
-  if (scope.is_tcp()) {
+  if (scope.is_tcp_like()) {
     if (timeout != nullptr) scope.report_not_on_tcp(timeout->span, "timeout");
     if (per_try != nullptr) scope.report_not_on_tcp(per_try->span, "per_try");
     if (defaults.retry != nullptr) scope.report_not_on_tcp(defaults.retry->span, "retry");
@@ -190,7 +190,7 @@ RouteDefaults check_defaults(RuleScope& scope, const ast::Route& route) {
 }
 
 bool check_options(RuleScope& scope, const ast::RouteRule& written, const RouteDefaults& defaults, model::RouteRule& rule) {
-  if (scope.is_tcp()) {
+  if (scope.is_tcp_like()) {
     bool right = check_tcp(scope, written.options);
     for (const ast::SplitPart& part : written.target.parts) right = check_tcp(scope, part.options) && right;
     return right;

@@ -121,6 +121,7 @@ class RequestChecker {
     }
     for (const ast::RequestHeader& header : written_.headers) check_header(header);
     for (const ast::RequestClaim& claim : written_.claims) check_claim(claim);
+    if (const auto* sni = single(written_.snis, "with sni")) check_sni(*sni);
   }
 
   /// The one item of what may be written once.
@@ -235,8 +236,16 @@ class RequestChecker {
     result_.headers.push_back({header.name.value, header.value.value});
   }
 
+  void check_sni(const ast::String& sni) {
+    result_.sni = sni.value;
+    if (service_ == nullptr || service_->protocol == model::Protocol::tls) return;
+    fail(kinds::only_on_tls(sni.span, "with sni", service_->name, model::protocol_name(service_->protocol)))
+        .with_help(written_.connect ? "to a tcp service a client just connects" : "a request is sent `with host`");
+  }
+
   void refuse_on_connect(source::Span span, const char* what) {
-    if (written_.connect && service_ != nullptr) fail(kinds::not_on_tcp(span, what, service_->name));
+    if (!written_.connect || service_ == nullptr) return;
+    fail(kinds::not_on_tcp(span, what, service_->name, model::protocol_name(service_->protocol)));
   }
 
   const RequestScope& scope_;

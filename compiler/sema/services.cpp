@@ -90,8 +90,10 @@ class Services {
     if (protocol != nullptr) add_protocol(*protocol, service);
     if (transport != nullptr) add_transport(*transport, node, service);
     service.paths = check_paths(analysis_, node.paths, analysis_.paths);
-    if (!model::has_requests(service.protocol) && !node.paths.empty())
-      analysis_.report(kinds::not_on_tcp(node.paths.front().span, "paths", service.name)).with_help("leave it out");
+    if (!model::has_requests(service.protocol) && !node.paths.empty()) {
+      const char* word = model::protocol_name(service.protocol);
+      analysis_.report(kinds::not_on_tcp(node.paths.front().span, "paths", service.name, word)).with_help("leave it out");
+    }
     check_balance(analysis_, node, service);
     check_eject(analysis_, node, service);
     check_at_most(analysis_, node, service);
@@ -99,7 +101,8 @@ class Services {
 
   void add_protocol(const ast::Choice& written, model::Service& service) {
     using model::Protocol;
-    static constexpr Protocol protocols[] = {Protocol::http, Protocol::tcp, Protocol::http2, Protocol::grpc};
+    static constexpr Protocol protocols[] = {Protocol::http, Protocol::tcp, Protocol::tls, Protocol::http2,
+                                             Protocol::grpc};
     for (const Protocol protocol : protocols) {
       if (written.word == model::protocol_name(protocol)) service.protocol = protocol;
     }

@@ -133,7 +133,8 @@ class Tests {
     const bool needs_status = node.kind == Kind::status || node.kind == Kind::refused;
     const bool needs_http = needs_status || (node.kind >= Kind::timeout && node.kind != Kind::tier);
     if (needs_http && !model::has_requests(service.protocol)) {
-      analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name))
+      const char* protocol = model::protocol_name(service.protocol);
+      analysis_.report(kinds::not_on_tcp(node.span, word(node.kind), service.name, protocol))
           .with_help("a connection is `allowed` or `denied`");
       return std::nullopt;
     }

@@ -62,6 +62,8 @@ class Comparison {
       out_.test.attribute = ast::Attribute::path;
     } else if (attribute->HOST() != nullptr) {
       out_.test.attribute = ast::Attribute::host;
+    } else if (attribute->SNI() != nullptr) {
+      out_.test.attribute = ast::Attribute::sni;
     } else if (attribute->HEADER() != nullptr) {
       out_.test.attribute = ast::Attribute::header;
     } else if (attribute->QUERY() != nullptr) {
@@ -144,11 +146,11 @@ class Comparison {
         context.name() == nullptr ? first : Builder::join(first, builder_.span(context.name()));
     auto& diagnostic = builder_.report(kinds::unknown_attribute(name_span, builder_.text(name_span)));
     static const std::vector<std::string> attributes = {"path",   "host",    "method", "header", "query",
-                                                        "cookie", "address", "port",   "from"};
+                                                        "cookie", "address", "port",   "sni",    "from"};
     const auto meant = diagnostics::did_you_mean(builder_.text(name_span), attributes);
     diagnostic.with_help(meant ? *meant
                                : "a condition tests `path`, `host`, `method`, `header \"name\"`, `query \"name\"`, "
-                                 "`cookie \"name\"`, `address`, `port` or `from`");
+                                 "`cookie \"name\"`, `address`, `port`, `sni` or `from`");
   }
 
  private:

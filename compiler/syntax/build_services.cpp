@@ -120,7 +120,6 @@ class ServiceItems {
     for (auto* address : context.socketAddress()) service_.addresses.push_back(builder_.address(address));
   }
   void operator()(P::ServiceProtocolContext& context) {
-    if (context.protocol()->TLS() != nullptr) builder_.unsupported(builder_.span(&context));
     service_.protocols.push_back(builder_.choice(context.protocol()));
   }
   void operator()(P::ServiceTransportContext& context) {

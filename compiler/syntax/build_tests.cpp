@@ -56,6 +56,7 @@ class RequestParts {
   void operator()(P::HostPartContext& context) {
     request_.hosts.push_back(builder_.string(context.STRING()));
   }
+  void operator()(P::SniPartContext& context) { request_.snis.push_back(builder_.string(context.STRING())); }
   void operator()(P::ClaimPartContext& context) {
     ast::RequestClaim claim;
     for (auto* text : context.STRING()) claim.path.push_back(builder_.string(text));
@@ -90,7 +91,7 @@ class RequestKind {
   void add(const std::vector<P::RequestPartContext*>& parts) {
     for (auto* part : parts) {
       visit_alternative<P::PortPartContext, P::FromPartContext, P::AtPartContext, P::TimesPartContext,
-                        P::HeaderPartContext, P::HostPartContext, P::ClaimPartContext>(
+                        P::HeaderPartContext, P::HostPartContext, P::SniPartContext, P::ClaimPartContext>(
           part, RequestParts(builder_, request_));
     }
   }

@@ -28,7 +28,7 @@ struct Manifest {
   };
   struct Service {
     std::string name;
-    std::string protocol;  // http or tcp
+    std::string protocol;  // http, tcp or tls
     std::vector<std::string> addresses;
     struct Eject {
       Digest digest{};

@@ -21,17 +21,6 @@ Connection::Connection(Engine& engine, UniqueFd client, const hd_connection& ori
       out_(engine.buffers),
       origin_(origin) {}
 
-void Connection::link(Connection*& first) {
-  next_ = first;
-  if (first != nullptr) first->previous_ = this;
-  first = this;
-}
-
-void Connection::unlink(Connection*& first) {
-  if (next_ != nullptr) next_->previous_ = previous_;
-  (previous_ != nullptr ? previous_->next_ : first) = next_;
-}
-
 void Connection::start() {
   if (!engine_.loop.add(client_.fd(), io::socket_events(), *this)) return close();
   client_.assume_writable();

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/handler/client.h"
 #include "runtime/handler/engine.h"
 #include "runtime/handler/http/body.h"
 #include "runtime/handler/http/field.h"
@@ -26,7 +27,8 @@ namespace heddle::handler {
 /// Requests of a client that has a flow may also go past the handler. Then it is the flow that says whose
 /// turn it is: nothing is written to the client before the flow is taken, and it is armed when nothing is
 /// left to do.
-class Connection final : public io::EventSink,
+class Connection final : public Client,
+                         public io::EventSink,
                          public io::Deadline,
                          public upstream::Owner,
                          public Undecided,
@@ -35,18 +37,10 @@ class Connection final : public io::EventSink,
  public:
   Connection(Engine& engine, UniqueFd client, const hd_connection& origin);
 
-  void start();
-  /// Goes on after resume_later().
-  void resume();
-  [[nodiscard]] bool resume_pending() const { return resume_pending_; }
-  /// The engine drains: an idle connection ends now, another after its request.
-  void drain();
-  void close();
-
-  // The engine's list of all connections.
-  void link(Connection*& first);
-  void unlink(Connection*& first);
-  [[nodiscard]] Connection* next() const { return next_; }
+  void start() override;
+  void resume() override;
+  void drain() override;
+  void close() override;
 
   void on_events(std::uint32_t events) override;
   void on_deadline() override;
@@ -62,7 +56,7 @@ class Connection final : public io::EventSink,
   [[nodiscard]] const hd_connection& origin() const override { return origin_; }
   [[nodiscard]] hd_form form() const override { return request_.form; }
   [[nodiscard]] std::string_view head() const override { return in_.view().substr(0, request_.length); }
-  [[nodiscard]] bool normalised() const override { return normalised_; }
+  [[nodiscard]] hd_u16 flags() const override { return normalised_ ? HD_REQUEST_NORMALISED : 0; }
   void decided(const hd_decision& decision) override;
   void undecided() override;
 
@@ -194,8 +188,6 @@ class Connection final : public io::EventSink,
   FastClient fast_;
   RouteDeadline late_{*this};
   std::shared_ptr<const Tables> tables_;  // of the generation that decided
-  Connection* next_ = nullptr;
-  Connection* previous_ = nullptr;
 
   std::uint64_t started_ns_ = 0;
   std::uint64_t bytes_in_ = 0;
@@ -207,7 +199,6 @@ class Connection final : public io::EventSink,
 
   Phase phase_ = Phase::reading;
   std::uint8_t event_flags_ = 0;
-  bool resume_pending_ : 1 = false;
   bool submitted_ : 1 = false;       // a decision was asked for: an event is due
   bool close_after_ : 1 = false;     // the response says so
   bool upload_broken_ : 1 = false;   // the endpoint takes no more

@@ -4,6 +4,7 @@
 
 #include "runtime/handler/connection.h"
 #include "runtime/handler/listener.h"
+#include "runtime/handler/passage.h"
 
 namespace heddle::handler {
 
@@ -34,16 +35,19 @@ Result<std::unique_ptr<Engine>> Engine::make(Decider& decider, std::uint32_t con
                                              const Patience& patience, const Shared& shared) {
   Result<io::EventLoop> loop = io::EventLoop::make();
   if (!loop) return loop.error();
+  Result<tls::HelloReader> hellos = tls::HelloReader::make();
+  if (!hellos) return hellos.error();
   std::unique_ptr<Engine> engine(
-      new Engine(std::move(loop).value(), decider, connections_max, patience, shared));
+      new Engine(std::move(loop).value(), std::move(hellos).value(), decider, connections_max, patience, shared));
   if (engine->fast_path == nullptr) return engine;
   if (Result<void> watched = engine->fast_path->watch(engine->loop); !watched) return watched.error();
   return engine;
 }
 
-Engine::Engine(io::EventLoop made, Decider& edge, std::uint32_t connections_max, const Patience& patience,
+Engine::Engine(io::EventLoop made, tls::HelloReader reader, Decider& edge, std::uint32_t connections_max, const Patience& patience,
                const Shared& shared)
     : loop(std::move(made)),
+      hellos(std::move(reader)),
       ledger(shared.ledger),
       timeouts(patience),
       decider(edge),
@@ -99,17 +103,24 @@ int Engine::find_wait(int wait_ms) const {
 
 void Engine::resume_unfinished() {
   resuming_.swap(unfinished_);
-  for (Connection* connection : resuming_) connection->resume();
+  for (Client* client : resuming_) client->resume();
   resuming_.clear();
 }
 
 void Engine::accepted(UniqueFd client) {
   const std::optional<hd_connection> origin = decider.find_origin(client.get());
   if (!origin) return;
-  auto* connection = new Connection(*this, std::move(client), *origin);
+  // What the service spoke when it was dialled; if that has changed, the decision refuses what comes.
+  const bool tls = (origin->flags & HD_CONNECTION_TLS) != 0;
+  Client* made = nullptr;
+  if (tls) {
+    made = new Passage(*this, std::move(client), *origin);
+  } else {
+    made = new Connection(*this, std::move(client), *origin);
+  }
   ++connection_count_;
-  connection->link(first_);
-  connection->start();
+  made->link(first_);
+  made->start();
 }
 
 bool Engine::reserve(const upstream::Endpoint& endpoint) {
@@ -117,17 +128,17 @@ bool Engine::reserve(const upstream::Endpoint& endpoint) {
   return fast_path != nullptr && fast_path->make_room(endpoint.state) && pool.reserve(endpoint);
 }
 
-void Engine::bury(Connection& connection) {
-  connection.unlink(first_);
+void Engine::bury(Client& client) {
+  client.unlink(first_);
   --connection_count_;
-  buried_.push_back(&connection);
+  buried_.push_back(&client);
 }
 
 void Engine::free_buried() {
   // One that was to be resumed is freed a round later.
-  std::erase_if(buried_, [this](Connection* connection) {
-    if (connection->resume_pending()) return false;
-    delete connection;
+  std::erase_if(buried_, [](Client* client) {
+    if (client->resume_pending()) return false;
+    delete client;
     return true;
   });
 }
@@ -135,11 +146,11 @@ void Engine::free_buried() {
 void Engine::drain() {
   draining_ = true;
   listeners_.clear();
-  Connection* connection = first_;
-  while (connection != nullptr) {
-    Connection* const next = connection->next();
-    connection->drain();
-    connection = next;
+  Client* client = first_;
+  while (client != nullptr) {
+    Client* const next = client->next();
+    client->drain();
+    client = next;
   }
 }
 

@@ -14,11 +14,12 @@
 #include "runtime/handler/room.h"
 #include "runtime/handler/round.h"
 #include "runtime/handler/route_deadlines.h"
+#include "runtime/handler/tls/client_hello.h"
 #include "runtime/handler/upstream/pool.h"
 
 namespace heddle::handler {
 
-class Connection;
+class Client;
 class Listener;
 
 /// How long the handler waits for whom. None of these runs while a server works on a request: that is bounded
@@ -90,15 +91,16 @@ class Engine {
   void accepted(UniqueFd client);
   [[nodiscard]] bool full() const { return connection_count_ >= connections_max_; }
   /// Goes on with a connection in the next round, because it had its share of this one.
-  void resume_later(Connection& connection) { unfinished_.push_back(&connection); }
+  void resume_later(Client& client) { unfinished_.push_back(&client); }
   /// Takes a place for one more connection to an endpoint, for which an idle link may have to go. False: it
   /// is full.
   [[nodiscard]] bool reserve(const upstream::Endpoint& endpoint);
   /// The connection is closed; it is freed at the end of the round.
-  void bury(Connection& connection);
+  void bury(Client& client);
 
   io::EventLoop loop;
   io::BufferPool buffers;
+  tls::HelloReader hellos;
   upstream::Ledger ledger;
   Timeouts timeouts;
   Decider& decider;
@@ -110,7 +112,7 @@ class Engine {
   [[nodiscard]] std::uint32_t connection_count() const { return connection_count_; }
 
  private:
-  Engine(io::EventLoop made, Decider& decider, std::uint32_t connections_max, const Patience& patience,
+  Engine(io::EventLoop made, tls::HelloReader hellos, Decider& decider, std::uint32_t connections_max, const Patience& patience,
          const Shared& shared);
 
   [[nodiscard]] int find_wait(int wait_ms) const;
@@ -118,10 +120,10 @@ class Engine {
   void free_buried();
 
   std::multimap<std::uint64_t, std::unique_ptr<Listener>> listeners_;
-  std::vector<Connection*> unfinished_;
-  std::vector<Connection*> resuming_;
-  std::vector<Connection*> buried_;
-  Connection* first_ = nullptr;  // all connections, for drain()
+  std::vector<Client*> unfinished_;
+  std::vector<Client*> resuming_;
+  std::vector<Client*> buried_;
+  Client* first_ = nullptr;  // all of them, for drain()
   std::uint64_t now_ns_ = 0;
   std::uint32_t connections_max_;
   std::uint32_t connection_count_ = 0;

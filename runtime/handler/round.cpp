@@ -95,7 +95,7 @@ bool Round::fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& ne
   in.source_port = origin.source_port;
   in.destination_port = origin.destination_port;
   in.form = static_cast<hd_u16>(form);
-  in.flags = request.normalised() ? HD_REQUEST_NORMALISED : 0;
+  in.flags = request.flags();
   in.page = decider_.first_page() + next_page;
   in.head_length = static_cast<hd_u32>(head.size());
   in.draw = 0;

@@ -9,15 +9,15 @@
 
 namespace heddle::handler {
 
-/// A request whose head is complete.
+/// A request whose head is complete, or a connection whose ClientHello is.
 class Undecided {
  public:
   [[nodiscard]] virtual const hd_connection& origin() const = 0;
   [[nodiscard]] virtual hd_form form() const = 0;
-  /// The bytes to decide on; at most HD_HEAD_MAX.
+  /// The bytes to decide on; at most HD_HEAD_MAX. Of TLS the name that is asked for.
   [[nodiscard]] virtual std::string_view head() const = 0;
-  /// The head's path was put into its canonical form: there is no other one.
-  [[nodiscard]] virtual bool normalised() const = 0;
+  /// Of enum hd_request_flag.
+  [[nodiscard]] virtual hd_u16 flags() const = 0;
 
   virtual void decided(const hd_decision& decision) = 0;
   /// The decision function did not run; nothing may be forwarded.

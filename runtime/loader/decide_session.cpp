@@ -88,7 +88,8 @@ std::uint32_t DecideSession::Parts::write(std::size_t index, const DecideInput& 
   request.source_port = input.source.port;
   request.destination_port = input.destination.port;
   request.form = static_cast<hd_u16>(input.form);
-  request.flags = static_cast<hd_u16>((input.draw ? HD_REQUEST_DRAW : 0) | (input.normalised ? HD_REQUEST_NORMALISED : 0));
+  request.flags = static_cast<hd_u16>((input.draw ? HD_REQUEST_DRAW : 0) | (input.normalised ? HD_REQUEST_NORMALISED : 0) |
+                                      (input.tls ? HD_REQUEST_TLS : 0));
   request.draw = input.draw.value_or(0);
   request.now = input.now_ns;
   request.page = page;

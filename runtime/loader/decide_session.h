@@ -28,10 +28,11 @@ struct DecideInput {
   SocketAddress source;
   SocketAddress destination;  // what the client dialled
   hd_form form = HD_FORM_OK;
-  std::string_view head;  // with the empty line; at most HD_HEAD_MAX bytes
+  std::string_view head;  // with the empty line; at most HD_HEAD_MAX bytes; of TLS the name that is asked for, if one is
   std::optional<std::uint64_t> draw;
   std::uint64_t now_ns = 0;  // what the clock of limits says; 0: the machine's
   bool normalised = false;   // the path was put into its canonical form
+  bool tls = false;          // it is a connection whose client begins with TLS
 };
 
 /// The syscall entry of one bundle, loaded for its own use: state maps of its own, nothing pinned or

@@ -235,14 +235,14 @@ Result<void> Generation::take_eject_groups(Interner& interner) {
   return {};
 }
 
-/// Connections of tcp services are no requests.
+/// Connections of tcp and tls services are no requests.
 Result<void> Generation::start_latencies(const State& state) const {
-  std::set<std::string_view> tcp;
+  std::set<std::string_view> connections;
   for (const bundle::Manifest::Service& service : manifest_->services) {
-    if (service.protocol == "tcp") tcp.insert(service.name);
+    if (service.protocol == "tcp" || service.protocol == "tls") connections.insert(service.name);
   }
   for (std::size_t i = 0; i < counters_.size(); ++i) {
-    if (tcp.contains(manifest_->rules[i].service)) continue;
+    if (connections.contains(manifest_->rules[i].service)) continue;
     if (Result<void> started = start_latency(state, counters_[i]); !started) return started;
   }
   return {};

@@ -5,6 +5,7 @@
 
 #include "compiler/eval/framing.h"
 #include "compiler/eval/match.h"
+#include "compiler/eval/server_name.h"
 #include "tests/differential/draft.h"
 #include "tests/differential/wire.h"
 
@@ -39,6 +40,23 @@ void set_caller(const model::Policy& policy, std::optional<model::WorkloadId> ca
   made.request.spiffe = "spiffe://" + pattern.trust_domain + "/" + pattern.path;
 }
 
+bool is_tls(const model::Service& service) {
+  return service.protocol == model::Protocol::tls;
+}
+
+/// What no client should ask for, or another name.
+std::string damaged_name(std::string name, Random& random) {
+  static const std::vector<std::string> pieces = {".", "..", "*", ":443", "-", "_", "x", "\x80", " ", "\0", "[", "1", "0"};
+  static const std::vector<std::string> names = {"", ".", "10.0.0.1", "a.10", "1", "[::1]", "::1", "a.example.", ".a.example"};
+  if (random.chance(25)) return random.pick(names);
+  if (random.chance(15)) return std::string(random.between(60, 66), 'a') + "." + name;
+  if (random.chance(15)) {
+    while (name.size() < 250) name = "abcdefghi." + name;
+    return std::string(random.between(0, 6), 'z') + name;
+  }
+  return name.insert(random.below(name.size() + 1), random.pick(pieces));
+}
+
 model::SocketAddress pick_destination(const model::Service& service, Random& random) {
   if (!service.endpoints.empty() && random.chance(6)) return random.pick(service.endpoints).address;
   return random.pick(service.addresses);
@@ -47,8 +65,8 @@ model::SocketAddress pick_destination(const model::Service& service, Random& ran
 }  // namespace
 
 std::string operator_name(const model::Test& test) {
-  static constexpr std::array<const char*, 9> attributes = {"path",   "host",    "method", "header", "query",
-                                                            "cookie", "address", "port",   "from"};
+  static constexpr std::array<const char*, 10> attributes = {"path",   "host",    "method", "header", "query",
+                                                             "cookie", "address", "port",   "from",   "sni"};
   static constexpr std::array<const char*, 10> operators = {"is",   "under",   "starts", "ends",    "contains",
                                                             "like", "matches", "has",    "present", "absent"};
   const std::string attribute = attributes.at(static_cast<std::size_t>(test.attribute));
@@ -58,18 +76,32 @@ std::string operator_name(const model::Test& test) {
   return attribute + " " + operators.at(static_cast<std::size_t>(test.op)) + (test.ignoring_case ? " i" : "");
 }
 
-bool keeps_aim(const model::Policy& policy, const Case& made) {
-  eval::Refusal refusal;
-  auto head = eval::read_head(made.request.head, made.service->paths, refusal);
-  if (!head) return false;
-  if (eval::check_framing(*head, eval::tested_names(policy, static_cast<model::ServiceId>(made.service - policy.services.data())))) return made.shape == Shape::repeated;
-  eval::Facts facts{eval::make_caller(policy, made.request.spiffe), &*head, eval::comparable_path(head->path),
-                    made.request.source.ip, made.request.destination.port};
+namespace {
+
+bool holds_as_aimed(const Case& made, const eval::Facts& facts) {
   const bool holds = eval::match(*made.aim, facts).holds;
   if (made.shape == Shape::hit) return holds;
   const bool may_hold =
       made.shape == Shape::negated || made.shape == Shape::over_long || made.shape == Shape::repeated;
   return may_hold || !holds || made.aim->test.op == model::Operator::absent;
+}
+
+}  // namespace
+
+bool keeps_aim(const model::Policy& policy, const Case& made) {
+  eval::Facts facts{eval::make_caller(policy, made.request.spiffe), nullptr, "", made.request.source.ip,
+                    made.request.destination.port};
+  facts.sni = made.request.sni;
+  if (is_tls(*made.service))
+    return !(facts.sni && eval::check_server_name(*facts.sni)) && holds_as_aimed(made, facts);
+  eval::Refusal refusal;
+  auto head = eval::read_head(made.request.head, made.service->paths, refusal);
+  if (!head) return false;
+  const auto id = static_cast<model::ServiceId>(made.service - policy.services.data());
+  if (eval::check_framing(*head, eval::tested_names(policy, id))) return made.shape == Shape::repeated;
+  facts.head = &*head;
+  facts.path = eval::comparable_path(head->path);
+  return holds_as_aimed(made, facts);
 }
 
 CaseMaker::CaseMaker(const model::Policy& policy, const Table& so_far, Random& random)
@@ -151,8 +183,12 @@ Case CaseMaker::make() {
     made.request.destination = draft.destination ? *draft.destination : pick_destination(*rule.service, random_);
     made.request.draw = random_.next();
     made.request.source = draft.source ? *draft.source : random_source(random_);
-    made.request.head = wire_text(draft, random_);
     made.damaged = random_.chance(8);
+    if (is_tls(*rule.service)) {
+      made.request.sni = made.damaged ? damaged_name(draft.sni.value_or("a"), random_) : draft.sni;
+      return made;
+    }
+    made.request.head = wire_text(draft, random_);
     if (made.damaged) made.request.head = damage(made.request.head, random_);
     return made;
   }
@@ -197,7 +233,7 @@ bool is_possible(const std::string& name, Shape shape) {
   const bool of_connection = name == "address" || name == "port";
   const bool always_once = name.starts_with("path") || name.starts_with("method") || of_connection;
   if (shape == Shape::truncated || shape == Shape::over_long) return !of_connection;
-  if (shape == Shape::repeated) return !always_once && name != "from";
+  if (shape == Shape::repeated) return !always_once && name != "from" && !name.starts_with("sni");
   return shape != Shape::absent || !always_once;
 }
 

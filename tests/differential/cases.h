@@ -55,7 +55,7 @@ class Table {
   std::map<std::string, std::array<std::size_t, shape_names.size()>> cells_;
 };
 
-/// Makes requests for the http services of a policy, rather those of which there are few so far.
+/// Makes requests for the http and tls services of a policy, rather those of which there are few so far.
 class CaseMaker {
  public:
   CaseMaker(const model::Policy& policy, const Table& so_far, Random& random);

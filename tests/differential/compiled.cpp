@@ -11,6 +11,7 @@
 #include "compiler/eval/destination.h"
 #include "runtime/handler/http/normalise.h"
 #include "runtime/handler/http/rewrite.h"
+#include "runtime/handler/tls/client_hello.h"
 
 namespace heddle::differential {
 namespace {
@@ -65,6 +66,13 @@ std::optional<Head> receive(const std::string& raw) {
   return head;
 }
 
+/// The name as the handler gives it to the kernel, which has read it in a ClientHello.
+Head receive_name(const eval::Request& request) {
+  if (!request.sni) return {};
+  const bool right = tls::is_server_name(*request.sni);
+  return {right ? *request.sni : "", right ? HD_FORM_OK : HD_FORM_MALFORMED};
+}
+
 /// The texts of a bundle as the handler reads them.
 class OwnTables final : public handler::Tables {
  public:
@@ -114,15 +122,21 @@ Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
   return CompiledPolicy(policy, std::move(*session), std::make_unique<OwnTables>(opened->bundle.maps));
 }
 
+bool CompiledPolicy::is_tls(const eval::Request& request) const {
+  const auto to = eval::find_destination(policy_, request.destination);
+  return to && policy_.services[to->service].protocol == model::Protocol::tls;
+}
+
 Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::vector<Case>& cases) {
   std::vector<std::optional<Head>> heads;
-  for (const Case& made : cases) heads.push_back(receive(made.request.head));
+  for (const Case& made : cases) heads.push_back(is_tls(made.request) ? receive_name(made.request) : receive(made.request.head));
   std::vector<loader::DecideInput> inputs;
   for (std::size_t at = 0; at < cases.size(); ++at) {
     if (!heads[at]) continue;
     const eval::Request& request = cases[at].request;
     inputs.push_back({cases[at].caller, as_loaded(request.source), as_loaded(request.destination),
                       heads[at]->form, heads[at]->bytes, request.draw, request.now_ns});
+    inputs.back().tls = is_tls(request);
   }
   std::vector<std::optional<Compiled>> answers(cases.size());
   for (std::size_t at = 0, next = 0; at < cases.size();) {
@@ -210,7 +224,7 @@ Compiled CompiledPolicy::in_words(const hd_decision& decision) const {
   words.verdict = verdict_text(decision.verdict);
   const std::uint32_t service = manifest.service_of(decision.service);
   const bool tcp =
-      service < manifest.services.size() && manifest.services[service].protocol == "tcp";
+      service < manifest.services.size() && manifest.services[service].protocol != "http";
   words.status = tcp ? 0 : decision.status;  // a connect is refused without words
   words.rule = session_.rule_id(decision.rule);
   words.access_rule = decision.access == HD_NONE ? "" : session_.rule_id(decision.access);

@@ -56,6 +56,8 @@ void Aimer::satisfy(const Test& test, Draft& draft, bool wanted) {
   }
   if (is_named(test)) {
     named(test, draft).erase(test.name);
+  } else if (test.attribute == Attribute::sni && random_.chance(20)) {
+    draft.sni.reset();
   } else {
     set(test, random_.chance(60) ? near_miss(example(test, random_)) : any_value(test.attribute, random_), draft);
   }
@@ -103,6 +105,7 @@ void Aimer::set(const Test& test, const std::string& value, Draft& draft) {
   if (test.attribute == Attribute::path) draft.path = value;
   if (test.attribute == Attribute::host) draft.host = value;
   if (test.attribute == Attribute::method) draft.method = value;
+  if (test.attribute == Attribute::sni) draft.sni = value;
 }
 
 std::string Aimer::near_miss(const std::string& literal) {
@@ -203,6 +206,7 @@ bool Aimer::repeat(const Test& test, Draft& draft) {
 
 bool Aimer::leave_out(const Test& test, Draft& draft) {
   if (test.attribute == Attribute::host) draft.host.reset();
+  if (test.attribute == Attribute::sni) draft.sni.reset();
   if (test.attribute == Attribute::from) draft.caller.reset();
   if (is_named(test)) named(test, draft).erase(test.name);
   return test.attribute != Attribute::path && test.attribute != Attribute::method && !is_of_connection(test);

@@ -26,6 +26,7 @@ struct Draft {
   std::map<std::string, std::string> queries;
   std::map<std::string, std::string> cookies;
   std::optional<Repeated> repeated;
+  std::optional<std::string> sni;  // of a tls service: none: the client asks for no name
   model::Paths paths;  // of the service
   std::optional<model::SocketAddress> source;
   std::optional<model::SocketAddress> destination;

@@ -107,13 +107,15 @@ std::string any_value(Attribute attribute, Random& random) {
   if (attribute == Attribute::path) return "/" + random.pick(segments);
   if (attribute == Attribute::host) return random.pick(hosts);
   if (attribute == Attribute::method) return random.pick(methods);
+  if (attribute == Attribute::sni) return random.pick(server_names);
   if (attribute == Attribute::query) return random.pick(query_values);
   return random.pick(attribute == Attribute::cookie ? cookie_values : header_values);
 }
 
 std::string example(const model::Test& test, Random& random) {
   const std::string text = exact_example(test, random);
-  return test.ignoring_case ? in_any_case(text, random) : text;
+  const bool any_case = test.ignoring_case || test.attribute == Attribute::sni;
+  return any_case ? in_any_case(text, random) : text;
 }
 
 }  // namespace heddle::differential

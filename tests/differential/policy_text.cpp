@@ -208,6 +208,31 @@ std::string tcp_condition(Random& random) {
   return random.chance(50) ? first : first + (random.chance(50) ? " and " : " or ") + second;
 }
 
+std::string sni_test(Random& random) {
+  const std::string name = random.pick(server_names);
+  if (random.chance(30))
+    return std::string("sni ") + (random.chance(50) ? "not " : "") + "in [" + quoted(name) + ", " +
+           quoted(random.pick(server_names)) + "]" + maybe_ignoring_case(random);
+  if (random.chance(50)) return "sni is " + quoted(name) + maybe_ignoring_case(random);
+  const std::size_t dot = name.find('.');
+  const bool shorter = dot != std::string::npos && random.chance(50);
+  return "sni under " + quoted(shorter ? name.substr(dot + 1) : name) + maybe_ignoring_case(random);
+}
+
+/// Of a connection that begins with TLS a name and an address are known, too.
+std::string tls_condition(Random& random, int depth) {
+  const auto one = [&] {
+    if (depth > 0 && random.chance(20)) return "(" + tls_condition(random, depth - 1) + ")";
+    if (random.chance(12)) return random.chance(50) ? from_test(random) : std::string("port is 9000");
+    return random.chance(15) ? address_test(random) : sni_test(random);
+  };
+  std::string text;
+  const char* join = random.chance(50) ? " and " : " or ";
+  for (std::size_t count = random.chance(45) ? 1 : random.between(2, 3); count > 0; --count)
+    text += (text.empty() ? "" : join) + std::string(random.chance(25) ? "not " : "") + one();
+  return text;
+}
+
 /// What a split may go by.
 std::string key(Random& random) {
   if (random.chance(25)) return "address";
@@ -240,12 +265,14 @@ std::string answer(Random& random, const std::string& prefix) {
 }
 
 /// Weights in hundredths of a percent that add up to 100%. Some parts are answered, on http services.
-std::string split(Random& random, const std::vector<std::string>& pools, bool tcp, const std::string& prefix) {
-  const bool sticky = !tcp && random.chance(50);
+std::string split(Random& random, const std::vector<std::string>& pools, const std::string& protocol, const std::string& prefix) {
+  const bool tcp = protocol != "http";
+  const bool sticky = protocol != "tcp" && random.chance(50);
   const std::size_t answered = tcp || random.chance(60) ? 0 : 40;
   const std::size_t parts = random.between(2, 4);
   std::size_t rest = 10000;
-  std::string text = sticky ? "split by " + key(random) + " { " : "split { ";
+  const std::string by = tcp ? "address" : key(random);
+  std::string text = sticky ? "split by " + by + " { " : "split { ";
   for (std::size_t part = 0; part < parts; ++part) {
     const std::size_t weight = part + 1 == parts ? rest : random.between(1, rest - (parts - part - 1));
     rest -= weight;
@@ -260,12 +287,15 @@ std::string split(Random& random, const std::vector<std::string>& pools, bool tc
 /// A service with everything of its own, written in one place.
 class ServiceText {
  public:
-  /// `others`: http services in all.
-  ServiceText(Random& random, std::size_t number, std::size_t others, bool tcp, Bounds bounds)
+  /// `first`, `others`: services of its protocol from that one on.
+  ServiceText(Random& random, std::size_t number, std::size_t first, std::size_t others, std::string protocol, Bounds bounds)
       : random_(random),
         number_(number),
+        first_(first),
         others_(others),
-        tcp_(tcp),
+        protocol_(std::move(protocol)),
+        tcp_(protocol_ != "http"),
+        tls_(protocol_ == "tls"),
         bounds_(bounds),
         name_("s" + std::to_string(number)),
         pools_{name_} {}
@@ -289,7 +319,7 @@ class ServiceText {
     std::string text =
         "service " + name_ + " {\n  address " + address("10.96.0.", "fd00::", number_ + 1, "80");
     if (random_.chance(30)) text += ", " + address("10.96.1.", "fd01::", number_ + 1, "8080");
-    text += "\n  protocol " + std::string(tcp_ ? "tcp" : "http") + "\n  transport plaintext\n";
+    text += "\n  protocol " + protocol_ + "\n  transport plaintext\n";
     static const std::vector<std::string> paths = {
         "strict", "merge", "decode", "strict keep \"%2F\", \";\"", "strict keep \"%5c\", \"\\\\\"", "merge", "decode"};
     if (!tcp_ && random_.chance(30)) text += "  paths " + random_.pick(paths) + "\n";
@@ -299,16 +329,21 @@ class ServiceText {
       pools_.push_back(subset);
     }
     if (others_ > 1 && random_.chance(40)) {
-      const std::string other = "s" + std::to_string((number_ + random_.between(1, others_ - 1)) % others_);
+      const std::string other = "s" + std::to_string(first_ + (number_ - first_ + random_.between(1, others_ - 1)) % others_);
       pools_.push_back(other);
       pools_.push_back(other + ".v" + std::to_string(random_.between(1, 3)));
     }
     static const std::vector<std::string> balances = {"round_robin", "random", "least_request"};
     static const std::vector<std::string> preferences = {"", "", "prefer same_zone ", "prefer same_node "};
-    text += "  balance " + random_.pick(preferences) + (!tcp_ && random_.chance(30) ? "maglev by " + key(random_) : random_.pick(balances)) + "\n";
+    text += "  balance " + random_.pick(preferences) + balance(balances) + "\n";
     if (random_.chance(30)) text += "  eject after 3 failures for 30s at_most 50%\n";
     if (random_.chance(bounds_ == Bounds::tight ? 60 : 20)) text += at_most();
     return text + "}\n";
+  }
+
+  std::string balance(const std::vector<std::string>& others) {
+    if (tls_ && random_.chance(30)) return "maglev by address";
+    return !tcp_ && random_.chance(30) ? "maglev by " + key(random_) : random_.pick(others);
   }
 
   std::string at_most() {
@@ -343,6 +378,7 @@ class ServiceText {
   /// Whatever endpoint is dialled has port 9000.
   std::string any_condition(int depth) {
     if (!tcp_ && random_.chance(5)) return random_.chance(50) ? "port is 80" : "not port in [9000]";
+    if (tls_) return tls_condition(random_, depth);
     return tcp_ ? tcp_condition(random_) : condition(random_, depth);
   }
 
@@ -365,7 +401,9 @@ class ServiceText {
     std::string text = "limit l" + std::to_string(number_) + " on " + name_ + " {\n";
     if (random_.chance(60)) text += "  when " + any_condition(1) + "\n";
     text += "  rate 1000000/s burst 1000000\n";
-    if (random_.chance(60)) text += "  key " + std::string(tcp_ || random_.chance(30) ? "identity" : key(random_)) + "\n";
+    const bool of_connection = tcp_ || random_.chance(30);
+    const char* own = tls_ && random_.chance(50) ? "address" : "identity";
+    if (random_.chance(60)) text += "  key " + (of_connection ? std::string(own) : key(random_)) + "\n";
     return text + "}\n";
   }
 
@@ -373,7 +411,7 @@ class ServiceText {
   std::string target(const std::string& prefix = "") {
     const std::size_t kind = random_.below(10);
     if ((kind < 4 && kind >= 2 && !tcp_) || (!prefix.empty() && kind >= 4)) return answer(random_, prefix);
-    const std::string to = kind < 2 ? split(random_, pools_, tcp_, prefix) : random_.pick(pools_);
+    const std::string to = kind < 2 ? split(random_, pools_, protocol_, prefix) : random_.pick(pools_);
     return tcp_ || random_.chance(70) ? to : to + " { " + timeout() + " }";
   }
 
@@ -392,8 +430,11 @@ class ServiceText {
 
   Random& random_;
   std::size_t number_;
+  std::size_t first_;
   std::size_t others_;
-  bool tcp_;
+  std::string protocol_;
+  bool tcp_;  // or tls
+  bool tls_;
   Bounds bounds_;
   std::string name_;
   std::vector<std::string> pools_;
@@ -405,9 +446,12 @@ std::string random_policy(Random& random, Bounds bounds) {
   std::string text = preamble;
   const std::size_t services = random.between(1, 3);
   for (std::size_t number = 0; number < services; ++number) {
-    text += ServiceText(random, number, services, false, bounds).text();
+    text += ServiceText(random, number, 0, services, "http", bounds).text();
   }
-  if (random.chance(40)) text += ServiceText(random, services, 0, true, bounds).text();
+  if (random.chance(40)) text += ServiceText(random, services, services, 0, "tcp", bounds).text();
+  const std::size_t tls = random.chance(50) ? random.between(1, 2) : 0, first = services + 1;
+  for (std::size_t number = first; number < first + tls; ++number)
+    text += ServiceText(random, number, first, tls, "tls", bounds).text();
   if (random.chance(25)) {
     text += "access every http service {\n  " + std::string(random.chance(50) ? "audit " : "") + "deny from " + callers(random) +
             " when " + header_or_path(random) + "\n}\n";

@@ -84,7 +84,7 @@ std::string smallest_difference(const std::string& text, const Case& made, const
       });
   return "---- policy\n" + policy + "---- request from " + made.request.spiffe.value_or("nobody") + " to " +
          made.request.destination.text() + ", draw " + std::to_string(made.request.draw) + "\n" +
-         printable_head(shorter.request.head) + world_text(made) + "\n---- differs, where more than " +
+         (made.request.sni ? "  sni " + printable_head(*made.request.sni) : "") + printable_head(shorter.request.head) + world_text(made) + "\n---- differs, where more than " +
          std::to_string(bounds.rules) + " rules become tables\n" + differs(policy, shorter, bounds);
 }
 

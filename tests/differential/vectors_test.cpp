@@ -81,6 +81,38 @@ void expect_every_row(std::size_t rules_in_code) {
   for (const auto& [rule, times] : audits) EXPECT_EQ(counted->at(rule), times) << rule;
 }
 
+void expect_every_name(std::size_t rules_in_code) {
+  Both both("tls.mesh", {.rules = rules_in_code});
+  const auto rows = nlohmann::json::parse(read_vectors("tls.json"));
+  ASSERT_GE(rows.size(), 80u);
+  std::uint64_t audited = 0;
+  for (const auto& row : rows) {
+    const std::string name = row.at("name");
+    const Case made = tls_case_of(row, *both.parsed.policy, {"gate", ""});
+    const auto answer = both.decide(made, row.at("rule"), name);
+    ASSERT_TRUE(answer) << name;
+    const std::string goes = row.value("goes", "");
+    if (!goes.empty() && row.value("dial", "") != "endpoint") {
+      EXPECT_EQ(answer->pool, goes == "inner" ? goes : "gate." + goes) << name;
+    }
+    const eval::Outcome outcome = both.evaluator->decide(made.request);
+    EXPECT_EQ(outcome.audited, row.value("audited", std::vector<std::string>())) << name;
+    audited += outcome.audited.size();
+    EXPECT_EQ(difference(*both.parsed.policy, outcome, *answer), "") << name;
+  }
+  const auto counted = both.compiled->counted();
+  ASSERT_TRUE(counted) << counted.error().what;
+  EXPECT_EQ(counted->at("access gate/watched"), audited);
+}
+
+TEST(Vectors, Names) {
+  expect_every_name(32);
+}
+
+TEST(Vectors, NamesWithTables) {
+  expect_every_name(0);
+}
+
 TEST(Vectors, EvaluatorAndSyscallEntry) {
   expect_every_row(32);
 }

@@ -14,6 +14,8 @@ inline const std::vector<std::string> methods = {"GET",   "HEAD",     "POST", "P
                                                  "PATCH", "M-SEARCH", "G",    "GETX"};
 inline const std::vector<std::string> hosts = {"shop.example", "a.example",        "shop",  "10.0.0.1",
                                                "x-y_z.test",   "www.shop.example", "[::1]", "s0"};
+inline const std::vector<std::string> server_names = {"shop.example", "a.example", "shop",       "www.shop.example",
+                                                      "x-y_z.test",   "s0",        "b.a.example", "WWW.Shop.Example"};
 inline const std::vector<std::string> header_names = {"x-a",    "x-ab", "end-user", "x-tenant",
                                                       "accept", "x_b",  "via"};
 inline const std::vector<std::string> query_names = {"q", "qa", "page", "Page", "x-1", "a[]", "be.ta"};

@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 9
+#define HD_ABI_VERSION 10
 
 #include "bpf_templates/include/heddle/targets.h"
 
@@ -37,6 +37,7 @@ enum hd_limit {
   HD_PAGES_PER_WORKER = 128,  /* heads of one round together */
   HD_HEAD_MAX = 65536,        /* a longer head is 431 */
   HD_TARGET_MAX = 16384,      /* a longer target is 414 */
+  HD_SERVER_NAME_MAX = 253,   /* bytes of the name that a client of TLS asks for */
   HD_IDENTITY_WORDS = 16,     /* 1024 declared identities */
   HD_ATOM_WORDS = 64,         /* 4096 distinct tests of strings in the generated code of one service */
   HD_FIELDS_MAX = 40,         /* strings of a request that one service tests */
@@ -169,6 +170,7 @@ enum hd_connection_flag {
   HD_CONNECTION_TCP = 4,        /* decided at connect; leaves an event when it ends */
   HD_CONNECTION_FAST = 8,       /* its requests may be decided in the kernel */
   HD_CONNECTION_ACCEPTED = 16,  /* this is the handler's end */
+  HD_CONNECTION_TLS = 32,       /* with TO_HANDLER: the service that was dialled is one of TLS */
 };
 
 /* hd_pending, LRU hash: from the SYN of a client until the kernel has a socket for the handler to accept. That can be a second
@@ -279,7 +281,8 @@ struct hd_request {
   hd_u16 form;         /* enum hd_form */
   hd_u16 flags;        /* enum hd_request_flag */
   hd_u32 page;         /* first page of the head in hd_arena; the head is contiguous */
-  hd_u32 head_length;  /* with the empty line; at most HD_HEAD_MAX */
+  hd_u32 head_length;  /* with the empty line; at most HD_HEAD_MAX. HD_REQUEST_TLS: the head is the name that the client asks
+                        * for, and 0: it asks for none */
   hd_u64 draw;         /* with HD_REQUEST_DRAW: the draw to use (a try after the first, `--draw`) */
   hd_u64 now;          /* what the clock of limits says, in nanoseconds; 0: it is CLOCK_MONOTONIC */
 };
@@ -288,6 +291,7 @@ HD_STATIC_ASSERT(sizeof(struct hd_request) == 80, "hd_request");
 enum hd_request_flag {
   HD_REQUEST_DRAW = 1,
   HD_REQUEST_NORMALISED = 2, /* its path was put into canonical form: one that is not is refused */
+  HD_REQUEST_TLS = 4,        /* a connection that begins with TLS, and no request: any service but one of TLS refuses it */
 };
 
 enum hd_tier {
@@ -556,6 +560,7 @@ struct hd_address {
 enum hd_protocol {
   HD_PROTOCOL_TCP = 0,
   HD_PROTOCOL_HTTP = 1,
+  HD_PROTOCOL_TLS = 2,
 };
 
 /* States of the scan of a head: where it starts, and where it is after what nearly every head has. Who finds these bytes
@@ -737,12 +742,14 @@ struct hd_name_key {
   hd_u32 name;
 };
 
-/* hd_fields. The first three of every http service are method, path and host, in this order. */
+/* hd_fields. The first three of every http service are method, path and host, in this order. A tls service has the same three,
+ * of which nothing is ever asked, and behind them at most its one string. */
 enum hd_field_index {
   HD_FIELD_METHOD = 0,
   HD_FIELD_PATH = 1,
   HD_FIELD_HOST = 2,
   HD_FIELD_FIRST_HEADER = 3,
+  HD_FIELD_SNI = 3,
 };
 
 enum hd_field_flag {

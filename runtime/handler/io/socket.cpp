@@ -82,9 +82,13 @@ void Socket::shut_down_writing() {
   ::shutdown(fd_.get(), SHUT_WR);
 }
 
-void Socket::close_with_reset() {
+void Socket::reset_on_close() {
   const linger at_once{1, 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+void Socket::close_with_reset() {
+  reset_on_close();
   fd_.reset();
 }
 

@@ -57,6 +57,8 @@ class Socket {
   [[nodiscard]] int take_error();
 
   void shut_down_writing();
+  /// When it is closed, the peer will see a reset, not an end.
+  void reset_on_close();
   /// Closes so that the peer sees a reset, not an end: what it got is incomplete.
   void close_with_reset();
   void close() { fd_.reset(); }

@@ -18,7 +18,7 @@ namespace heddle::frontend {
 namespace {
 
 /// Where a construct that is built has its effect.
-enum class Where { both, handler, connect, node, normal, build, check, tests };
+enum class Where { both, handler, passage, connect, node, normal, build, check, tests };
 
 struct Row {
   const char* label;    // of the grammar's alternative; what has none is called by its keyword
@@ -39,6 +39,9 @@ std::string with(const std::string& declarations) {
 std::string in_service(const std::string& item, const std::string& protocol = "http", const std::string& transport = "plaintext") {
   return with("service s { address 10.0.0.9:80  protocol " + protocol + "  transport " + transport + "  identity cart  " + item +
               " }\naccess s { allow from web }\n");
+}
+std::string of_tls(const std::string& more) {
+  return in_service("endpoint 10.0.0.8:443", "tls") + more;
 }
 std::string when(const std::string& condition) {
   return with("route cart { when " + condition + " -> v1  otherwise -> cart }");
@@ -84,7 +87,7 @@ const std::vector<Row>& rows() {
       {"protocol tcp", "protocol tcp", in_service("", "tcp"), Where::connect},
       {"protocol http2", "protocol http2", in_service("", "http2")},
       {"protocol grpc", "protocol grpc", in_service("", "grpc")},
-      {"protocol tls", "protocol tls", in_service("", "tls")},
+      {"protocol tls", "protocol tls", in_service("", "tls"), Where::passage},
       {"serviceTransport", "transport plaintext", in_service("")},
       {"transport mtls", "transport mtls", in_service("", "http", "mtls")},
       {"transport tls", "transport tls", in_service("", "http", "tls")},
@@ -170,7 +173,10 @@ const std::vector<Row>& rows() {
       {"query", "query \"n\" is \"a\"", when("query \"n\" is \"a\"")},
       {"cookie", "cookie \"n\" is \"a\"", when("cookie \"n\" is \"a\"")},
       {"claim", "claim \"n\" is \"a\"", when("claim \"n\" is \"a\"")},
-      {"sni", "sni is \"a\"", when("sni is \"a\"")},
+      {"sni", "sni is \"a\", in [\"a\"], under \"a\"", of_tls("route s { when sni is \"a\" or sni not in [\"a\", \"b\"] or sni under \"c\" -> s  otherwise -> s }"),
+       Where::passage},
+      {"address of tls", "address in [10.0.0.0/8], split by address (on tls)",
+       of_tls("route s { when address is 10.0.0.1 -> split by address { 50% s, 50% s }  otherwise -> s }"), Where::passage},
       {"methodTest", "method in [GET, HEAD]", when("method in [GET, HEAD]")},
       {"fromTest", "from web, from in [web, cart]", when("from web or from in [web, cart]")},
       {"addressTest", "address in [10.0.0.0/8]", when("address in [10.0.0.0/8]")},
@@ -189,6 +195,7 @@ const std::vector<Row>& rows() {
       {"timesPart", "3 times", expecting("allowed", "send GET \"/\" to cart from web 3 times"), Where::tests},
       {"headerPart", "with header \"n\" \"v\"", expecting("allowed", "send GET \"/\" to cart from web with header \"n\" \"v\""), Where::tests},
       {"hostPart", "with host \"h\"", expecting("allowed", "send GET \"/\" to cart from web with host \"h\""), Where::tests},
+      {"sniPart", "with sni \"a.example\"", of_tls("test \"t\" { connect to s from web with sni \"a.example\"  expect allowed }"), Where::tests},
       {"claimPart", "with claim \"n\" \"v\"", with("identity admin = jwt issuer \"i\" audience \"a\" jwks \"k\"\ntest \"t\" { send GET \"/\" to cart from admin with claim \"n\" \"v\"  expect denied }"), Where::tests},
       {"nobody", "from unauthenticated", expecting("denied", "send GET \"/\" to cart from unauthenticated"), Where::tests},
       {"spiffeSender", "from spiffe \"ns/x\"", expecting("denied", "send GET \"/\" to cart from spiffe \"ns/x\""), Where::tests},
@@ -245,6 +252,8 @@ std::string table_line(const Row& row) {
       return begin + "yes | yes | yes | yes |\n";
     case Where::handler:
       return begin + "yes | yes | yes | sent by the handler |\n";
+    case Where::passage:
+      return begin + "yes | yes | yes | decided by the handler |\n";
     case Where::connect:
       return begin + "yes | yes | | when a socket connects |\n";
     case Where::node:

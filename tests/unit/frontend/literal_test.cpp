@@ -110,6 +110,21 @@ TEST(ValueLiteral, Parts) {
   EXPECT_FALSE(sema::check_query_value("a=b/;c?", Part::whole));
 }
 
+TEST(ServerNameLiteral, Cases) {
+  const std::string label(63, 'a');
+  for (const std::string& literal : {std::string("a"), std::string("a.example"), std::string("a_b.c-d"), std::string("10.0.0.1a"), label + ".b"})
+    EXPECT_FALSE(sema::check_server_name(literal)) << literal;
+  const std::pair<std::string, const char*> wrong[] = {
+      {"", ""}, {".", ""}, {"a.", "a"}, {".a", "a"}, {"a..b", "a.b"}, {"a:443", "a"}, {"10.0.0.1", ""}, {"a.1", ""}, {"::1", ""},
+      {"[fd00::1]", ""}, {"*.a.example", "a.example"}, {"a*", ""}, {"a/b", ""}, {"a b", ""}, {"\xc3\xa9", ""}, {label + "a", ""},
+      {label + "." + label + "." + label + "." + label, ""}};
+  for (const auto& [literal, spelling] : wrong) {
+    const auto never = sema::check_server_name(literal);
+    ASSERT_TRUE(never) << literal;
+    EXPECT_EQ(never->spelling, spelling) << literal;
+  }
+}
+
 TEST(HostLiteral, Cases) {
   for (const char* literal : {"a", "a.example", "a_b.c-d", "10.0.0.1", "[fd00::1]", "[::ffff:1.2.3.4]"}) {
     EXPECT_FALSE(sema::check_host(literal)) << literal;

@@ -103,6 +103,56 @@ TEST(Model, OfBase) {
   EXPECT_FALSE(cart.route);
 }
 
+TEST(Model, OfTls) {
+  const std::string service = base + "service s { address 10.0.0.9:443  protocol tls  transport plaintext  subset v1 where v is \"1\"  balance maglev by address"
+                                     "  at_most 5 connections  endpoint 10.0.0.8:443 { v \"1\" } }\n"
+                                     "service other { address 10.0.0.7:443  protocol tls  transport plaintext  endpoint 10.0.0.6:443 }\n"
+                                     "access other { allow from any }\n";
+  const Checked checked = check(service + R"(
+access s { allow from web when sni in ["A.Example", "b.example"] and address in [10.0.0.0/8] and port is 443 }
+limit l on s { when sni under "X.example"  rate 1/s burst 1  key address, identity }
+route s {
+  when sni under "C.EXAMPLE" ignoring case -> split by address { 50% v1, 50% other }
+  otherwise -> other
+})");
+  ASSERT_TRUE(checked.policy) << checked.messages().front();
+  EXPECT_EQ(checked.service("s").protocol, model::Protocol::tls);
+  EXPECT_EQ(checked.service("s").route->rules.front().when->test.literal, "c.example");
+  EXPECT_EQ(checked.service("s").access->rules.front().when->children.front().children.front().test.literal, "a.example");
+  for (const char* wrong : {
+           "access s { allow from any when path is \"/\" }", "access s { allow from any when host is \"a\" }",
+           "access s { allow from any when method is GET }", "access s { allow from any when header \"a\" present }",
+           "access s { allow from any when query \"a\" present }", "access s { allow from any when cookie \"a\" is \"b\" }",
+           "access s { allow from any } route s { otherwise -> respond 200 \"x\" }",
+           "access s { allow from any } route s { otherwise -> split { 50% v1, 50% redirect 301 host \"h\" } }",
+           "access s { allow from any } route s { timeout 1s  otherwise -> v1 }",
+           "access s { allow from any } route s { when sni is \"a\" -> v1 { timeout 1s }  otherwise -> v1 }",
+           "access s { allow from any } route s { otherwise -> split by header \"a\" { 50% v1, 50% other } }",
+           "access s { allow from any } limit l on s { rate 1/s burst 1  key host }",
+           "access s { allow from any } test \"t\" { connect to s from web with header \"a\" \"b\"  expect allowed }",
+           "access s { allow from any } test \"t\" { connect to s from web with sni \"a\"  expect status 403 }",
+       }) {
+    const Checked refused = check(service + wrong);
+    EXPECT_FALSE(refused.policy) << wrong;
+    EXPECT_EQ(refused.messages().size(), 1u) << wrong;
+    EXPECT_NE(refused.messages().front().find("needs HTTP, and service `s` is `protocol tls`"), std::string::npos)
+        << wrong << ": " << refused.messages().front();
+  }
+  const std::pair<const char*, const char*> others[] = {
+      {"access s { allow from any } test \"t\" { send GET \"/\" to s from web  expect allowed }", "does not fit service `s`, which is `protocol tls`"},
+      {"access s { allow from any } route s { otherwise -> cart }", "service `cart` is `protocol http`, and service `s` is `protocol tls`"},
+      {"access s { allow from any } route s { otherwise -> cache }", "service `cache` is `protocol tcp`, and service `s` is `protocol tls`"},
+      {"access s { allow from any when sni starts \"a\" }", "`sni` has no operator `starts`"},
+      {"access s { allow from any when sni present }", "`sni` has no operator `present`"},
+      {"access s { allow from any when sni matches /a/ }", "`sni` has no operator `matches`"},
+  };
+  for (const auto& [wrong, message] : others) {
+    const Checked refused = check(service + wrong);
+    ASSERT_FALSE(refused.policy) << wrong;
+    EXPECT_NE(refused.messages().front().find(message), std::string::npos) << wrong << ": " << refused.messages().front();
+  }
+}
+
 TEST(Model, OfTargets) {
   const Checked checked = check(base + R"(
 route cart {

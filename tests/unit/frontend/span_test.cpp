@@ -48,7 +48,7 @@ TEST(Span, OfMistakesInConditions) {
       {R"(claim "a" contains "")", {"E0420 \"\""}},
       {R"(address in [10.0.0.0/8, fd00::/129, 10.0.0.1/8])", {"E0015 fd00::/129", "E0015 10.0.0.1/8"}},
       {R"(port in [80, 81, 70000])", {"E0504 81", "E0016 70000"}},
-      {R"(sni is "a")", {"E0013 sni"}},
+      {R"(sni is "a")", {"E0448 sni"}},
       {R"(grpc "pkg.Service/Method")", {}},
       {R"(grpc "pkg.Service/")", {"E0446 \"pkg.Service/\""}},
       {R"(grpc "/pkg.Service")", {"E0446 \"/pkg.Service\""}},

@@ -16,7 +16,7 @@ class Asker final : public Undecided {
   const hd_connection& origin() const override { return origin_; }
   hd_form form() const override { return form_; }
   std::string_view head() const override { return head_; }
-  bool normalised() const override { return false; }
+  hd_u16 flags() const override { return 0; }
   void decided(const hd_decision& decision) override {
     verdict = decision.verdict;
     if (again != nullptr) again->submit(*this);
