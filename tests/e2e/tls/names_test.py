@@ -182,8 +182,9 @@ class Names(unittest.TestCase):
     def test_who_fails_is_ejected(self):
         """No other endpoint is tried in its place; after two failures in a row it is left out."""
         answered = [bool(self.ask(b"a", ("10.96.7.4", 443))[0]) for _ in range(10)]
-        self.assertEqual(answered.count(False), 2, answered)
-        self.assertEqual(answered[4:], [True] * 6)
+        # The end of a connection is reported within 10 ms: until then the next one may go there, too.
+        self.assertIn(answered.count(False), (2, 3), answered)
+        self.assertEqual(answered[5:], [True] * 5)
 
     def greeted(self, to):
         """A connection that got through: the end of the one before is reported within 10 ms."""
@@ -241,6 +242,14 @@ class Names(unittest.TestCase):
             self.assertEqual(self.world.decisions("mesh/malformed"), before + 1)
             passing.sendall(b"more")
             self.assertEqual(passing.recv(1 << 16), b"more")
+            # And the other way round: what was dialled as HTTP is no name.
+            with self.world.connect() as request:
+                request.sendall(b"GET / HTTP/1.1\r\n")
+                self.world.reload(self.world.build(self.text()))
+                request.sendall(b"Host: x.example\r\n\r\n")
+                got, _ = read_to_end(request)
+                self.assertTrue(got.startswith(b"HTTP/1.1 400 "), got)
+                self.assertIn(b"mesh/malformed", got)
 
 
 class NamesByThreeWorkers(Names):
