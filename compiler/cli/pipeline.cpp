@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "compiler/cli/exit_code.h"
+#include "compiler/cli/filters.h"
 #include "compiler/cli/terminal.h"
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/render.h"
@@ -20,6 +21,13 @@ Result<Checked> check_paths(const std::vector<std::string>& paths) {
   // Every name is resolved, every rule complete, all order canonical; or the sink says why not.
   checked.policy = sema::check(checked.sources, checked.sink);
   if (!checked.policy) return checked;
+
+  // Every filter is code that no verifier should refuse, as far as that can be known here; or the sink says what it does.
+  compile_filters(checked);
+  if (checked.sink.has_errors()) {
+    checked.policy.reset();
+    return checked;
+  }
 
   // Every condition is a combination of bits, every string that is tested an automaton, all within what can
   // be compiled; or the sink says what is too large.

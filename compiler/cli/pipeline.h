@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/emit/filter.h"
 #include "compiler/model/policy.h"
 #include "compiler/plan/plan.h"
 #include "compiler/source/source_manager.h"
@@ -24,6 +25,7 @@ struct Checked {
   diagnostics::Sink sink;
   std::optional<model::Policy> policy;  // none: errors were reported
   std::optional<plan::Plan> plan;       // there if and only if the policy is
+  std::vector<emit::Filter> filters;    // of the policy, compiled
 };
 
 Result<Checked> check_paths(const std::vector<std::string>& paths);

@@ -153,7 +153,15 @@ bool test_head(const Test& test, const Facts& facts) {
   return tests.at(test.attribute)(test, facts);
 }
 
+bool test_filter(const Test& test, const Facts& facts) {
+  const auto answer = facts.filters.find(test.filter);
+  if (answer != facts.filters.end()) return answer->second;
+  facts.asked_filters.insert(test.filter);
+  return false;
+}
+
 bool holds_test(const Test& test, const Facts& facts) {
+  if (test.attribute == Attribute::filter) return test_filter(test, facts);
   if (test.attribute == Attribute::from) return includes(test.callers, facts.caller);
   if (test.attribute == Attribute::port) return test.port == facts.port;
   if (test.attribute == Attribute::address) return test_address(test, facts);
@@ -196,6 +204,7 @@ std::optional<std::string> key_value(const model::RequestKey& key, const Facts& 
       return facts.spiffe;
     case Attribute::path:
     case Attribute::port:
+    case Attribute::filter:
       break;  // no key
   }
   return std::nullopt;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -11,6 +13,9 @@
 
 namespace heddle::eval {
 
+/// Whether filters hold, where that is known or assumed. Nobody here runs one.
+using FilterAnswers = std::map<model::FilterId, bool>;
+
 /// What conditions look at. A tcp connection has a caller and nothing else.
 struct Facts {
   Caller caller;
@@ -19,6 +24,8 @@ struct Facts {
   model::IpAddress source = {};      // of the client's socket; all zero: it is not known
   std::uint16_t port = 0;            // the one dialled
   std::optional<std::string> spiffe = {};  // of the caller
+  FilterAnswers filters = {};
+  mutable std::set<model::FilterId> asked_filters = {};  // of which no answer is known; taken as one that does not hold
   mutable bool asked_source = false;  // something depended on a source that is not known
 };
 

@@ -12,9 +12,10 @@
 namespace heddle::model {
 
 using IdentityId = std::uint32_t;
+using FilterId = std::uint32_t;
 
 /// What of a request a test looks at (language reference, "What a request is").
-enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from };
+enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, filter };
 
 enum class Operator : std::uint8_t { is, under, starts, ends, contains, like, matches, has, present, absent };
 
@@ -31,7 +32,7 @@ struct Callers {
 struct Test {
   Attribute attribute = Attribute::path;
   Operator op = Operator::is;
-  std::string name;     // of the header (in lower case), query parameter or cookie; else empty
+  std::string name;     // of the header (in lower case), query parameter or cookie; of the filter; else empty
   std::string literal;  // the operand in wire form; hosts, and all that ignores case, in lower case; of `matches` the text
                         // of the expression; empty for present, absent and from
   Callers callers;      // Attribute::from
@@ -39,6 +40,7 @@ struct Test {
   std::shared_ptr<const Regex> regex = nullptr;  // Operator::matches
   AddressRange range = {};                       // Attribute::address
   std::uint16_t port = 0;                        // Attribute::port
+  FilterId filter = 0;                           // Attribute::filter
 };
 
 /// A boolean combination of tests. `all` and `any` have at least two children, `negation` exactly one, `test` none.

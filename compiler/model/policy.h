@@ -272,6 +272,16 @@ struct TestBlock {
   source::Span span;
 };
 
+/// A condition in BPF C: `extern geo from "geo.bpf.c"`.
+struct Filter {
+  std::string name;  // qualified
+  std::string path;  // of its text, as it is written: relative to the file that declares it
+  std::string doc;
+  source::Span span;       // of the name
+  source::Span path_span;
+  std::optional<source::FileId> text = std::nullopt;  // once it was read
+};
+
 enum class Outside : std::uint8_t { allow, deny };
 
 struct Policy {
@@ -283,6 +293,7 @@ struct Policy {
   std::vector<Workload> workloads;
   std::vector<Service> services;
   std::vector<TestBlock> tests;
+  std::vector<Filter> filters;
 };
 
 /// Ids of rules that no policy text holds.

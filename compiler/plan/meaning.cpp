@@ -29,6 +29,7 @@ std::string quoted(std::string_view text) {
 
 std::string test_meaning(const model::Test& test, const model::Policy& policy) {
   if (test.attribute == model::Attribute::from) return "from " + meaning(test.callers, policy);
+  if (test.attribute == model::Attribute::filter) return "extern " + test.name;
   std::string out(attribute_names.at(static_cast<std::size_t>(test.attribute)));
   if (!test.name.empty()) out += " " + quoted(test.name);
   out += " " + std::string(operator_names.at(static_cast<std::size_t>(test.op)));
