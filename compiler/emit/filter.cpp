@@ -36,7 +36,8 @@ using Kind = FilterProblem::Kind;
 
 constexpr const char* function_name = "filter";
 constexpr const char* signature = "int filter(const struct heddle_request* request)";
-constexpr rlim_t most_seconds = 20;
+constexpr rlim_t most_seconds = 10;
+constexpr rlim_t most_memory = rlim_t{2} << 30;
 // What the verifier has left for a filter, below everything that leads to it.
 constexpr const char* stack_option = "-bpf-stack-size=128";
 
@@ -260,8 +261,12 @@ CompiledFilter from_json(const Json& json, const FilterSource& source, std::uint
 }
 
 ChildResult compile_here(const FilterSource& source, std::uint32_t number) {
-  const rlimit bound{most_seconds, most_seconds};
-  setrlimit(RLIMIT_CPU, &bound);
+  const rlimit time{most_seconds, most_seconds + 1};
+  setrlimit(RLIMIT_CPU, &time);
+#ifndef __SANITIZE_ADDRESS__  // which takes more than that for itself
+  const rlimit memory{most_memory, most_memory};
+  setrlimit(RLIMIT_DATA, &memory);
+#endif
   const std::vector<std::uint8_t> bytes = Json::to_cbor(to_json(Compilation(source, number).run()));
   return {true, std::string(bytes.begin(), bytes.end())};
 }

@@ -28,6 +28,7 @@ const std::map<std::uint64_t, const char*> allowed_helpers = {{1, "bpf_map_looku
                                                               {5, "bpf_ktime_get_ns"},
                                                               {7, "bpf_get_prandom_u32"}};
 constexpr std::size_t most_instructions = 4096;
+constexpr unsigned most_turns = 1U << 16;     // of a loop; what the verifier follows is less
 constexpr std::uint64_t most_copied = 1024;  // at once; the code generator calls a function for more
 
 std::string helpers_text() {
@@ -63,7 +64,7 @@ class Checker {
       problem.line = place->getLine();
       problem.column = place->getColumn();
     }
-    if (said_.insert({problem.line, problem.column}).second) problems_.push_back(std::move(problem));
+    if (said_.insert({problem.line, static_cast<int>(kind)}).second) problems_.push_back(std::move(problem));
   }
   void forbid(const llvm::Instruction& where, std::string what, std::string help = "") {
     refuse(Kind::forbidden, &where, std::move(what), std::move(help));
@@ -184,7 +185,8 @@ class Checker {
     llvm::TargetLibraryInfo info(library);
     llvm::ScalarEvolution evolution(filter_, info, assumptions, dominators, loops);
     for (const llvm::Loop* loop : loops.getLoopsInPreorder()) {
-      if (evolution.getSmallConstantMaxTripCount(loop) != 0) continue;
+      const unsigned most = evolution.getSmallConstantMaxTripCount(loop);
+      if (most != 0 && most <= most_turns) continue;
       const llvm::Instruction* where = loop->getHeader()->getTerminator();
       for (const llvm::BasicBlock* block : loop->blocks()) {
         for (const llvm::Instruction& instruction : *block) {
@@ -215,7 +217,7 @@ class Checker {
 
   llvm::Function& filter_;
   std::vector<FilterProblem>& problems_;
-  std::set<std::pair<std::uint32_t, std::uint32_t>> said_;
+  std::set<std::pair<std::uint32_t, int>> said_;  // one of a kind for each line
 };
 
 }  // namespace

@@ -88,7 +88,6 @@ std::unique_ptr<llvm::Module> parse_filter(const FilterSource& source, llvm::LLV
   Listener listener(problems);
   clang::CompilerInstance compiler;
   compiler.setVerboseOutputStream(std::make_unique<llvm::raw_null_ostream>());
-  compiler.createDiagnostics(&listener, false);
   // DWARF 5, because only there the text lies beside the line numbers: the file is never looked for again.
   const std::vector<const char*> arguments = {"-triple", "bpf", "-target-cpu", "v3", "-O2", "-disable-llvm-passes", "-std=gnu11",
                                               "-fno-builtin-memcpy", "-fno-builtin-memset", "-fno-builtin-memmove", "-nostdsysteminc", "-nobuiltininc", "-isystem", "/include",
@@ -96,7 +95,9 @@ std::unique_ptr<llvm::Module> parse_filter(const FilterSource& source, llvm::LLV
                                               "-fdebug-compilation-dir=.", "-Wall", "-ferror-limit", "20",
                                               "-fbracket-depth", "256",
                                               "-x", "c", name.c_str()};
-  if (!clang::CompilerInvocation::CreateFromArgs(compiler.getInvocation(), arguments, compiler.getDiagnostics())) return nullptr;
+  const auto options = clang::CompilerInstance::createDiagnostics(new clang::DiagnosticOptions, &listener, false);
+  if (!clang::CompilerInvocation::CreateFromArgs(compiler.getInvocation(), arguments, *options)) return nullptr;
+  compiler.createDiagnostics(&listener, false);
   compiler.createFileManager(files);
   clang::EmitLLVMOnlyAction action(&context);
   if (!compiler.ExecuteAction(action)) return nullptr;

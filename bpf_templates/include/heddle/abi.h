@@ -594,8 +594,9 @@ struct hd_service {
   hd_u32 route_chooser;  /* HD_NONE: hd_route has */
   hd_u32 filters;        /* that its rules ask: one bit each */
   hd_u32 filters_end;    /* number of the last of them, plus one; 0: none */
+  hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 108, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 112, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */

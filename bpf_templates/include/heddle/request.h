@@ -31,7 +31,7 @@ struct heddle_request {
   unsigned int path_length;         /* without the query */
   unsigned int reserved2;
   char method[HEDDLE_METHOD_MAX];
-  char host[HEDDLE_HOST_MAX];       /* as the client spells it, a port included */
+  char host[HEDDLE_HOST_MAX];       /* as the client spells it, without a port */
   char path[HEDDLE_PATH_MAX];       /* in the form that rules see */
 };
 
