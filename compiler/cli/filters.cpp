@@ -114,7 +114,8 @@ bool read_text(Checked& checked, model::Filter& filter) {
   std::string why;
   auto text = read(name, why);
   if (!text) {
-    checked.sink.report(kinds::no_filter_text(filter.path_span, name, why));
+    checked.sink.report(kinds::no_filter_text(filter.path_span, name, why))
+        .with_help("the path of a filter begins in the folder of the file that declares it");
     return false;
   }
   filter.text = add_once(checked.sources, name, std::move(*text), beside(checked.sources.path(declared_in), filter.path));

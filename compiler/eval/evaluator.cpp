@@ -27,6 +27,7 @@ Outcome Evaluator::decide(const Request& request, Accounts* accounts) const {
   own = std::move(possible.accounts.front());
   if (possible.accounts.size() > 1) own.become_unsure(possible.filters);
   Outcome outcome = std::move(possible.outcomes.front());
+  outcome.unknown = std::move(possible.unsure);
   if (possible.outcomes.size() > 1) outcome.unknown.insert(possible.filters.begin(), possible.filters.end());
   return outcome;
 }
@@ -42,6 +43,7 @@ Evaluator::Possible Evaluator::explore(const Request& request, const Accounts& b
   const bool too_many = filters.size() >= most_tried;
   if (asked.empty() || too_many) {
     if (too_many) outcome.unknown.insert(asked.begin(), asked.end());
+    possible.unsure = outcome.unknown;
     possible.outcomes.push_back(std::move(outcome));
     possible.accounts.push_back(std::move(accounts));
     return possible;
@@ -67,6 +69,7 @@ Evaluator::Possible Evaluator::explore(const Request& request, const Accounts& b
   add(possible.outcomes, other.outcomes, is_same);
   add(possible.accounts, other.accounts, std::equal_to<>());
   possible.filters.insert(other.filters.begin(), other.filters.end());
+  possible.unsure.insert(other.unsure.begin(), other.unsure.end());
   if (matters) possible.filters.insert(first);
   return possible;
 }

@@ -34,6 +34,7 @@ class Evaluator {
     std::vector<Outcome> outcomes;
     std::vector<Accounts> accounts;
     std::set<model::FilterId> filters;
+    std::set<model::FilterId> unsure;  // what was charged before depends on these
   };
   [[nodiscard]] Possible explore(const Request& request, const Accounts& before, const FilterAnswers& filters) const;
 
