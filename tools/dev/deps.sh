@@ -6,7 +6,7 @@ build_packages=(
   libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libssl-dev libnghttp2-dev
   antlr4 default-jre-headless libantlr4-runtime-dev libgtest-dev
 )
-demo_packages=(curl iproute2 procps)
+demo_packages=(curl iproute2 procps bpftool)
 test_packages=(
   clang-format-19 clang-tidy-19 wrk nghttp2-client openssl strace
   qemu-system-x86 busybox-static cpio mmdebstrap
