@@ -21,7 +21,7 @@ namespace {
 
 using Kind = FilterProblem::Kind;
 
-// By their numbers in the kernel. None of them writes to memory that it is handed.
+// By their numbers in the kernel.
 const std::map<std::uint64_t, const char*> allowed_helpers = {{1, "bpf_map_lookup_elem"},
                                                               {2, "bpf_map_update_elem"},
                                                               {3, "bpf_map_delete_elem"},
@@ -161,6 +161,8 @@ class Checker {
         if (llvm::isa<llvm::GetElementPtrInst, llvm::PHINode, llvm::SelectInst, llvm::CastInst>(user) &&
             !llvm::isa<llvm::PtrToIntInst>(user)) {
           if (seen.insert(user).second) derived.push_back(user);
+        } else if (is_helper_call(*user)) {
+          forbid(*user, "hands its request to a helper of the kernel, which not every kernel allows", "copy what the helper needs into a variable");
         } else if (!only_reads(*user, use)) {
           forbid(*user, "does more with its request than read it", "the request is not the filter's: keep what it needs in maps of its own");
         }
@@ -168,13 +170,17 @@ class Checker {
     }
   }
 
+  static bool is_helper_call(const llvm::Instruction& user) {
+    const auto* call = llvm::dyn_cast<llvm::CallBase>(&user);
+    return call != nullptr && helper_number(*call->getCalledOperand()).has_value();
+  }
+
   static bool only_reads(llvm::Instruction& user, const llvm::Use& use) {
     if (llvm::isa<llvm::LoadInst, llvm::ICmpInst>(user)) return true;
     auto* call = llvm::dyn_cast<llvm::CallBase>(&user);
     if (call == nullptr) return false;
     if (auto* copy = llvm::dyn_cast<llvm::MemTransferInst>(call)) return &use == &copy->getRawSourceUse();
-    if (llvm::isa<llvm::DbgInfoIntrinsic>(call) || call->getIntrinsicID() == llvm::Intrinsic::assume) return true;
-    return helper_number(*call->getCalledOperand()).has_value();  // none of the allowed ones writes
+    return llvm::isa<llvm::DbgInfoIntrinsic>(call) || call->getIntrinsicID() == llvm::Intrinsic::assume;
   }
 
   void check_loops() {

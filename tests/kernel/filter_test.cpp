@@ -41,7 +41,8 @@ struct {
 
 int filter(const struct heddle_request* request) {
   __u32 zero = 0;
-  bpf_map_update_elem(&seen, &zero, request, BPF_ANY);
+  struct heddle_request* copy = bpf_map_lookup_elem(&seen, &zero);
+  if (copy) __builtin_memcpy(copy, request, sizeof(*copy));
   return 1;
 }
 )";
