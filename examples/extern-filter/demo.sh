@@ -60,17 +60,17 @@ ask_all() {
 }
 
 begin
-make_cgroups "$here"/policy/*.mesh
+make_cgroups "$here"/env/*.mesh
 status=0
-"$bin/heddle" test "$here/policy" --engine evaluator || status=$?
+"$bin/heddle" test "$here/policy" "$here/env" --engine evaluator || status=$?
 [ "$status" = 0 ] || unexpected=1
 
 # What depends on the filter nobody but the filter knows.
 status=0
-"$bin/heddle" explain "$here/policy" --send 'GET "/" to shop from customer at 127.0.82.7' | tail -n 1 || status=${PIPESTATUS[0]}
+"$bin/heddle" explain "$here/policy" "$here/env" --send 'GET "/" to shop from customer at 127.0.82.7' | tail -n 1 || status=${PIPESTATUS[0]}
 [ "$status" = 4 ] || unexpected=$((unexpected + 1))
 
-"$bin/heddle" build "$here/policy" -o "$work/shop.bundle" >/dev/null
+"$bin/heddle" build "$here/policy" "$here/env" -o "$work/shop.bundle" >/dev/null
 start_heddled "$work/shop.bundle"
 start_servers "$here/topology" "$here/servers"
 ask_all "the maps are empty" 200
