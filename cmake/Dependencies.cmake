@@ -19,6 +19,14 @@ target_compile_options(heddle_llvm INTERFACE ${heddle_llvm_definitions})
 target_link_libraries(heddle_llvm INTERFACE LLVM)
 add_library(heddle::llvm ALIAS heddle_llvm)
 
+# Compiles filters (`extern` of a policy); the same version, whose modules go into ours.
+find_path(HEDDLE_CLANG_INCLUDE clang/Frontend/CompilerInstance.h PATHS /usr/lib/llvm-19/include NO_DEFAULT_PATH REQUIRED)
+find_library(HEDDLE_CLANG_LIBRARY clang-cpp PATHS /usr/lib/llvm-19/lib NO_DEFAULT_PATH REQUIRED)
+add_library(heddle_clang INTERFACE)
+target_include_directories(heddle_clang SYSTEM INTERFACE ${HEDDLE_CLANG_INCLUDE})
+target_link_libraries(heddle_clang INTERFACE ${HEDDLE_CLANG_LIBRARY})
+add_library(heddle::clang ALIAS heddle_clang)
+
 find_program(HEDDLE_ANTLR4 antlr4 REQUIRED)
 find_path(HEDDLE_ANTLR_INCLUDE antlr4-runtime.h PATHS /usr/include/antlr4-runtime REQUIRED)
 find_library(HEDDLE_ANTLR_LIBRARY antlr4-runtime REQUIRED)

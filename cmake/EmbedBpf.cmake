@@ -38,7 +38,16 @@ function(heddle_embed_bpf)
     COMMENT "BPF ${relative}"
     VERBATIM)
 
+  heddle_embed_file(NAME ${ARG_NAME} FILE ${binary} OUT_TARGET ${ARG_OUT_TARGET})
+endfunction()
+
+# heddle_embed_file(NAME symbol FILE path OUT_TARGET target): the static library `target` carries the bytes of a file.
+function(heddle_embed_file)
+  cmake_parse_arguments(ARG "" "NAME;FILE;OUT_TARGET" "" ${ARGN})
+  set(folder ${CMAKE_BINARY_DIR}/embedded)
+  set(binary ${ARG_FILE})
   set(symbol ${ARG_NAME})
+  file(MAKE_DIRECTORY ${folder}/include/embedded)
   configure_file(${CMAKE_SOURCE_DIR}/cmake/embedded.h.in ${folder}/include/embedded/${symbol}.h @ONLY)
   configure_file(${CMAKE_SOURCE_DIR}/cmake/embedded.cpp.in ${folder}/${symbol}.cpp @ONLY)
   configure_file(${CMAKE_SOURCE_DIR}/cmake/embedded.S.in ${folder}/${symbol}.S @ONLY)

@@ -112,8 +112,15 @@ start_servers() {
     start_server "$workload" "$program" "$2/$configuration" "$work/servers/$configuration"
   done < <(grep -vE '^(#|$)' "$1")
   while read -r workload program configuration address; do
-    until_true "$workload answers at $address" curl -s -o /dev/null --http0.9 -m 2 "telnet://$address"
+    until_true "$workload answers at $address" answers_at "$address"
   done < <(grep -vE '^(#|$)' "$1")
+}
+
+# Somebody accepts connections there.
+answers_at() {
+  local host=${1%:*}
+  host=${host#[}
+  (: <"/dev/tcp/${host%]}/${1##*:}")
 }
 
 start_server() {

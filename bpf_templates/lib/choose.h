@@ -30,6 +30,7 @@ static __always_inline int hd_test_holds(struct hd_work* work, struct hd_test* t
   hd_u32 slot = test->slot, bit = test->bit;
   if (slot < HD_SLOTS) return (int)(hd_word_of_row(work, slot, bit / 64) >> (bit & 63) & 1);
   if (slot == HD_SLOT_PEER) return work->facts.has_peer != 0;
+  if (slot == HD_SLOT_FILTER) return work->facts.filters >> (bit & 31) & 1;
   hd_u64 word = bit / 64;
   HD_OPAQUE(word);
   if (slot == HD_SLOT_ATOM) return word < HD_ATOM_WORDS && (work->facts.atoms[word] >> (bit & 63) & 1);

@@ -5,6 +5,7 @@
 
 #include "bpf_templates/lib/choose.h"
 #include "bpf_templates/lib/ended.h"
+#include "bpf_templates/lib/filter.h"
 #include "bpf_templates/lib/limit.h"
 #include "bpf_templates/lib/sticky.h"
 #include "bpf_templates/lib/tables.h"
@@ -102,6 +103,7 @@ static __always_inline void hd_begin(struct hd_work* work) {
   work->through = HD_NONE;
   work->access_chooser = HD_NONE;
   work->route_chooser = HD_NONE;
+  work->filters_end = 0;
   work->charges_count = 0;
   work->fixed_endpoint = HD_NONE;
   work->balance = HD_NONE;
@@ -137,6 +139,8 @@ static __always_inline void hd_set_service(struct hd_work* work, hd_u32 number, 
   work->audit_count = service->audit_count;
   work->access_chooser = service->access_chooser;
   work->route_chooser = service->route_chooser;
+  work->filters = service->filters;
+  work->filters_end = service->filters_end;
 }
 
 /* Step 1: whose address was dialled, and who dialled it. */
@@ -521,6 +525,7 @@ static __always_inline int hd_end_limited(struct hd_work* work, hd_u32 rule) {
 /* Steps 3 to 6, once the facts are there. */
 static __always_inline int hd_decide_facts(struct hd_work* work) {
   if ((work->address_field & work->port_field) != HD_NONE) hd_match_connection(work);
+  if (work->filters_end) hd_ask_filters(work);
   hd_u32 number = work->access_chooser == HD_NONE ? hd_access(&work->facts) : hd_choose(work, work->access_chooser);
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   work->decision.access = number;

@@ -89,6 +89,8 @@ struct hd_work {
   hd_u32 through; /* of another service whose endpoints were chosen: hd_rule.through */
   hd_u32 access_chooser;
   hd_u32 route_chooser;
+  hd_u32 filters;     /* as of the service */
+  hd_u32 filters_end;
   hd_u64 wait; /* until there is room, where a limit has none */
   hd_u64 value_draw; /* by the value that says the endpoint */
   struct hd_charge charges[HD_LIMITS_MAX];
@@ -109,6 +111,8 @@ hd_u32 hd_route(struct hd_facts* facts);
 hd_u32 hd_limited(struct hd_facts* facts);
 /* The rule of audit number `facts->service` that holds; HD_NONE: none does. */
 hd_u32 hd_audited(struct hd_facts* facts);
+/* Whether filter number `facts->service` holds; 0: it does not. */
+hd_u32 hd_filter(struct hd_facts* facts);
 
 static __always_inline void hd_field_span(struct hd_work* work, hd_u32 field, hd_u32 begin, hd_u32 end) {
   hd_u64 index = field;

@@ -18,7 +18,7 @@ struct Callers {
   Span span;
 };
 
-enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, sni, claim, user };
+enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, sni, claim, user, filter };
 enum class Operator : std::uint8_t { is, in, not_in, under, starts, ends, contains, like, matches, has, present, absent };
 
 /// One comparison.
@@ -32,6 +32,8 @@ struct Test {
   std::vector<String> operands;  // methods, addresses and ports too, as they are written; of `matches` what stands between the slashes
   bool ignoring_case = false;
   Callers callers;
+  QualifiedName filter;   // the name of an `extern`, or what is none
+  bool compared = false;  // and something is said of it
 };
 
 struct Condition {

@@ -461,13 +461,20 @@ struct TestCase {
   std::vector<Expectation> expect;
 };
 
+/// `extern geo from "geo.bpf.c"`.
+struct Filter : Declaration {
+  Name name;
+  String path;
+};
+
 struct TestBlock : Declaration {
   String name;
   std::vector<TestCase> cases;
   std::vector<Span> stray_expectations;  // before the first request
 };
 
-using AnyDeclaration = std::variant<Mesh, Identity, Workload, Service, Endpoints, RetryPolicy, Route, Access, AccessEvery, Limit, TestBlock>;
+using AnyDeclaration =
+    std::variant<Mesh, Identity, Workload, Service, Endpoints, RetryPolicy, Route, Access, AccessEvery, Limit, TestBlock, Filter>;
 
 /// One file. `lost_declarations`: a syntax error took at least one whole declaration, so that names may be
 /// missing.

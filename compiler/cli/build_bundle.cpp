@@ -11,7 +11,7 @@ namespace heddle::cli {
 namespace {
 
 std::string generate(const Checked& checked, emit::Product product) {
-  emit::Generated generated = emit::generate(*checked.plan, product);
+  emit::Generated generated = emit::generate(*checked.plan, product, checked.filters);
   if (generated.ok) return std::move(generated.bytes);
   std::cerr << "heddle: code generation failed: " << generated.error << "\n";
   std::abort();
@@ -44,7 +44,7 @@ BuiltBundle build_bundle(const Checked& checked) {
 
   // What a person or the agent wants to know of it stands beside it.
   built.bundle.manifest =
-      emit::make_manifest(*checked.policy, *checked.plan, images, checked.sources, HEDDLE_VERSION);
+      emit::make_manifest(*checked.policy, *checked.plan, images, checked.sources, HEDDLE_VERSION, checked.filters);
   for (emit::Image& image : images) built.bundle.maps.push_back(as_bundled(std::move(image)));
 
   // It is one file, and one that the agent will take.

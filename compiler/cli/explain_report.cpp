@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <vector>
 
 #include "compiler/cli/places.h"
@@ -32,26 +33,50 @@ class DecisionText {
                const eval::Request& request, const eval::Place& agent)
       : policy_(policy), sources_(sources), request_(request), evaluator_(policy, {{}, agent}) {}
 
-  std::string render(std::optional<std::uint64_t> draw) {
+  Explained render(std::optional<std::uint64_t> draw) {
     text_ = "caller " + request_.spiffe.value_or("unauthenticated") + "\n";
-    std::vector<std::uint64_t> draws = {draw.value_or(0)};
-    const auto* rule = eval::find_route_rule(policy_, decide(draws.front()).route_rule);
-    if (!draw && rule != nullptr) draws = eval::draws_of_all_parts(*rule);
-    for (const std::uint64_t one : draws) explain(one);
-    return text_;
+    request_.draw = draw.value_or(0);
+    const std::set<model::FilterId> unknown = evaluator_.decide(request_).unknown;
+    if (unknown.empty()) {
+      explain_draws(draw);
+      return {text_, false};
+    }
+    explain_answers(draw, unknown);
+    text_ += "  => unknown: it depends on " + eval::filters_text(policy_, unknown) + "\n";
+    return {text_, true};
   }
 
  private:
-  Outcome decide(std::uint64_t draw) {
-    request_.draw = draw;
-    return evaluator_.decide(request_);
+  /// What happens with each combination of answers.
+  void explain_answers(std::optional<std::uint64_t> draw, const std::set<model::FilterId>& filters) {
+    for (std::uint32_t bits = 0; bits < std::uint32_t{1} << filters.size(); ++bits) {
+      std::string condition;
+      std::uint32_t bit = 0;
+      for (const model::FilterId filter : filters) {
+        answers_[filter] = (bits >> bit++ & 1) != 0;
+        condition += (condition.empty() ? "if extern `" : " and extern `") + policy_.filters[filter].name +
+                     (answers_[filter] ? "` holds" : "` does not hold");
+      }
+      text_ += condition + "\n";
+      common_said_ = false;
+      explain_draws(draw);
+    }
+  }
+
+  void explain_draws(std::optional<std::uint64_t> draw) {
+    std::vector<std::uint64_t> draws = {draw.value_or(0)};
+    request_.draw = draws.front();
+    std::vector<Step> trace;
+    const auto* rule = eval::find_route_rule(policy_, evaluator_.explain(request_, trace, answers_).route_rule);
+    if (!draw && rule != nullptr) draws = eval::draws_of_all_parts(*rule);
+    for (const std::uint64_t one : draws) explain(one);
   }
 
   /// What was said for an earlier draw is not said again.
   void explain(std::uint64_t draw) {
     request_.draw = draw;
     std::vector<Step> trace;
-    const Outcome outcome = evaluator_.explain(request_, trace);
+    const Outcome outcome = evaluator_.explain(request_, trace, answers_);
     for (const Step& step : trace) {
       if (step.stage == Stage::target || !common_said_) add_step(step);
     }
@@ -76,6 +101,9 @@ class DecisionText {
     const bool routed = !outcome.access_rule.empty() && outcome.access_rule != outcome.rule;
     if (routed) text_ += ", allowed by `" + outcome.access_rule + "`";
     if (outcome.asked_source) text_ += " (as for no client's address: say which with `at`)";
+    if (!outcome.assumed.empty())
+      text_ += " (whether " + eval::filters_text(policy_, outcome.assumed) + (outcome.assumed.size() == 1 ? " holds" : " hold") +
+               " changes nothing)";
     text_ += "\n";
   }
 
@@ -84,6 +112,7 @@ class DecisionText {
   eval::Request request_;
   eval::Evaluator evaluator_;
   std::string text_;
+  eval::FilterAnswers answers_;
   bool common_said_ = false;
 };
 
@@ -137,7 +166,7 @@ std::string service_text(const model::Service& service, const plan::Placement& o
 
 }  // namespace
 
-std::string render_decision(const model::Policy& policy, const source::SourceManager& sources,
+Explained render_decision(const model::Policy& policy, const source::SourceManager& sources,
                             const eval::Request& request, std::optional<std::uint64_t> draw,
                             const eval::Place& agent) {
   return DecisionText(policy, sources, request, agent).render(draw);

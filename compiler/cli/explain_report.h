@@ -11,9 +11,14 @@
 
 namespace heddle::cli {
 
+struct Explained {
+  std::string text;
+  bool unknown = false;  // it depends on filters: the text has what happens with each of their answers
+};
+
 /// The decision on one request, step by step. Without a draw, every part of a split is shown. `agent` is
 /// where it is decided.
-std::string render_decision(const model::Policy& policy, const source::SourceManager& sources,
+Explained render_decision(const model::Policy& policy, const source::SourceManager& sources,
                             const eval::Request& request, std::optional<std::uint64_t> draw,
                             const eval::Place& agent);
 

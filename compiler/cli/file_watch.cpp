@@ -54,7 +54,7 @@ bool FileWatch::take() {
       at += sizeof(inotify_event) + event->len;
       const std::string_view name = event->len == 0 ? std::string_view() : event->name;
       folders = folders || (event->mask & (IN_ISDIR | IN_Q_OVERFLOW)) != 0;
-      changed = changed || folders || (name.ends_with(".mesh") && (event->mask & IN_CREATE) == 0);
+      changed = changed || folders || ((name.ends_with(".mesh") || name.ends_with(".c")) && (event->mask & IN_CREATE) == 0);
     }
   }
   if (folders) watch_all();

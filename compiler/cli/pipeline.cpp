@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "compiler/cli/exit_code.h"
+#include "compiler/cli/filters.h"
 #include "compiler/cli/terminal.h"
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/diagnostics/render.h"
@@ -36,6 +37,13 @@ Result<Checked> check_paths(const std::vector<std::string>& paths, Use use) {
   // Every name is resolved, every rule complete, all order canonical; or the sink says why not.
   checked.policy = sema::check(checked.sources, checked.sink);
   if (!checked.policy) return checked;
+
+  // Every filter is code that no verifier should refuse, as far as that can be known here; or the sink says what it does.
+  compile_filters(checked);
+  if (checked.sink.has_errors()) {
+    checked.policy.reset();
+    return checked;
+  }
 
   // Of what cannot be run there is no plan.
   if (!checked.policy->not_built.empty()) {

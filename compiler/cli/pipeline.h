@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "compiler/diagnostics/diagnostic.h"
+#include "compiler/emit/filter.h"
 #include "compiler/model/policy.h"
 #include "compiler/plan/plan.h"
 #include "compiler/source/source_manager.h"
@@ -24,6 +25,7 @@ struct Checked {
   diagnostics::Sink sink;
   std::optional<model::Policy> policy;  // none: errors were reported
   std::optional<plan::Plan> plan;       // none: there is no policy, or this version cannot run it
+  std::vector<emit::Filter> filters;    // of the policy, compiled
 };
 
 /// Whether the policy is going to run: then whatever this version cannot run of it is an error, else a warning.

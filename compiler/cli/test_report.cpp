@@ -16,7 +16,7 @@ using eval::TestFailure;
 using eval::TestResult;
 
 bool passed(const TestResult& result) {
-  return result.failures.empty() && !result.trouble;
+  return result.failures.empty() && result.unknown.empty() && !result.trouble;
 }
 
 std::string failure_text(const TestFailure& failure, const source::SourceManager& sources) {
@@ -35,6 +35,10 @@ std::string failure_text(const TestFailure& failure, const source::SourceManager
 std::string details(const TestResult& result, const source::SourceManager& sources) {
   std::string text;
   for (const TestFailure& failure : result.failures) text += failure_text(failure, sources);
+  for (const TestFailure& unknown : result.unknown) {
+    text += fmt::format("  {}: {}\n    unknown   {}\n", place_text(sources, unknown.send), words_of(sources, unknown.send),
+                        unknown.happened);
+  }
   if (result.trouble) {
     text += "  not decided by this engine: " + result.trouble->what + "\n";
     if (!result.trouble->help.empty()) text += "    help: " + result.trouble->help + "\n";
@@ -102,7 +106,8 @@ std::string junit_case(const EngineResults& engine, const TestResult& result,
   const std::string body = xml(details(result, sources));
   if (result.failures.empty()) {
     return text +
-           fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n", xml(result.trouble->what));
+           fmt::format(">\n      <skipped message=\"{}\"/>\n    </testcase>\n",
+                       xml(result.trouble ? result.trouble->what : result.unknown.front().happened));
   }
   const TestFailure& first = result.failures.front();
   const std::string message = xml("expected " + first.expected + ", happened: " + first.happened);

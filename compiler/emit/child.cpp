@@ -71,7 +71,7 @@ ChildResult run_in_child(const std::function<ChildResult()>& work) {
   }
   const bool whole = WIFEXITED(status) && WEXITSTATUS(status) == 0 && !said.empty();
   if (!whole)
-    return {false, "code generation " + how_it_ended(status) + (said.empty() ? "" : ": " + said.substr(1))};
+    return {false, "it " + how_it_ended(status) + (said.empty() ? "" : ": " + said.substr(1))};
   return {said.front() == mark_ok, said.substr(1)};
 }
 

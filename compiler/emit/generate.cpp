@@ -3,16 +3,13 @@
 #include <llvm/Bitcode/BitcodeReader.h>
 #include <llvm/IR/DiagnosticInfo.h>
 #include <llvm/IR/DiagnosticPrinter.h>
-#include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Verifier.h>
 #include <llvm/Linker/Linker.h>
-#include <llvm/MC/TargetRegistry.h>
 #include <llvm/Object/ELFObjectFile.h>
 #include <llvm/Support/MemoryBuffer.h>
-#include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
-#include <llvm/Target/TargetMachine.h>
 
+#include "compiler/emit/backend.h"
 #include "compiler/emit/child.h"
 #include "compiler/lower/lower.h"
 #include "embedded/policy_template.h"
@@ -64,35 +61,6 @@ std::string undefined_symbols(llvm::StringRef object) {
   return names.empty() ? names : "undefined symbols in the object: " + names;
 }
 
-class Backend {
- public:
-  bool prepare(const llvm::Module& module, std::string& error) {
-    LLVMInitializeBPFTargetInfo();
-    LLVMInitializeBPFTarget();
-    LLVMInitializeBPFTargetMC();
-    LLVMInitializeBPFAsmPrinter();
-    LLVMInitializeBPFAsmParser();  // templates have inline assembly
-    const llvm::Target* target = llvm::TargetRegistry::lookupTarget(module.getTargetTriple(), error);
-    if (target == nullptr) return false;
-    machine_.reset(target->createTargetMachine(module.getTargetTriple(), "v3", "", {}, std::nullopt,
-                                               std::nullopt, llvm::CodeGenOptLevel::Default));
-    return true;
-  }
-
-  ChildResult write(llvm::Module& module, llvm::CodeGenFileType type) {
-    llvm::SmallVector<char, 0> bytes;
-    llvm::raw_svector_ostream out(bytes);
-    llvm::legacy::PassManager passes;
-    if (machine_->addPassesToEmitFile(passes, out, nullptr, type))
-      return failed("no code generator for this product");
-    passes.run(module);
-    return {true, std::string(bytes.data(), bytes.size())};
-  }
-
- private:
-  std::unique_ptr<llvm::TargetMachine> machine_;
-};
-
 ChildResult emit_code(llvm::Module& module, Product product) {
   Backend backend;
   std::string error;
@@ -103,7 +71,23 @@ ChildResult emit_code(llvm::Module& module, Product product) {
   return undefined.empty() ? object : failed(undefined);
 }
 
-ChildResult generate_here(const plan::Plan& plan, Product product) {
+std::vector<std::string> functions_of(const std::vector<Filter>& filters) {
+  std::vector<std::string> names;
+  for (const Filter& filter : filters) names.push_back(filter.function);
+  return names;
+}
+
+/// Each filter has one function, and maps; everything else of it is the module's own.
+bool link_filters(llvm::Module& into, const std::vector<Filter>& filters, std::string& error) {
+  for (const Filter& filter : filters) {
+    auto module = llvm::parseBitcodeFile(llvm::MemoryBufferRef(filter.bitcode, filter.path), into.getContext());
+    if (!module) error = llvm::toString(module.takeError());
+    if (!error.empty() || llvm::Linker::linkModules(into, std::move(*module))) return false;
+  }
+  return true;
+}
+
+ChildResult generate_here(const plan::Plan& plan, const std::vector<Filter>& filters, Product product) {
   llvm::LLVMContext context;
   Said said;
   context.setDiagnosticHandlerCallBack(note_diagnostic, &said);
@@ -111,9 +95,11 @@ ChildResult generate_here(const plan::Plan& plan, Product product) {
   if (!linked) return failed(llvm::toString(linked.takeError()));
   const llvm::Function* like = (*linked)->getFunction("decide");
   if (like == nullptr) return failed("the template has no function `decide`");
-  std::unique_ptr<llvm::Module> policy = lower::lower_policy(plan, *like);
+  std::unique_ptr<llvm::Module> policy = lower::lower_policy(plan, *like, functions_of(filters));
   if (product == Product::ir) return {true, as_text(*policy)};
   if (llvm::Linker::linkModules(**linked, std::move(policy))) return failed("linking: " + said.errors);
+  std::string unread;
+  if (!link_filters(**linked, filters, unread)) return failed("linking filters: " + unread + said.errors);
   std::string broken;
   llvm::raw_string_ostream out(broken);
   if (llvm::verifyModule(**linked, &out)) return failed("the module is broken: " + out.str());
@@ -124,8 +110,8 @@ ChildResult generate_here(const plan::Plan& plan, Product product) {
 
 }  // namespace
 
-Generated generate(const plan::Plan& plan, Product product) {
-  ChildResult result = run_in_child([&] { return generate_here(plan, product); });
+Generated generate(const plan::Plan& plan, Product product, const std::vector<Filter>& filters) {
+  ChildResult result = run_in_child([&] { return generate_here(plan, filters, product); });
   Generated generated;
   generated.ok = result.ok;
   (result.ok ? generated.bytes : generated.error) = std::move(result.output);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "compiler/emit/filter.h"
 #include "compiler/plan/plan.h"
 
 namespace heddle::emit {
@@ -20,9 +22,9 @@ struct Generated {
   std::string error;  // what went wrong: always a bug of ours
 };
 
-/// Lowers a plan and links it with the template. Runs in a child process, because LLVM ends the process where
+/// Lowers a plan and links it with the template and the policy's filters, in the order of their numbers. Runs in a child process, because LLVM ends the process where
 /// it cannot go on (a branch out of range); the caller survives and can say what happened. Starts no program
 /// and reads no file.
-Generated generate(const plan::Plan& plan, Product product);
+Generated generate(const plan::Plan& plan, Product product, const std::vector<Filter>& filters = {});
 
 }  // namespace heddle::emit

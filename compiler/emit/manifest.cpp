@@ -137,11 +137,29 @@ Json maps(const std::vector<Image>& images) {
   return out;
 }
 
+Json filters_of(const std::vector<Filter>& filters) {
+  Json out = Json::array();
+  for (const Filter& filter : filters) {
+    Json own = Json::array();
+    for (const FilterMap& map : filter.maps) {
+      own.push_back({{"name", map.name},
+                     {"symbol", map.symbol},
+                     {"type", map.hash ? "hash" : "array"},
+                     {"key", map.key_size},
+                     {"value", map.value_size},
+                     {"entries", map.max_entries},
+                     {"flags", map.flags}});
+    }
+    out.push_back({{"name", filter.name}, {"file", filter.path}, {"function", filter.function}, {"maps", own}});
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string make_manifest(const model::Policy& policy, const plan::Plan& plan,
                           const std::vector<Image>& images, const source::SourceManager& sources,
-                          const std::string& compiler_version) {
+                          const std::string& compiler_version, const std::vector<Filter>& filters) {
   const Json manifest = {
       {"abi", HD_ABI_VERSION},
       {"compiler", "heddle " + compiler_version + " (LLVM " LLVM_VERSION_STRING ")"},
@@ -157,6 +175,7 @@ std::string make_manifest(const model::Policy& policy, const plan::Plan& plan,
       {"parts", parts(plan)},
       {"endpoints", endpoints(policy)},
       {"maps", maps(images)},
+      {"filters", filters_of(filters)},
       {"programs", {"connect4", "connect6", "sk_msg", "decide"}},
       // Sleepable programs may use maps that take memory as they need it (6.1).
       {"requires", {{"kernel", "6.1"}, {"btf", true}, {"cgroup2", true}}},

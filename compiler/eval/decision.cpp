@@ -16,14 +16,16 @@ namespace heddle::eval {
 
 Decision::Decision(const model::Policy& policy, const World& world, const std::vector<TestedNames>& tested,
                    const Request& request, Accounts& accounts, MaglevSlots& slots,
-                   std::vector<Step>* trace)
+                   std::vector<Step>* trace, const FilterAnswers& filters)
     : policy_(policy),
       world_(world),
       tested_(tested),
       request_(request),
       accounts_(accounts),
       slots_(slots),
-      trace_(trace) {}
+      trace_(trace) {
+  facts_.filters = filters;
+}
 
 Outcome Decision::run() {
   if (decide_destination()) return outcome_;
@@ -176,6 +178,7 @@ bool Decision::decide_limits() {
     const Match found = applies(limit.when);
     note([&] { return limit_step(limit, found); });
     if (!found.holds) continue;
+    outcome_.unknown.insert(accounts_.unsure().begin(), accounts_.unsure().end());
     charges.push_back({&limit, limit_key(limit, facts_), request_.now_ns});
     const std::uint32_t wait = accounts_.wait(charges.back());
     if (wait == 0) continue;

@@ -22,9 +22,12 @@ class Decision {
  public:
   /// `trace` may be null. `tested` is by service.
   Decision(const model::Policy& policy, const World& world, const std::vector<TestedNames>& tested,
-           const Request& request, Accounts& accounts, MaglevSlots& slots, std::vector<Step>* trace);
+           const Request& request, Accounts& accounts, MaglevSlots& slots, std::vector<Step>* trace,
+           const FilterAnswers& filters = {});
 
   Outcome run();
+  /// Filters of which an answer was needed that is not known.
+  [[nodiscard]] const std::set<model::FilterId>& asked_filters() const { return facts_.asked_filters; }
 
  private:
   bool decide_destination();

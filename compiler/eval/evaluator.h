@@ -4,6 +4,7 @@
 
 #include "compiler/eval/accounts.h"
 #include "compiler/eval/maglev.h"
+#include "compiler/eval/match.h"
 #include "compiler/eval/outcome.h"
 #include "compiler/eval/request.h"
 #include "compiler/eval/tested.h"
@@ -25,9 +26,18 @@ class Evaluator {
   [[nodiscard]] Outcome decide(const Request& request, Accounts* accounts = nullptr) const;
 
   /// The same, and every step on the way to it.
-  [[nodiscard]] Outcome explain(const Request& request, std::vector<Step>& trace) const;
+  [[nodiscard]] Outcome explain(const Request& request, std::vector<Step>& trace, const FilterAnswers& filters = {}) const;
 
  private:
+  /// What may happen, once each; `filters` are those on which it depends.
+  struct Possible {
+    std::vector<Outcome> outcomes;
+    std::vector<Accounts> accounts;
+    std::set<model::FilterId> filters;
+    std::set<model::FilterId> unsure;  // what was charged before depends on these
+  };
+  [[nodiscard]] Possible explore(const Request& request, const Accounts& before, const FilterAnswers& filters) const;
+
   const model::Policy& policy_;
   World world_;
   std::vector<TestedNames> tested_;  // by service

@@ -173,7 +173,15 @@ bool test_head(const Test& test, const Facts& facts) {
   return tests.at(test.attribute)(test, facts);
 }
 
+bool test_filter(const Test& test, const Facts& facts) {
+  const auto answer = facts.filters.find(test.filter);
+  if (answer != facts.filters.end()) return answer->second;
+  facts.asked_filters.insert(test.filter);
+  return false;
+}
+
 bool holds_test(const Test& test, const Facts& facts) {
+  if (test.attribute == Attribute::filter) return test_filter(test, facts);
   if (test.attribute == Attribute::from) return includes(test.callers, facts.caller);
   if (test.attribute == Attribute::port) return test.port == facts.port;
   if (test.attribute == Attribute::address) return test_address(test, facts);
@@ -225,6 +233,7 @@ std::optional<std::string> key_value(const model::RequestKey& key, const Facts& 
     case Attribute::path:
     case Attribute::port:
     case Attribute::sni:
+    case Attribute::filter:
       break;  // no key
   }
   return std::nullopt;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,9 @@
 
 namespace heddle::eval {
 
+/// Whether filters hold, where that is known or assumed. Nobody here runs one.
+using FilterAnswers = std::map<model::FilterId, bool>;
+
 /// What conditions look at. A tcp connection has a caller, one to a tls service a name besides, and both no head.
 struct Facts {
   Caller caller;
@@ -22,6 +27,8 @@ struct Facts {
   std::optional<std::string> spiffe = {};  // of the caller
   std::optional<Token> user = {};
   std::optional<std::string> sni = {};  // tls: the name that the client asks for, if it does
+  FilterAnswers filters = {};
+  mutable std::set<model::FilterId> asked_filters = {};  // of which no answer is known; taken as one that does not hold
   mutable bool asked_source = false;  // something depended on a source that is not known
 };
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,7 +67,15 @@ struct Outcome {
   std::optional<Forwarded> forwarded;           // the request as the server gets it; none: nobody gets it, or tcp
   ResponseHeaders response;                     // what becomes of the headers of the server's response
   bool asked_source = false;                    // it depended on the client's address, which is not known
+  std::set<model::FilterId> assumed;            // filters that were asked and taken as not holding
+  std::set<model::FilterId> unknown;            // it depends on these filters; then all else here is what happens if none holds
 };
+
+/// Whether what happens to the request is the same. Which of several rules allowed it, and what is counted, may differ.
+bool is_same(const Outcome& one, const Outcome& other);
+
+/// "extern `geo`", "externs `geo` and `payments.blocked`".
+std::string filters_text(const model::Policy& policy, const std::set<model::FilterId>& filters);
 
 /// `forward`, `respond`, …
 const char* verdict_name(Verdict verdict);

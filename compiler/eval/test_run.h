@@ -25,6 +25,7 @@ struct TestFailure {
 struct TestResult {
   const model::TestBlock* block = nullptr;
   std::vector<TestFailure> failures;
+  std::vector<TestFailure> unknown;  // what happens depends on filters: neither passed nor failed
   std::optional<EngineFailure> trouble;  // the engine could not decide: neither passed nor failed
 };
 

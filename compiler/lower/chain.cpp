@@ -56,6 +56,7 @@ std::optional<NeededAtoms> needed_atoms(const plan::Formula& formula) {
     case Kind::always:
     case Kind::identity:
     case Kind::has_peer:
+    case Kind::filter:
     case Kind::negation:
       return std::nullopt;
   }

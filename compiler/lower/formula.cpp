@@ -22,6 +22,8 @@ void FormulaEmitter::emit(const plan::Formula& formula, llvm::BasicBlock* yes, l
       return emit_bit(offsetof(hd_facts, identities), formula.bit, yes, no);
     case Kind::has_peer:
       return emit_bit(offsetof(hd_facts, has_peer), 0, yes, no);
+    case Kind::filter:
+      return emit_bit(offsetof(hd_facts, filters), formula.bit, yes, no);
     case Kind::negation:
       return emit(formula.children.front(), no, yes);
     case Kind::all:

@@ -129,9 +129,38 @@ class EntryLowering {
   std::string name_;
 };
 
+/// Calls the filter that is asked for with its part of the facts.
+void lower_filters(llvm::Module& module, FunctionMaker& functions, const std::vector<std::string>& filters) {
+  llvm::LLVMContext& context = module.getContext();
+  llvm::Function* function = functions.make("hd_filter");
+  llvm::Value* facts = function->getArg(0);
+  const auto block = [&](const char* name) { return llvm::BasicBlock::Create(context, name, function); };
+  llvm::BasicBlock* entry = block("entry");
+  llvm::BasicBlock* choose = block("choose");
+  llvm::BasicBlock* none = block("none");
+  llvm::IRBuilder<> builder(entry);
+  builder.SetCurrentDebugLocation(llvm::DILocation::get(context, 1, 0, function->getSubprogram()));
+  builder.CreateCondBr(builder.CreateIsNull(facts), none, choose);
+  builder.SetInsertPoint(none);
+  builder.CreateRet(builder.getInt32(0));
+  builder.SetInsertPoint(choose);
+  llvm::Value* address = builder.CreateConstGEP1_64(builder.getInt8Ty(), facts, offsetof(hd_facts, service));
+  llvm::Value* number = builder.CreateAlignedLoad(builder.getInt32Ty(), address, llvm::Align(4), true);
+  llvm::SwitchInst* numbers = builder.CreateSwitch(number, none);
+  for (std::uint32_t f = 0; f < filters.size(); ++f) {
+    llvm::BasicBlock* at = block("filter");
+    numbers->addCase(builder.getInt32(f), at);
+    builder.SetInsertPoint(at);
+    const llvm::FunctionCallee filter = module.getOrInsertFunction(filters[f], builder.getInt32Ty(), builder.getPtrTy());
+    llvm::Value* request = builder.CreateConstGEP1_64(builder.getInt8Ty(), facts, offsetof(hd_facts, request));
+    builder.CreateRet(builder.CreateCall(filter, {request}));
+  }
+}
+
 }  // namespace
 
-std::unique_ptr<llvm::Module> lower_policy(const plan::Plan& plan, const llvm::Function& like) {
+std::unique_ptr<llvm::Module> lower_policy(const plan::Plan& plan, const llvm::Function& like,
+                                           const std::vector<std::string>& filters) {
   auto module = std::make_unique<llvm::Module>("policy", like.getContext());
   module->setTargetTriple(like.getParent()->getTargetTriple());
   module->setDataLayout(like.getParent()->getDataLayout());
@@ -152,6 +181,7 @@ std::unique_ptr<llvm::Module> lower_policy(const plan::Plan& plan, const llvm::F
   std::vector<const Decisions*> audits;
   for (const Decisions& audit : plan.audits) audits.push_back(&audit);
   EntryLowering(*module, functions, "hd_audited").lower(audits);
+  lower_filters(*module, functions, filters);
   functions.finish();
   return module;
 }

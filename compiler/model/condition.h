@@ -12,9 +12,10 @@
 namespace heddle::model {
 
 using IdentityId = std::uint32_t;
+using FilterId = std::uint32_t;
 
 /// What of a request a test looks at (language reference, "What a request is").
-enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, sni, claim, user };
+enum class Attribute : std::uint8_t { path, host, method, header, query, cookie, address, port, from, sni, claim, user, filter };
 
 enum class Operator : std::uint8_t { is, under, starts, ends, contains, like, matches, has, present, absent };
 
@@ -32,7 +33,7 @@ struct Callers {
 struct Test {
   Attribute attribute = Attribute::path;
   Operator op = Operator::is;
-  std::string name;     // of the header (in lower case), query parameter or cookie; else empty
+  std::string name;     // of the header (in lower case), query parameter or cookie; of the filter; else empty
   std::string literal;  // the operand in wire form; hosts, names of servers, and all that ignores case, in lower case; of `matches` the text
                         // of the expression; empty for present, absent and from
   Callers callers;      // Attribute::from
@@ -41,6 +42,7 @@ struct Test {
   AddressRange range = {};                       // Attribute::address
   std::vector<std::string> claim = {};           // Attribute::claim: its path; `name` is it in one text
   std::uint16_t port = 0;                        // Attribute::port
+  FilterId filter = 0;                           // Attribute::filter
 };
 
 /// A boolean combination of tests. `all` and `any` have at least two children, `negation` exactly one, `test` none.

@@ -323,6 +323,16 @@ struct TestBlock {
   source::Span span;
 };
 
+/// A condition in BPF C: `extern geo from "geo.bpf.c"`.
+struct Filter {
+  std::string name;  // qualified
+  std::string path;  // of its text, as it is written: relative to the file that declares it
+  std::string doc;
+  source::Span span;       // of the name
+  source::Span path_span;
+  std::optional<source::FileId> text = std::nullopt;  // once it was read
+};
+
 enum class Outside : std::uint8_t { allow, deny };
 
 /// What the policy says, what is checked and evaluated, and cannot be run by this version.
@@ -343,6 +353,7 @@ struct Policy {
   std::uint32_t amplification = 9;  // the most tries that one request may come to along a chain of services
   std::vector<TestBlock> tests;
   std::vector<NotBuilt> not_built;  // in page order; empty: all of it can be run
+  std::vector<Filter> filters;
 };
 
 /// Ids of rules that no policy text holds.

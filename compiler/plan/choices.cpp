@@ -45,6 +45,8 @@ std::uint32_t ChoiceWriter::write_tests(const Formula& formula, const Fields& fi
       return write_test(HD_SLOT_CALLER, formula.bit, yes, no);
     case Formula::Kind::has_peer:
       return write_test(HD_SLOT_PEER, 0, yes, no);
+    case Formula::Kind::filter:
+      return write_test(HD_SLOT_FILTER, formula.bit, yes, no);
     case Formula::Kind::negation:
       return write_tests(formula.children.front(), fields, no, yes);
     case Formula::Kind::all:

@@ -27,6 +27,8 @@ std::string text(const Formula& formula, Atoms atoms) {
       return "identity " + std::to_string(formula.bit);
     case Formula::Kind::has_peer:
       return "peer";
+    case Formula::Kind::filter:
+      return "extern " + std::to_string(formula.bit);
     case Formula::Kind::all:
       return joined(formula, " and ", atoms);
     case Formula::Kind::any:

@@ -74,6 +74,7 @@ std::string describe_model(const model::Policy& policy) {
     out += "workload " + workload.name + ": cgroup " + workload.cgroup + " identity " +
            policy.identities[workload.identity].name + (workload.fast_path ? "\n" : " fast_path off\n");
   }
+  for (const model::Filter& filter : policy.filters) out += "extern " + filter.name + ": " + filter.path + "\n";
   for (const model::Service& service : policy.services) out += describe_service(service, policy);
   return out;
 }

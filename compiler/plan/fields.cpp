@@ -191,6 +191,10 @@ const Field& Fields::find(Attribute attribute, const std::string& name) const {
 void Fields::collect(const Condition& condition) {
   for (const Condition& child : condition.children) collect(child);
   if (condition.kind != Condition::Kind::test || condition.test.attribute == Attribute::from) return;
+  if (condition.test.attribute == Attribute::filter) {
+    filters_ |= std::uint32_t{1} << condition.test.filter;
+    return;
+  }
   Field& field = find_or_add(condition.test.attribute, condition.test.name);
   const bool element = condition.test.op == Operator::has;
   if (!asks_presence(condition.test) && !element) field.may_repeat = false;
@@ -285,8 +289,13 @@ std::vector<const Field*> Fields::in_order() const {
 
 Formula Fields::test_formula(const model::Test& test) const {
   if (test.attribute == Attribute::from) return callers_formula(test.callers);
-  const Field& field = find(test.attribute, test.name);
   Formula atom;
+  if (test.attribute == Attribute::filter) {
+    atom.kind = Formula::Kind::filter;
+    atom.bit = test.filter;
+    return atom;
+  }
+  const Field& field = find(test.attribute, test.name);
   atom.kind = field.is_list && field.may_repeat ? Formula::Kind::line_atom : Formula::Kind::atom;
   atom.slot = field.slot;
   atom.bit = field.index.at(key_of(test));

@@ -45,6 +45,8 @@ class Fields {
   void collect(const model::RequestKey& key);
   /// Its place in `in_order`, if it is a string of the head.
   [[nodiscard]] std::uint32_t number_of(const model::RequestKey& key) const;
+  /// Which filters are asked: one bit each.
+  [[nodiscard]] std::uint32_t filters() const { return filters_; }
   /// Everything is collected: gives every field its slot.
   void number();
   [[nodiscard]] Formula formula(const model::Condition& condition) const;
@@ -75,6 +77,7 @@ class Fields {
   Field port_;
   std::map<std::pair<model::Attribute, std::string>, Field> named_;
   std::map<std::uint32_t, Field*> by_slot_;
+  std::uint32_t filters_ = 0;
 };
 
 Formula callers_formula(const model::Callers& callers);

@@ -29,8 +29,10 @@ std::string quoted(std::string_view text) {
 
 std::string test_meaning(const model::Test& test, const model::Policy& policy) {
   if (test.attribute == model::Attribute::from) return "from " + meaning(test.callers, policy);
+  if (test.attribute == model::Attribute::filter) return "extern " + test.name;
   std::string out(attribute_names.at(static_cast<std::size_t>(test.attribute)));
-  if (!test.name.empty()) out += " " + quoted(test.name);
+  for (const std::string& name : test.claim) out += " " + quoted(name);
+  if (!test.name.empty() && test.claim.empty()) out += " " + quoted(test.name);
   out += " " + std::string(operator_names.at(static_cast<std::size_t>(test.op)));
   const bool has_literal = test.op != model::Operator::present && test.op != model::Operator::absent;
   if (has_literal) out += " " + quoted(test.literal);

@@ -56,6 +56,7 @@ Formula normal(const Formula& formula, bool negated) {
     case Kind::line_atom:
     case Kind::identity:
     case Kind::has_peer:
+    case Kind::filter:
       break;
   }
   if (!negated) return formula;

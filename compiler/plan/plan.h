@@ -14,9 +14,9 @@ namespace heddle::plan {
 
 /// A boolean combination of bits: of hd_facts where it becomes code, of the rows of slots where it becomes tables.
 struct Formula {
-  enum class Kind : std::uint8_t { always, atom, line_atom, identity, has_peer, all, any, negation };
+  enum class Kind : std::uint8_t { always, atom, line_atom, identity, has_peer, filter, all, any, negation };
   Kind kind = Kind::always;
-  std::uint32_t bit = 0;   // atom, line_atom, identity
+  std::uint32_t bit = 0;   // atom, line_atom, identity, filter
   std::uint32_t slot = 0;  // atom: whose test it is (enum hd_slot_number); line_atom: of a value on several lines
   std::vector<Formula> children;
 };

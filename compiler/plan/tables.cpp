@@ -1,6 +1,7 @@
 #include "compiler/plan/tables.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <numeric>
 #include <set>
@@ -308,6 +309,8 @@ void TableWriter::write_rules(model::ServiceId id, Fields& fields) {
     for (Decision& decision : audit) fields.to_atoms(decision.when);
   }
   tables().services[id].atom_words = words;
+  tables().services[id].filters = fields.filters();
+  tables().services[id].filters_end = static_cast<std::uint32_t>(std::bit_width(fields.filters()));
   tables().services[id].access_chooser = choices_.write(access_chooser, fields, strings.columns);
   tables().services[id].route_chooser = choices_.write(route_chooser, fields, strings.columns);
   for (std::size_t e = 0; e < entrances.size(); ++e) {

@@ -69,6 +69,7 @@ struct Analysis {
   Table<ast::Workload> workloads;
   Table<ast::Service> services;
   Table<ast::RetryPolicy> retries;
+  Table<ast::Filter> filters;
   // A syntax error took a declaration: a name that is not there may have been in it.
   bool names_may_be_missing = false;
 
@@ -111,6 +112,7 @@ void require(Analysis& analysis, const ast::Declaration& declaration, const ast:
 // The passes, in their order.
 void collect_names(Analysis& analysis);
 void check_mesh(Analysis& analysis);
+void check_filters(Analysis& analysis);
 void check_identities(Analysis& analysis);
 void check_workloads(Analysis& analysis);
 void check_services(Analysis& analysis);

@@ -56,6 +56,9 @@ std::optional<model::Policy> check(const source::SourceManager& sources, diagnos
   // There is one mesh, with its trust domain.
   check_mesh(analysis);
 
+  // Every filter has a place where its text may lie.
+  check_filters(analysis);
+
   // Every identity is a set of SPIFFE patterns; groups are the sets of their members.
   check_identities(analysis);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "compiler/diagnostics/kinds.h"
+#include "compiler/diagnostics/suggest.h"
 #include "compiler/sema/changes.h"
 #include "compiler/sema/literals.h"
 #include "compiler/sema/numbers.h"
@@ -126,12 +127,14 @@ class TestChecker {
   TestChecker(RuleScope& scope, const ast::Test& test) : scope_(scope), test_(test) {}
 
   std::optional<model::Condition> check(source::Span span) {
-    if (!check_operator()) return std::nullopt;
     if (scope_.of_token && test_.attribute != Attribute::claim) {
-      scope_.analysis.report(kinds::only_claims(test_.attribute_span, attribute_name(test_.attribute)))
+      const std::string name = test_.attribute == Attribute::filter ? test_.filter.text() : attribute_name(test_.attribute);
+      scope_.analysis.report(kinds::only_claims(test_.attribute_span, name))
           .with_help("what a request is asked for stands in a `when`");
       return std::nullopt;
     }
+    if (test_.attribute == Attribute::filter) return check_filter(span);
+    if (!check_operator()) return std::nullopt;
     if (test_.attribute == Attribute::from) return check_from(span);
     if (scope_.every == RuleScope::Every::any && test_.attribute != Attribute::port) {
       const bool sni = test_.attribute == Attribute::sni;
@@ -179,6 +182,40 @@ class TestChecker {
     } else {
       scope_.report_not_on_tcp(test_.attribute_span, attribute_name(test_.attribute));
     }
+  }
+
+  /// A name alone: a filter of the policy's.
+  std::optional<model::Condition> check_filter(source::Span span) {
+    const auto* found = scope_.analysis.filters.find(test_.filter, scope_.space);
+    if (found == nullptr) {
+      if (!scope_.analysis.names_may_be_missing) report_unknown_name();
+      return std::nullopt;
+    }
+    if (test_.compared) {
+      scope_.analysis.report(kinds::bad_operator(test_.op_span, test_.filter.text(), operator_names[static_cast<int>(test_.op)]))
+          .with_help("`" + test_.filter.text() + "` is an `extern`: it holds or it does not, and its name alone is the condition");
+      return std::nullopt;
+    }
+    model::Condition condition;
+    condition.span = span;
+    condition.test.attribute = model::Attribute::filter;
+    condition.test.op = model::Operator::present;
+    condition.test.name = found->first;
+    condition.test.filter = found->second.id;
+    return condition;
+  }
+
+  void report_unknown_name() {
+    const std::string name = test_.filter.text();
+    std::vector<std::string> known;
+    for (const Row& row : rows) known.emplace_back(attribute_name(row.attribute));
+    const std::vector<std::string> filters = scope_.analysis.filters.names_in(scope_.space);
+    known.insert(known.end(), filters.begin(), filters.end());
+    auto& diagnostic = scope_.analysis.report(kinds::unknown_attribute(test_.attribute_span, name));
+    const auto meant = diagnostics::did_you_mean(name, known);
+    diagnostic.with_help(meant ? *meant
+                               : "a condition tests `path`, `host`, `method`, `header \"name\"`, `query \"name\"`, "
+                                 "`cookie \"name\"`, `claim \"name\"`, `address`, `port`, `sni` or `from`, or is the name of an `extern`");
   }
 
   std::optional<model::Condition> check_from(source::Span span) {
@@ -259,6 +296,7 @@ class TestChecker {
       case Attribute::from:
       case Attribute::claim:  // any text may be one
       case Attribute::user:
+      case Attribute::filter:
         return;
     }
   }
@@ -464,7 +502,7 @@ model::Attribute model_attribute(Attribute attribute) {
       model::Attribute::path,  model::Attribute::host,   model::Attribute::method,
       model::Attribute::header, model::Attribute::query, model::Attribute::cookie,
       model::Attribute::address, model::Attribute::port, model::Attribute::from, model::Attribute::sni,
-      model::Attribute::claim, model::Attribute::user};
+      model::Attribute::claim, model::Attribute::user, model::Attribute::filter};
   return attributes[static_cast<int>(attribute)];
 }
 

@@ -34,6 +34,7 @@ void collect_names(Analysis& analysis) {
   collect(analysis, analysis.workloads, "workload");
   collect(analysis, analysis.services, "service");
   collect(analysis, analysis.retries, "retry");
+  collect(analysis, analysis.filters, "extern");
   for (const ast::File& file : analysis.files) {
     if (!file.space) continue;
     const auto* service = analysis.services.at(file.space->text);

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "compiler/diagnostics/kinds.h"
-#include "compiler/diagnostics/suggest.h"
 #include "compiler/syntax/builder.h"
 
 namespace heddle::syntax {
@@ -139,18 +138,19 @@ class Comparison {
     out_.test.operands.push_back({"/" + name.value, name.span});
   }
 
+  /// A name alone is a filter's. Whether there is one is known later; a name that something is compared with is none.
   void operator()(P::NamedTestContext& context) {
-    out_.kind = Kind::unsupported;
     const source::Span first = builder_.span(context.NAME());
     const source::Span name_span =
         context.name() == nullptr ? first : Builder::join(first, builder_.span(context.name()));
-    auto& diagnostic = builder_.report(kinds::unknown_attribute(name_span, builder_.text(name_span)));
-    static const std::vector<std::string> attributes = {"path",   "host",    "method", "header", "query",
-                                                        "cookie", "address", "port",   "sni",    "from"};
-    const auto meant = diagnostics::did_you_mean(builder_.text(name_span), attributes);
-    diagnostic.with_help(meant ? *meant
-                               : "a condition tests `path`, `host`, `method`, `header \"name\"`, `query \"name\"`, "
-                                 "`cookie \"name\"`, `address`, `port`, `sni` or `from`");
+    out_.test.attribute = ast::Attribute::filter;
+    out_.test.attribute_span = name_span;
+    out_.test.filter.span = name_span;
+    out_.test.filter.name = builder_.text(context.name() == nullptr ? first : builder_.span(context.name()));
+    if (context.name() != nullptr) out_.test.filter.space = builder_.text(first);
+    out_.test.op = ast::Operator::present;
+    if (context.operation() != nullptr) add_operation(context.operation());
+    out_.test.compared = context.operation() != nullptr;
   }
 
  private:

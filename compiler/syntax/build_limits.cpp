@@ -54,4 +54,11 @@ ast::Limit build(Builder& builder, P::LimitContext* context) {
   return limit;
 }
 
+ast::Filter build(Builder& builder, P::ExternFilterContext* context) {
+  ast::Filter filter;
+  filter.name = builder.name(context->name());
+  filter.path = builder.string(context->STRING());
+  return filter;
+}
+
 }  // namespace heddle::syntax

@@ -92,6 +92,7 @@ ast::Route build(Builder& builder, Parser::RouteContext* context);
 ast::Access build(Builder& builder, Parser::AccessServiceContext* context);
 ast::AccessEvery build(Builder& builder, Parser::AccessEveryContext* context);
 ast::Limit build(Builder& builder, Parser::LimitContext* context);
+ast::Filter build(Builder& builder, Parser::ExternFilterContext* context);
 ast::TestBlock build(Builder& builder, Parser::TestContext* context);
 ast::Request build(Builder& builder, Parser::RequestContext* context);
 

@@ -44,7 +44,8 @@ class FileBuilder {
                        attempt(context, context->endpoints()) || attempt(context, context->retryPolicy()) || attempt(context, context->route()) ||
                        attempt(context, dynamic_cast<P::AccessServiceContext*>(context->access())) ||
                        attempt(context, dynamic_cast<P::AccessEveryContext*>(context->access())) ||
-                       attempt(context, context->limit()) || attempt(context, context->test());
+                       attempt(context, context->limit()) || attempt(context, context->test()) ||
+                       attempt(context, context->externFilter());
     if (!added) builder_.unsupported(builder_.span(context->start));
   }
 

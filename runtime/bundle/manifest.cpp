@@ -146,6 +146,20 @@ void read_lists(Fields& fields, Manifest& manifest) {
     in.get("value", map.value);
     in.get("entries", map.entries);
   });
+  fields.get("filters", manifest.filters, [](Fields& in, Manifest::Filter& filter) {
+    in.get("name", filter.name);
+    in.get("file", filter.file);
+    in.get("function", filter.function);
+    in.get("maps", filter.maps, [](Fields& own, Manifest::Filter::Map& map) {
+      own.get("name", map.name);
+      own.get("symbol", map.symbol);
+      own.get("type", map.type);
+      own.get("key", map.key);
+      own.get("value", map.value);
+      own.get("entries", map.entries);
+      own.get("flags", map.flags);
+    });
+  });
 }
 
 Error wrong_manifest(const std::string& what) {
@@ -164,6 +178,17 @@ bool is_cgroup_pattern(std::string_view pattern) {
     start = end + 1;
   }
   return levels <= HD_LEVELS_MAX;
+}
+
+/// It becomes the name of a folder or a file.
+bool is_plain_name(std::string_view name) {
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  return !name.empty() && name.size() < 200 && name.front() != '.' && name.find_first_not_of(plain) == std::string_view::npos;
+}
+
+bool has_plain_names(const Manifest::Filter& filter) {
+  return is_plain_name(filter.name) &&
+         std::all_of(filter.maps.begin(), filter.maps.end(), [](const auto& map) { return is_plain_name(map.name); });
 }
 
 std::size_t count_of(const Bundle& bundle, std::string_view name) {
@@ -196,6 +221,9 @@ Result<Manifest> parse_manifest(std::string_view json) {
   if (!wrong.empty()) return wrong_manifest("`" + wrong + "` of its manifest is missing or of a wrong kind");
   for (const Manifest::Target& target : manifest.targets) {
     if (target.service >= manifest.services.size()) return wrong_manifest("a target is one of no service");
+  }
+  for (const Manifest::Filter& filter : manifest.filters) {
+    if (!has_plain_names(filter)) return wrong_manifest("filter `" + filter.name + "` has a name that no folder may have");
   }
   for (const Manifest::Workload& workload : manifest.workloads) {
     if (!is_cgroup_pattern(workload.cgroup)) {

@@ -70,6 +70,23 @@ struct Manifest {
     std::uint32_t entries = 0;
   };
 
+  /// A condition that the policy's author wrote in BPF C.
+  struct Filter {
+    struct Map {
+      std::string name;    // as its author calls it
+      std::string symbol;  // and the object
+      std::string type;    // hash or array
+      std::uint32_t key = 0;
+      std::uint32_t value = 0;
+      std::uint32_t entries = 0;
+      std::uint32_t flags = 0;
+    };
+    std::string name;  // qualified
+    std::string file;
+    std::string function;  // in the object
+    std::vector<Map> maps;
+  };
+
   /// Whose request it is that an entry of hd_services decided.
   [[nodiscard]] std::uint32_t service_of(std::uint32_t entry) const {
     const std::size_t target = entry - services.size();
@@ -90,6 +107,7 @@ struct Manifest {
   std::vector<Part> parts;
   std::vector<Endpoint> endpoints;
   std::vector<Map> maps;
+  std::vector<Filter> filters;
   std::vector<std::string> programs;
   struct {
     std::string kernel;  // `major.minor`

@@ -216,6 +216,10 @@ Result<hd_latency> DecideSession::latency(std::uint32_t rule) const {
   return read_latency(parts_->state, parts_->generation.counters().at(rule));
 }
 
+int DecideSession::table(std::string_view name) const {
+  return parts_->generation.table(name);
+}
+
 std::uint32_t DecideSession::timeout_ms(std::uint32_t rule) const {
   hd_rule entry{};
   if (bpf_map_lookup_elem(parts_->generation.table("hd_rules"), &rule, &entry) != 0) return 0;

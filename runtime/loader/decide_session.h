@@ -72,6 +72,8 @@ class DecideSession {
   /// The response of one request has ended, as the handler says it.
   Result<void> finish(const hd_event& event);
   [[nodiscard]] Result<hd_latency> latency(std::uint32_t rule) const;
+  /// A map of the generation by its name in the object; -1: none.
+  [[nodiscard]] int table(std::string_view name) const;
   /// How long a request may take that this rule ended; 0: as long as it likes.
   [[nodiscard]] std::uint32_t timeout_ms(std::uint32_t rule) const;
 

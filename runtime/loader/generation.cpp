@@ -11,6 +11,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/loader/endpoints.h"
+#include "runtime/loader/filter_maps.h"
 #include "runtime/loader/requirements.h"
 
 namespace heddle::loader {
@@ -48,6 +49,18 @@ Result<void> size_map(bpf_map& map, const bundle::MapImage& image) {
   if (bpf_map__set_max_entries(&map, image.max_entries) != 0)
     return system_error("cannot size `" + name + "`", errno);
   return {};
+}
+
+/// What was refused is called as its author calls it.
+Error of_filter(Error error, const bundle::Manifest& manifest) {
+  for (const bundle::Manifest::Filter& filter : manifest.filters) {
+    const std::string function = "function `" + filter.function + "`";
+    const std::size_t at = error.what.find(function);
+    if (at == std::string::npos) continue;
+    error.what.replace(at, function.size(), "filter `" + filter.name + "` (" + filter.file + ")");
+    error.help = "change the filter; what the verifier found is the last line of its log";
+  }
+  return error;
 }
 
 /// The section without its hook: `cgroup/connect4` is connect4, `syscall` is decide.
@@ -94,7 +107,10 @@ Result<Generation> Generation::load(const bundle::Opened& opened, const State& s
     bpf_program__set_log_level(program, 4);
     bpf_program__set_log_buf(program, log.data(), log.size());
   }
-  if (Result<void> loaded = load_object(*generation.object_); !loaded) return loaded.error();
+  const FilterMaps filters(*generation.manifest_, state.folder().substr(0, state.folder().rfind('/')));
+  if (Result<void> reused = filters.reuse(*generation.object_); !reused) return reused.error();
+  if (Result<void> loaded = load_object(*generation.object_); !loaded) return of_filter(loaded.error(), *generation.manifest_);
+  if (Result<void> pinned = filters.pin(*generation.object_); !pinned) return pinned.error();
   if (Result<void> read = generation.read_programs(); !read) return read.error();
   for (ProgramFigures& figures : generation.figures_) {
     const auto log = logs.find(figures.name);

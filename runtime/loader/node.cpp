@@ -15,6 +15,7 @@
 #include <cstdio>
 
 #include "runtime/base/file.h"
+#include "runtime/loader/filter_maps.h"
 #include "runtime/loader/mounts.h"
 #include "runtime/loader/requirements.h"
 
@@ -68,6 +69,7 @@ Result<void> remove_all(const std::string& folder) {
     const std::string path = folder + "/maps/" + name;
     if (::unlink(path.c_str()) != 0) return system_error("cannot remove `" + path + "`", errno);
   }
+  remove_filter_maps(folder);
   for (const std::string& path : {folder + "/links", folder + "/maps", folder}) {
     if (::rmdir(path.c_str()) != 0 && errno != ENOENT)
       return system_error("cannot remove `" + path + "`", errno);

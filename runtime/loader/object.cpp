@@ -58,12 +58,33 @@ std::string between(const std::string& text, const std::string& begin, const std
   return text.substr(start, to == std::string::npos ? std::string::npos : to - start);
 }
 
+/// The function that the verifier was looking at when it refused; empty: the program itself.
+std::string refused_function(const std::string& log) {
+  const std::string begin = "Validating ";
+  const std::size_t at = log.rfind(begin);
+  if (at == std::string::npos || log.find("is safe for any args", at) != std::string::npos) return {};
+  return between(log.substr(at), begin, "()");
+}
+
+/// The last line of its source that the log shows: `text @ file:line`, older kernels without the place.
+std::string refused_line(const std::string& log) {
+  const std::size_t at = log.rfind("\n; ");
+  return at == std::string::npos ? std::string() : between(log.substr(at), "\n; ", "\n");
+}
+
+std::string refused_place(const std::string& log) {
+  const std::string function = refused_function(log);
+  if (function.empty()) return {};
+  const std::string line = refused_line(log);
+  return ", in function `" + function + "`" + (line.empty() ? "" : " at: " + line);
+}
+
 Error load_error(const std::string& log, int number) {
   const std::string verifier = between(log, "-- BEGIN PROG LOAD LOG --\n", "-- END PROG LOAD LOG --");
   if (!verifier.empty() && number != EPERM) {
     const std::string program = between(log, "prog '", "'");
     return Error{ErrorKind::verifier,
-                 "the kernel's verifier refused program `" + program + "`" + tail(verifier, log_lines), ""};
+                 "the kernel's verifier refused program `" + program + "`" + refused_place(verifier) + tail(verifier, log_lines), ""};
   }
   if (number == EPERM) return bpf_refused();
   Error error = system_error("the kernel refused the programs", number);

@@ -52,6 +52,8 @@ class State {
   int bell(std::uint32_t worker);
   /// What limits remember. Policies without limits need none, so it is made when it is first asked for.
   [[nodiscard]] Result<int> accounts() const;
+  /// Where its maps are pinned; empty: nowhere.
+  [[nodiscard]] const std::string& folder() const { return folder_; }
   /// Whether maps of an earlier agent were found.
   [[nodiscard]] bool adopted() const { return adopted_; }
 

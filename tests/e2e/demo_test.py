@@ -1,6 +1,6 @@
-"""Bookinfo end to end: the demo's table is right, it fails when the mesh is broken, and it leaves nothing behind.
+"""The demos end to end: their tables are right, Bookinfo fails when the mesh is broken, and they leave nothing behind.
 
-usage: demo_test.py table | break | interrupt | killed
+usage: demo_test.py table | break | interrupt | killed | extern
 """
 
 import os
@@ -83,9 +83,20 @@ def test_killed():
     expect(demo.returncode == 0, f"after kill -9 and a new start: {demo.returncode}")
 
 
+def test_extern():
+    """A filter in BPF C decides by maps that bpftool fills."""
+    demo = subprocess.Popen([SOURCE / "examples/extern-filter/demo.sh"], env=ENVIRONMENT, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    output = finish(demo)
+    expect(demo.returncode == 0, f"the demo ended with {demo.returncode}")
+    expect(output.count(" ok\n") == 12, "twelve requests were to be as expected")
+    expect("as the filter counts: 4\n" in output, "it was asked for every request of the closed country, and counted each")
+
+
 def main():
     snapshot = Snapshot("heddle-demo.")
-    {"table": test_table, "break": test_break, "interrupt": test_interrupt, "killed": test_killed}[sys.argv[1]]()
+    {"table": test_table, "break": test_break, "interrupt": test_interrupt, "killed": test_killed,
+     "extern": test_extern}[sys.argv[1]]()
     leftovers = snapshot.leftovers()
     expect(not leftovers, "left behind:\n  " + "\n  ".join(leftovers))
 

@@ -31,6 +31,20 @@ policies=(env policy)
 build "$work/another/and/deeper" "$work/second.bundle" TZ=Asia/Tokyo LC_ALL=de_DE.UTF-8 HOME=/nowhere
 cmp "$work/first.bundle" "$work/second.bundle"
 
+# Filters in C belong to it: their text counts, not where it lies.
+cp -r "$HEDDLE_SOURCE_DIR/examples/extern-filter/policy" "$work/one/filters"
+cp -r "$HEDDLE_SOURCE_DIR/examples/extern-filter/policy" "$work/another/and/deeper/filters"
+chmod -R a+rX "$work"
+policies=(filters)
+build "$work/one" "$work/filter.bundle"
+build "$work/another/and/deeper" "$work/other.bundle" TZ=Asia/Tokyo
+cmp "$work/filter.bundle" "$work/other.bundle"
+if grep -qaF -e "$work" -e "$HEDDLE_SOURCE_DIR/" "$work/filter.bundle"; then echo "a path of the build is in the bundle" && exit 1; fi
+sed -i 's/if (!country) return 0;/if (!country) return 1;/' "$work/one/filters/embargo.bpf.c"
+build "$work/one" "$work/other.bundle"
+if cmp -s "$work/filter.bundle" "$work/other.bundle"; then echo "the text of a filter does not count" && exit 1; fi
+policies=(policy env)
+
 # Another user, where we may change it.
 if [ "$(id -u)" = 0 ]; then
   mkdir "$work/theirs" && chown 65534 "$work/theirs"

@@ -9,10 +9,10 @@
 
 namespace heddle::test {
 
-bundle::Opened compile(const model::Policy& policy, const plan::CodeBounds& bounds) {
+bundle::Opened compile(const model::Policy& policy, const plan::CodeBounds& bounds, const std::vector<emit::Filter>& filters) {
   const plan::PlanResult planned = plan::make_plan(policy, bounds);
   EXPECT_TRUE(planned.errors.empty());
-  const emit::Generated object = emit::generate(planned.plan, emit::Product::object);
+  const emit::Generated object = emit::generate(planned.plan, emit::Product::object, filters);
   EXPECT_TRUE(object.ok) << object.error;
   bundle::Bundle out;
   const auto* bytes = reinterpret_cast<const std::byte*>(object.bytes.data());
@@ -20,7 +20,7 @@ bundle::Opened compile(const model::Policy& policy, const plan::CodeBounds& boun
   std::vector<emit::Image> images = emit::make_images(planned.plan.tables);
   source::SourceManager sources;
   sources.add("policy.mesh", std::string(4096, '\n'));
-  out.manifest = emit::make_manifest(policy, planned.plan, images, sources, "test");
+  out.manifest = emit::make_manifest(policy, planned.plan, images, sources, "test", filters);
   for (const emit::Image& image : images) {
     out.maps.push_back({image.name, image.key_size, image.value_size, image.max_entries, image.count,
                         image.keys, image.values});
@@ -31,8 +31,8 @@ bundle::Opened compile(const model::Policy& policy, const plan::CodeBounds& boun
 }
 
 std::unique_ptr<loader::DecideSession> load(const model::Policy& policy, const plan::CodeBounds& bounds,
-                                            const loader::Place& place) {
-  auto session = loader::DecideSession::make(compile(policy, bounds), place);
+                                            const loader::Place& place, const std::vector<emit::Filter>& filters) {
+  auto session = loader::DecideSession::make(compile(policy, bounds, filters), place);
   EXPECT_TRUE(session.ok()) << session.error().what;
   if (!session.ok()) return nullptr;
   return std::make_unique<loader::DecideSession>(std::move(*session));

@@ -100,6 +100,7 @@ std::string manifest(const TinyPolicy& policy, std::size_t endpoint_count) {
                    {"outside", "allow"},
                    {"programs", {"connect4", "connect6", "sk_msg", "decide"}},
                    {"maps", Json::array()},
+                   {"filters", Json::array()},
                    {"requires", {{"kernel", "5.18"}, {"btf", true}, {"cgroup2", true}}}};
   for (unsigned char i = 0; i < tiny_rules; ++i) {
     document["rules"].push_back(

@@ -14,7 +14,12 @@ __attribute__((noinline)) hd_u32 hd_route(struct hd_facts* facts) {
   return TINY_ROUTE;
 }
 
-/* It has neither audits nor limits. */
+/* It has neither filters, audits nor limits. */
+__attribute__((noinline)) hd_u32 hd_filter(struct hd_facts* facts) {
+  if (!facts) return 0;
+  return facts->service == HD_NONE;
+}
+
 __attribute__((noinline)) hd_u32 hd_audited(struct hd_facts* facts) {
   if (!facts) return HD_NONE;
   return facts->service == HD_NONE ? TINY_DENY : HD_NONE;

@@ -29,6 +29,8 @@ FOREIGN = {
     "ANTLR": Foreign(r"/antlr4-runtime/", r"antlr"),
     "LLVM": Foreign(r"/llvm-\d+/include/", r"^heddle::llvm$|heddle_llvm|^LLVM|libLLVM"),
     # BPF C has helpers in the same folder; those are no part of the library.
+    # Its headers lie in LLVM's folder, which is LLVM's rule, too.
+    "Clang": Foreign(r"/llvm-\d+/include/clang", r"^heddle::clang$|heddle_clang|clang-cpp|^clang[A-Z]"),
     "libbpf": Foreign(r"/include/bpf/(?!bpf_helper|bpf_endian|bpf_tracing|bpf_core_read|usdt)", r"libbpf|LIBBPF|^bpf$"),
     "OpenSSL": Foreign(r"/include/(\S+/)?openssl/", r"OpenSSL::|^ssl$|^crypto$|libssl|libcrypto"),
 }
@@ -63,6 +65,8 @@ RULES = [
          ("compiler/sema", "/usr/include/antlr4-runtime/antlr4-common.h", "heddle::antlr")),
     Rule("LLVM stays in lower and emit", r"", r"compiler/(lower|emit)$", "LLVM",
          ("compiler/plan", "/usr/lib/llvm-19/include/llvm/Config/llvm-config.h", "heddle::llvm")),
+    Rule("Clang stays in emit", r"", r"compiler/emit$", "Clang",
+         ("compiler/lower", "/usr/lib/llvm-19/include/clang/Basic/Version.inc", "heddle::clang")),
     Rule("libbpf stays in the loader, the kernel tests and the bench", r"", r"runtime/loader$|tests/(kernel|bench)$", "libbpf",
          ("runtime/agent", "/usr/include/bpf/libbpf_version.h", "heddle::libbpf")),
     Rule("OpenSSL stays in tls, bundle and the commands about keys", r"compiler/|runtime/|bpf_templates",

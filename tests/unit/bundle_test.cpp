@@ -40,7 +40,7 @@ void seal(std::vector<std::byte>& content) {
 }
 
 std::string manifest_text() {
-  return R"({"abi":9,"compiler":"heddle 0.1.0","mesh":"shop","trust_domain":"shop.example","source_digest":"00",
+  return R"({"abi":10,"compiler":"heddle 0.1.0","mesh":"shop","trust_domain":"shop.example","source_digest":"00",
   "outside":"allow","rules":[{"id":"mesh/malformed","digest":"000102030405060708090a0b0c0d0e0f"},
   {"id":"route a/1","digest":"100102030405060708090a0b0c0d0e0f","service":"a","file":"a.mesh","line":3,"column":1}],
   "services":[{"name":"a","protocol":"http","addresses":["10.0.0.1:80"]}],
@@ -49,6 +49,7 @@ std::string manifest_text() {
   "pools":[{"name":"a","digest":"200102030405060708090a0b0c0d0e0f"}],
   "parts":[],
   "endpoints":[{"service":"a","address":"10.0.1.1:80","digest":"300102030405060708090a0b0c0d0e0f"}],
+  "filters":[],
   "maps":[{"name":"hd_rules","type":"array","key":4,"value":56,"entries":2}],
   "programs":["connect4","connect6","sk_msg","decide"],"requires":{"kernel":"5.18","btf":true,"cgroup2":true}})";
 }
@@ -62,7 +63,7 @@ std::string manifest_with(const std::string& from, const std::string& to) {
 
 Bundle small_bundle() {
   Bundle bundle;
-  bundle.manifest = manifest_with("\"abi\":9", "\"abi\":" + std::to_string(HD_ABI_VERSION));
+  bundle.manifest = manifest_with("\"abi\":10", "\"abi\":" + std::to_string(HD_ABI_VERSION));
   bundle.object = bytes_of("not really an object");
   bundle.maps = {image("hd_rules", 2), image("hd_services", 1),  image("hd_workloads", 1),
                  image("hd_pools", 2), image("hd_endpoints", 1), image("hd_addresses", 3),
@@ -224,7 +225,7 @@ TEST(Manifest, SaysWhichMemberIsWrong) {
     Result<Manifest> parsed = parse_manifest(manifest_with(from, to));
     return parsed ? std::string("accepted") : parsed.error().what;
   };
-  EXPECT_NE(wrong("\"abi\":9", "\"abi\":-2").find("`abi`"), std::string::npos);
+  EXPECT_NE(wrong("\"abi\":10", "\"abi\":-2").find("`abi`"), std::string::npos);
   EXPECT_NE(wrong("\"mesh\":\"shop\",", "").find("`mesh`"), std::string::npos);
   EXPECT_NE(wrong("\"line\":3", "\"line\":\"3\"").find("`rules[1].line`"), std::string::npos);
   EXPECT_NE(wrong("100102030405060708090a0b0c0d0e0f", "10").find("`rules[1].digest`"), std::string::npos);

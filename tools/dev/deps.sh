@@ -2,11 +2,11 @@
 
 build_packages=(
   g++ cmake ninja-build ccache pkg-config git python3
-  clang-19 llvm-19-dev libbpf-dev libelf-dev zlib1g-dev linux-libc-dev
+  clang-19 llvm-19-dev libclang-19-dev libclang-cpp19-dev libbpf-dev libelf-dev zlib1g-dev linux-libc-dev
   libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libssl-dev libnghttp2-dev
   antlr4 default-jre-headless libantlr4-runtime-dev libgtest-dev
 )
-demo_packages=(curl iproute2 procps)
+demo_packages=(curl iproute2 procps bpftool)
 test_packages=(
   clang-format-19 clang-tidy-19 wrk nghttp2-client openssl strace
   qemu-system-x86 busybox-static cpio mmdebstrap

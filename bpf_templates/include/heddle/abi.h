@@ -28,6 +28,7 @@ typedef uint64_t hd_u64;
 
 #define HD_ABI_VERSION 10
 
+#include "bpf_templates/include/heddle/request.h"
 #include "bpf_templates/include/heddle/targets.h"
 
 enum hd_limit {
@@ -56,6 +57,7 @@ enum hd_limit {
   HD_LISTENERS_MAX = 1024,    /* network namespaces in which the handler listens */
   HD_PLACES_PER_CPU = 4,      /* programs of one CPU that can interrupt each other, each with memory of its own */
   HD_LIMITS_MAX = 16,         /* of one service */
+  HD_FILTERS_MAX = 32,        /* of one policy */
   HD_ACCOUNTS_MAX = 262144,   /* keys of limits that one node remembers; an account that is full need not be */
   HD_LATENCY_BUCKETS = 32,    /* bucket b: below 2^b microseconds; the last: everything else */
 };
@@ -595,9 +597,11 @@ struct hd_service {
   hd_u32 audit_count;
   hd_u32 access_chooser; /* into hd_choosers; HD_NONE: hd_access has its rules */
   hd_u32 route_chooser;  /* HD_NONE: hd_route has */
+  hd_u32 filters;        /* that its rules ask: one bit each */
+  hd_u32 filters_end;    /* number of the last of them, plus one; 0: none */
   hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 104, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 112, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */

@@ -8,8 +8,11 @@ struct hd_facts {
   hd_u32 has_peer;
   hd_u64 identities[HD_IDENTITY_WORDS];
   hd_u64 atoms[HD_ATOM_WORDS];
+  hd_u32 filters; /* that hold: one bit each */
+  hd_u32 pad;
+  struct heddle_request request; /* what filters see; filled where some are asked */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_facts) == 8 + 128 + 512, "hd_facts");
+HD_STATIC_ASSERT(sizeof(struct hd_facts) == 8 + 128 + 512 + 8 + 864, "hd_facts");
 
 /* What a decision knows of a value, and who asks. Numbers below HD_FIELDS_MAX are those of the service's fields. */
 enum hd_slot_number {
@@ -18,6 +21,7 @@ enum hd_slot_number {
   HD_SLOTS,                        /* so many have a row in hd_sets: the class in which their automaton ended */
   HD_SLOT_CALLER = HD_SLOTS,       /* bits of hd_facts.identities */
   HD_SLOT_PEER,                    /* hd_facts.has_peer */
+  HD_SLOT_FILTER,                  /* bits of hd_facts.filters */
   HD_SLOT_ATOM,                    /* of a test: bits of hd_facts.atoms, for a value on several lines */
   HD_SLOT_ALL,                     /* of a key: whatever the request is */
 };

@@ -48,10 +48,13 @@ int explain_send(Checked& checked, const Options& options) {
   if (!send) return exit_usage;
   const eval::Sent sent = eval::make_requests(policy, *send);
   if (sent.requests.empty()) return report_error({ErrorKind::usage, sent.problem, ""});
+  int code = exit_ok;
   for (const eval::Request& request : sent.requests) {
-    std::cout << render_decision(policy, checked.sources, request, options.draw, {options.zone, options.node});
+    const Explained explained = render_decision(policy, checked.sources, request, options.draw, {options.zone, options.node});
+    std::cout << explained.text;
+    if (explained.unknown) code = exit_inconclusive;
   }
-  return exit_ok;
+  return code;
 }
 
 /// `heddle explain E0123`.

@@ -76,6 +76,12 @@ void print_policy(const bundle::Manifest& manifest) {
     std::cout << fmt::format("  {:<24} {}{}\n", workload.name, workload.cgroup,
                              workload.spiffe.empty() ? "" : " as " + workload.spiffe);
   }
+  if (!manifest.filters.empty()) std::cout << "\nexterns\n";
+  for (const auto& filter : manifest.filters) {
+    std::cout << fmt::format("  {:<24} {}\n", filter.name, filter.file);
+    for (const auto& map : filter.maps)
+      std::cout << fmt::format("    {:<22} {} of {} entries, {} + {} bytes\n", map.name, map.type, map.entries, map.key, map.value);
+  }
   std::cout << "\nrules\n";
   for (const auto& rule : manifest.rules) {
     const std::string place =

@@ -57,7 +57,7 @@ Result<void> write_file(const std::string& path, const std::string& text) {
   return Error{ErrorKind::io, "cannot write `" + path + "`", ""};
 }
 
-/// A test that an engine cannot decide is neither passed nor failed. Where the user asked for that engine, it
+/// A test that an engine cannot decide is neither passed nor failed; one that depends on a filter is known to be unknown. Where the user asked for that engine, it
 /// is an error; where it was run because the machine allows it, the other engine's word stands.
 int exit_code_of(const std::vector<EngineResults>& all, bool every_engine_asked_for) {
   int code = exit_ok;
@@ -65,6 +65,7 @@ int exit_code_of(const std::vector<EngineResults>& all, bool every_engine_asked_
     for (const eval::TestResult& result : engine.results) {
       if (!result.failures.empty()) return exit_policy;
       if (result.trouble && every_engine_asked_for) code = exit_usage;
+      if (!result.unknown.empty() && code == exit_ok) code = exit_inconclusive;
     }
   }
   return code;

@@ -182,7 +182,7 @@ const std::vector<Row>& rows() {
       {"addressTest", "address in [10.0.0.0/8]", when("address in [10.0.0.0/8]")},
       {"portTest", "port is 80", when("port is 80")},
       {"grpcTest", "grpc \"pkg.Service/Method\"", when("grpc \"pkg.Service/Method\"")},
-      {"namedTest", "geo (an extern)", with("extern geo from \"geo.bpf.c\"")},
+      {"namedTest", "geo (an extern)", with("extern geo from \"geo.bpf.c\"\nroute cart { when geo -> v1  otherwise -> cart }")},
 
       {"assert", "assert \"a\" { on cart : denied }", with("assert \"a\" { on cart : denied }")},
 

@@ -1,0 +1,6 @@
+#include <heddle/filter.h>
+
+int somebody(int x);
+int filter(const struct heddle_request* request) {
+  return somebody(1);
+}

@@ -1,0 +1,6 @@
+#include <heddle/filter.h>
+
+int filter(const struct heddle_request* request) {
+  int unused = 3;
+  return 0;
+}
