@@ -34,19 +34,22 @@ class DecisionText {
       : policy_(policy), sources_(sources), request_(request), evaluator_(policy, {{}, agent}) {}
 
   Explained render(std::optional<std::uint64_t> draw) {
-    text_ = "caller " + request_.spiffe.value_or("unauthenticated") + "\n";
+    text_ = "caller " + request_.spiffe.value_or("unauthenticated");
+    text_ += (request_.user ? ", for a user of `" + request_.user->issuer + "`" : "") + "\n";
     request_.draw = draw.value_or(0);
     const std::set<model::FilterId> unknown = evaluator_.decide(request_).unknown;
     if (unknown.empty()) {
       explain_draws(draw);
       return {text_, false};
     }
-    explain_answers(draw, unknown);
+    if (unknown.size() <= most_shown) explain_answers(draw, unknown);
     text_ += "  => unknown: it depends on " + eval::filters_text(policy_, unknown) + "\n";
     return {text_, true};
   }
 
  private:
+  static constexpr std::size_t most_shown = 4;  // filters: of more than so many there are too many combinations to read
+
   /// What happens with each combination of answers.
   void explain_answers(std::optional<std::uint64_t> draw, const std::set<model::FilterId>& filters) {
     for (std::uint32_t bits = 0; bits < std::uint32_t{1} << filters.size(); ++bits) {
@@ -59,6 +62,7 @@ class DecisionText {
       }
       text_ += condition + "\n";
       common_said_ = false;
+      said_.clear();
       explain_draws(draw);
     }
   }
@@ -78,10 +82,15 @@ class DecisionText {
     std::vector<Step> trace;
     const Outcome outcome = evaluator_.explain(request_, trace, answers_);
     for (const Step& step : trace) {
-      if (step.stage == Stage::target || !common_said_) add_step(step);
+      if (step.stage != Stage::target && !common_said_) add_step(step);
     }
     common_said_ = true;
+    const std::size_t begin = text_.size();
+    for (const Step& step : trace) {
+      if (step.stage == Stage::target) add_step(step);
+    }
     add_outcome(outcome);
+    if (!said_.insert(text_.substr(begin)).second) text_.resize(begin);
   }
 
   void add_step(const Step& step) {
@@ -114,6 +123,7 @@ class DecisionText {
   std::string text_;
   eval::FilterAnswers answers_;
   bool common_said_ = false;
+  std::set<std::string> said_;  // of the targets
 };
 
 struct Placed {

@@ -19,9 +19,13 @@ void report_not_built(Checked& checked, Use use) {
     if (use == Use::run) {
       checked.sink.report(diagnostics::kinds::not_built(part.span, part.what))
           .with_help("`heddle check` and `heddle test` know it; leave it out of what is built");
-    } else {
-      checked.sink.report(diagnostics::kinds::not_built_yet(part.span, part.what));
+      continue;
     }
+    auto& diagnostic = checked.sink.report(diagnostics::kinds::not_built_yet(part.span, part.what));
+    const std::size_t others = checked.policy->not_built.size() - 1;
+    if (use == Use::check || others == 0) continue;
+    diagnostic.with_help("so are " + std::to_string(others) + " more; `heddle check` names them");
+    break;
   }
   if (use == Use::run) checked.policy.reset();
 }

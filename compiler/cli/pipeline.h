@@ -28,10 +28,11 @@ struct Checked {
   std::vector<emit::Filter> filters;    // of the policy, compiled
 };
 
-/// Whether the policy is going to run: then whatever this version cannot run of it is an error, else a warning.
-enum class Use : std::uint8_t { look, run };
+/// What the policy is for. Whatever this version cannot run of it is a warning for whoever checks, one warning for whoever
+/// evaluates, and an error for whoever runs it.
+enum class Use : std::uint8_t { check, evaluate, run };
 
-Result<Checked> check_paths(const std::vector<std::string>& paths, Use use = Use::look);
+Result<Checked> check_paths(const std::vector<std::string>& paths, Use use = Use::check);
 
 /// For commands that need a right policy and do something else with it: check_paths, diagnostics printed to
 /// standard error. On failure there is no policy and `exit_code` is what to return.
@@ -40,6 +41,6 @@ struct Loaded {
   int exit_code = 0;
 };
 
-Loaded load_policy(const std::vector<std::string>& paths, Use use = Use::look);
+Loaded load_policy(const std::vector<std::string>& paths, Use use = Use::evaluate);
 
 }  // namespace heddle::cli

@@ -70,11 +70,12 @@ Step refusal_step(const Refusal& refusal) {
 }
 
 Step caller_step(const model::Policy& policy, const Request& request, const Caller& caller) {
-  if (!caller.has_peer) return step(Stage::caller, "unauthenticated");
   std::vector<std::string> names;
   for (const auto id : caller.identities) names.push_back("`" + policy.identities[id].name + "`");
-  return step(Stage::caller,
-              *request.spiffe + (names.empty() ? ", no declared identity" : ", that is " + join(names)));
+  std::string text = request.spiffe.value_or("unauthenticated");
+  if (request.user) text += ", with a token of " + request.user->issuer;
+  if (!caller.has_peer && !request.user) return step(Stage::caller, text);
+  return step(Stage::caller, text + (names.empty() ? ", no declared identity" : ", that is " + join(names)));
 }
 
 Step audited_access_step(const std::string& rule) {

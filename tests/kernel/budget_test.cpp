@@ -23,7 +23,8 @@ TEST(Budget, OfEveryHook) {
     bpf_prog_info info{};
     std::uint32_t size = sizeof(info);
     ASSERT_EQ(bpf_obj_get_info_by_fd(program.fd, &info, &size), 0) << program.name;
-    std::printf("verified: %-24s %7u\n", program.name.c_str(), info.verified_insns);
+    constexpr std::uint32_t instruction_bytes = 8;
+    std::printf("verified: %-24s %7u %7u %5u\n", program.name.c_str(), info.verified_insns, info.xlated_prog_len / instruction_bytes, 0U);
     EXPECT_GT(info.verified_insns, 0U) << program.name;
     EXPECT_LT(info.verified_insns, budget) << program.name;
     traced += program.place == loader::State::Place::trace ? 1 : 0;

@@ -25,9 +25,10 @@ def fill(image, options):
         libraries = next((PEERS / peer).glob("usr/lib/*-linux-gnu"), None)
         image.program((PEERS / peer / program).resolve(), f"peers/{pathlib.Path(program).name}", libraries)
     image.tree(SOURCE / "examples", "examples")
-    thousand = options.kernels / "thousand"
-    subprocess.run([sys.executable, "-B", HERE / "thousand_routes.py", thousand], check=True, stdout=subprocess.DEVNULL)
-    image.tree(thousand, "thousand")
+    for name, script in (("thousand", "thousand_routes.py"), ("worst", "worst_case.py")):
+        folder = options.kernels / name
+        subprocess.run([sys.executable, "-B", HERE / script, folder], check=True, stdout=subprocess.DEVNULL)
+        image.tree(folder, name)
     for check in sorted((HERE / "checks").iterdir()):
         image.check(check)
 

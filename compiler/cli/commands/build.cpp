@@ -114,7 +114,7 @@ int run(const Options& options) {
   if (options.output.empty() && options.emit.empty()) {
     return report_error({ErrorKind::usage, "`heddle build` needs to know what to write", "add `-o FILE`"});
   }
-  const Loaded loaded = load_policy(options.paths, options.emit == "model" ? Use::look : Use::run);
+  const Loaded loaded = load_policy(options.paths, options.emit == "model" ? Use::evaluate : Use::run);
   if (!loaded.checked.policy) return loaded.exit_code;
   if (!options.emit.empty()) return emit_stage(loaded.checked, options.emit);
   const BuiltBundle built = build_bundle(loaded.checked);

@@ -81,7 +81,7 @@ int run(const Options& options) {
     return report_error({ErrorKind::usage, "nothing to explain",
                          "give `--send '…'` or `--placement`, or the code of a diagnostic alone"});
   }
-  Loaded loaded = load_policy(options.paths, options.placement ? Use::run : Use::look);
+  Loaded loaded = load_policy(options.paths, options.placement ? Use::run : Use::evaluate);
   if (!loaded.checked.policy) return loaded.exit_code;
   if (options.placement) std::cout << render_placement(*loaded.checked.policy, loaded.checked.sources);
   return options.send.empty() ? exit_ok : explain_send(loaded.checked, options);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -57,15 +58,22 @@ Result<void> write_file(const std::string& path, const std::string& text) {
   return Error{ErrorKind::io, "cannot write `" + path + "`", ""};
 }
 
-/// A test that an engine cannot decide is neither passed nor failed; one that depends on a filter is known to be unknown. Where the user asked for that engine, it
-/// is an error; where it was run because the machine allows it, the other engine's word stands.
+/// Whether no engine could decide the test of that number.
+bool undecided(const std::vector<EngineResults>& all, std::size_t number) {
+  return std::all_of(all.begin(), all.end(), [number](const EngineResults& engine) { return engine.results[number].trouble.has_value(); });
+}
+
+/// A test that an engine cannot decide is neither passed nor failed; one that depends on a filter is known to be unknown. Where the
+/// user asked for that engine, it is an error; where it was run because the machine allows it, the other engine's word stands.
 int exit_code_of(const std::vector<EngineResults>& all, bool every_engine_asked_for) {
   int code = exit_ok;
   for (const EngineResults& engine : all) {
-    for (const eval::TestResult& result : engine.results) {
+    for (std::size_t number = 0; number < engine.results.size(); ++number) {
+      const eval::TestResult& result = engine.results[number];
       if (!result.failures.empty()) return exit_policy;
       if (result.trouble && every_engine_asked_for) code = exit_usage;
-      if (!result.unknown.empty() && code == exit_ok) code = exit_inconclusive;
+      const bool unknown = !result.unknown.empty() || undecided(all, number);
+      if (unknown && code == exit_ok) code = exit_inconclusive;
     }
   }
   return code;
