@@ -99,6 +99,25 @@ TEST(Format, OfExamples) {
   EXPECT_GT(files, 5u);
 }
 
+/// What is evaluated and not run yet stands in no policy that is made by chance.
+TEST(Format, OfTheLanguagesPage) {
+  std::ifstream file(HEDDLE_SOURCE_DIR "/docs/language.md");
+  std::ostringstream page;
+  page << file.rdbuf();
+  const std::string all = page.str();
+  std::string text;
+  for (const std::string fence : {"```mesh\n", "```mesh later\n"}) {
+    for (std::size_t at = all.find(fence); at != std::string::npos; at = all.find(fence, at)) {
+      at += fence.size();
+      text += all.substr(at, all.find("```", at) - at);
+    }
+  }
+  const std::string once = formatted(text);
+  EXPECT_EQ(formatted(once), once);
+  EXPECT_EQ(model_of(once), model_of(text));
+  EXPECT_NE(model_of(once).find("retry gentle: at_most 2"), std::string::npos);
+}
+
 TEST(Format, OfEveryConstruct) {
   const std::string text = R"(// A file.
 space   payments
