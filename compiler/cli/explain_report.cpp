@@ -73,7 +73,12 @@ class DecisionText {
     std::vector<Step> trace;
     const auto* rule = eval::find_route_rule(policy_, evaluator_.explain(request_, trace, answers_).route_rule);
     if (!draw && rule != nullptr) draws = eval::draws_of_all_parts(*rule);
-    for (const std::uint64_t one : draws) explain(one);
+    for (const eval::FaultDraw& fault : !draw && rule != nullptr ? eval::fault_draws(*rule) : std::vector<eval::FaultDraw>{{}}) {
+      request_.delayed = fault.delayed;
+      request_.aborted = fault.aborted;
+      for (const std::uint64_t one : draws) explain(one);
+    }
+    request_.delayed = request_.aborted = std::nullopt;
   }
 
   /// What was said for an earlier draw is not said again.

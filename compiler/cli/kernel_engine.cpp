@@ -172,7 +172,7 @@ eval::Outcome KernelEngine::in_words(const hd_decision& decision, const eval::Re
     if (model::has_requests(service.protocol)) {
       auto head = eval::read_head(request.head, service.paths, refusal);
       if (!head || eval::check_framing(*head, {})) std::abort();
-      outcome.forwarded = eval::forwarded_head(*head, false);
+      outcome.forwarded = eval::forwarded_head(*head, false, service.protocol);
     }
   }
   return outcome;

@@ -1,6 +1,7 @@
 #include "compiler/eval/decision.h"
 
 #include <algorithm>
+#include <array>
 
 #include "compiler/eval/answer.h"
 #include "compiler/eval/balance.h"
@@ -38,7 +39,10 @@ Outcome Decision::run() {
     return outcome_;
   }
   find_caller();
-  if (answer_preflight()) return outcome_;
+  if (answer_preflight()) {
+    outcome_.asked_source = facts_.asked_source;
+    return outcome_;
+  }
   if (!decide_access(service()) && !decide_limits()) {
     if (destination_->endpoint) {
       decide_direct();
@@ -237,11 +241,13 @@ bool Decision::answer_preflight() {
   if (!method) return false;
   Head asked = *head_;
   asked.method = *method;
-  Facts facts = facts_;
-  facts.head = &asked;
-  for (const model::RouteRule& rule : service().route->rules) {
-    if (rule.when && !match(*rule.when, facts).holds) continue;
-    if (!rule.cors) return false;
+  // What it depends on and is not known counts, whoever answers.
+  facts_.head = &asked;
+  const auto& rules = service().route->rules;
+  const auto routed = std::ranges::find_if(rules, [&](const model::RouteRule& rule) { return !rule.when || match(*rule.when, facts_).holds; });
+  facts_.head = &*head_;
+  if (routed != rules.end() && routed->cors) {
+    const model::RouteRule& rule = *routed;
     outcome_.verdict = Verdict::respond;
     outcome_.status = 204;
     outcome_.rule = outcome_.route_rule = rule.id;
@@ -268,8 +274,11 @@ void Decision::take(const model::RouteRule& rule) {
 /// Faults are drawn once, each for itself.
 bool Decision::aborts(const model::RouteRule& rule) {
   const model::Fault& fault = *rule.fault;
-  if (fault.delay_ms != 0 && share_of(request_.draw, delay_id(rule.id)) < fault.delay_ppm) outcome_.delay_ms = fault.delay_ms;
-  if (fault.abort_status == 0 || share_of(request_.draw, abort_id(rule.id)) >= fault.abort_ppm) return false;
+  const auto drawn = [&](const std::string& id, std::uint32_t share, std::optional<bool> said) {
+    return said.value_or(share_of(request_.draw, id) < share);
+  };
+  if (fault.delay_ms != 0 && drawn(delay_id(rule.id), fault.delay_ppm, request_.delayed)) outcome_.delay_ms = fault.delay_ms;
+  if (fault.abort_status == 0 || !drawn(abort_id(rule.id), fault.abort_ppm, request_.aborted)) return false;
   outcome_.verdict = Verdict::respond;
   outcome_.status = fault.abort_status;
   outcome_.rule = rule.id;
@@ -308,7 +317,7 @@ void Decision::respond(const model::Respond& answer) {
 /// What the server gets, and what becomes of its response: the rule's changes, then those of the part that was taken.
 void Decision::set_forwarded() {
   if (!is_http()) return;
-  Forwarded& request = outcome_.forwarded.emplace(forwarded_head(*head_, rule_ != nullptr && rule_->upgrade_websocket));
+  Forwarded& request = outcome_.forwarded.emplace(forwarded_head(*head_, rule_ != nullptr && rule_->upgrade_websocket, service().protocol));
   if (rule_ == nullptr) return;
   if (rule_->cors) outcome_.response = cors_headers(*rule_->cors, *head_);
   change(request, rule_->changes, facts_);
@@ -325,8 +334,11 @@ void Decision::forward(const std::string& rule, Pool pool) {
   if (pool.service != destination_->service) {
     const std::string allowed_by = outcome_.access_rule;
     if (outcome_.forwarded) {
+      if (is_repeated()) return;
       facts_.head = &outcome_.forwarded->head;
       facts_.path = comparable_path(outcome_.forwarded->head.path);
+      // Whatever the access there makes of it.
+      facts_.asked_source = facts_.asked_source || !outcome_.forwarded->of_source.empty();
     }
     if (decide_access(policy_.services[pool.service])) {
       outcome_.forwarded.reset();
@@ -344,13 +356,55 @@ void Decision::forward(const std::string& rule, Pool pool) {
   if (rule_ != nullptr) {
     outcome_.timeout_ms = rule_->timeout_ms;
     outcome_.per_try_ms = rule_->per_try_ms;
-    if (rule_->retry) outcome_.retries = policy_.retries[*rule_->retry].retries;
-    for (const model::Mirror& mirror : rule_->mirrors) outcome_.mirrors.push_back({mirror.pool.service, mirror.pool.subset});
+    if (rule_->retry && may_retry(policy_.retries[*rule_->retry])) outcome_.retries = policy_.retries[*rule_->retry].retries;
+    for (const model::Mirror& mirror : rule_->mirrors) {
+      if (lets_in(mirror.pool.service)) outcome_.mirrors.push_back({mirror.pool.service, mirror.pool.subset});
+    }
   }
   if (choice.kind == Choice::Kind::unhealthy) fail(Verdict::unhealthy);
   if (choice.kind == Choice::Kind::full) fail(Verdict::full);
   note([&] { return pool_step(policy_, pool, outcome_, value.has_value()); });
   if (outcome_.forwarded && says_more()) note([&] { return forwarded_step(policy_, outcome_); });
+}
+
+/// What the target asks for occurs once, also when the rule added it.
+bool Decision::is_repeated() {
+  Head changed = outcome_.forwarded->head;
+  const auto wrong = check_framing(changed, tested_[destination_->service]);
+  if (!wrong) return false;
+  note([&] { return refusal_step(*wrong); });
+  outcome_.forwarded.reset();
+  outcome_.verdict = Verdict::refuse;
+  outcome_.status = wrong->status;
+  outcome_.rule = wrong->rule;
+  return true;
+}
+
+/// A copy for another service is judged there, too; one that it does not let in is not sent.
+bool Decision::lets_in(model::ServiceId service) const {
+  if (service == destination_->service) return true;
+  const model::Service& to = policy_.services[service];
+  Facts facts = facts_;
+  facts.head = &outcome_.forwarded->head;
+  facts.path = comparable_path(outcome_.forwarded->head.path);
+  const auto applies_to = [&](const model::AccessRule& rule, model::Effect effect) {
+    return rule.effect == effect && includes(rule.from, facts.caller) && (!rule.when || match(*rule.when, facts).holds);
+  };
+  const auto any = [&](model::Effect effect) {
+    return to.access && std::ranges::any_of(to.access->rules, [&](const auto& rule) { return applies_to(rule, effect); });
+  };
+  const bool in = !any(model::Effect::deny) && (any(model::Effect::allow) || model::is_on_trial(to));
+  facts_.asked_source = facts_.asked_source || facts.asked_source;
+  facts_.asked_filters.insert(facts.asked_filters.begin(), facts.asked_filters.end());
+  return in;
+}
+
+/// Something that may fail lets a request with this method be tried again.
+bool Decision::may_retry(const model::RetryPolicy& retry) const {
+  static constexpr std::array<std::string_view, 6> idempotent = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+  const bool refused = retry.on_refused && service().protocol != model::Protocol::http;
+  if (retry.any_method || retry.on_connect_failure || refused) return true;
+  return std::ranges::find(idempotent, std::string_view(head_->method)) != idempotent.end();
 }
 
 /// The rule does more than to choose a pool.
@@ -377,7 +431,9 @@ void Decision::fail(Verdict verdict) {
   outcome_.status = is_http() ? 503 : 0;
   const model::Service& of = outcome_.pool ? policy_.services[outcome_.pool->service] : service();
   outcome_.rule = model::rule_id("service", of.name, verdict_name(verdict));
-  outcome_.timeout_ms = 0;
+  outcome_.timeout_ms = outcome_.per_try_ms = outcome_.retries = outcome_.delay_ms = 0;
+  outcome_.mirrors.clear();
+  outcome_.response.clear();
   outcome_.forwarded.reset();
 }
 

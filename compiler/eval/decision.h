@@ -46,6 +46,9 @@ class Decision {
   bool answer_preflight();
   void forward(const std::string& rule, Pool pool);
   void set_forwarded();
+  bool is_repeated();
+  [[nodiscard]] bool lets_in(model::ServiceId service) const;
+  [[nodiscard]] bool may_retry(const model::RetryPolicy& retry) const;
   [[nodiscard]] bool says_more() const;
   bool aborts(const model::RouteRule& rule);
   [[nodiscard]] std::optional<std::string> maglev_value(const model::Service& service) const;

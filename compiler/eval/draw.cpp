@@ -35,16 +35,6 @@ std::uint64_t unmix(std::uint64_t z) {
   return undo_shift(z, 30);
 }
 
-/// Whether parts and faults meet is left to chance; that each is met is not.
-void add_draws_of_faults(const model::RouteRule& rule, std::vector<std::uint64_t>& draws) {
-  const auto add = [&draws](const std::string& id, std::uint32_t share) {
-    if (share > 0) draws.push_back(draw_for(0, id));
-    if (share < shares) draws.push_back(draw_for(share, id));
-  };
-  if (rule.fault->delay_ms != 0) add(delay_id(rule.id), rule.fault->delay_ppm);
-  if (rule.fault->abort_status != 0) add(abort_id(rule.id), rule.fault->abort_ppm);
-}
-
 }  // namespace
 
 std::string delay_id(const std::string& rule_id) {
@@ -90,7 +80,22 @@ std::vector<std::uint64_t> draws_of_all_parts(const model::RouteRule& rule) {
     sum += part.weight_ppm;
   }
   if (draws.empty()) draws.push_back(0);
-  if (rule.fault) add_draws_of_faults(rule, draws);
+  return draws;
+}
+
+std::vector<FaultDraw> fault_draws(const model::RouteRule& rule) {
+  if (!rule.fault) return {{}};
+  const auto answers = [](bool there, std::uint32_t share) {
+    std::vector<std::optional<bool>> all;
+    if (!there) return std::vector<std::optional<bool>>{std::nullopt};
+    if (share > 0) all.emplace_back(true);
+    if (share < shares) all.emplace_back(false);
+    return all;
+  };
+  std::vector<FaultDraw> draws;
+  for (const auto& delayed : answers(rule.fault->delay_ms != 0, rule.fault->delay_ppm)) {
+    for (const auto& aborted : answers(rule.fault->abort_status != 0, rule.fault->abort_ppm)) draws.push_back({delayed, aborted});
+  }
   return draws;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,14 @@ std::string abort_id(const std::string& rule_id);
 /// A draw whose share is `share` for that rule: the inverse of share_of.
 std::uint64_t draw_for(std::uint32_t share, std::string_view rule_id);
 
-/// One draw for every part that can be taken at all, and one with and one without each fault.
+/// What may be drawn of the faults of a rule: each with each.
+struct FaultDraw {
+  std::optional<bool> delayed;
+  std::optional<bool> aborted;
+};
+std::vector<FaultDraw> fault_draws(const model::RouteRule& rule);
+
+/// One draw for every part that can be taken at all.
 std::vector<std::uint64_t> draws_of_all_parts(const model::RouteRule& rule);
 
 }  // namespace heddle::eval

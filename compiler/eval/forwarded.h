@@ -8,6 +8,7 @@
 #include "compiler/eval/head.h"
 #include "compiler/eval/match.h"
 #include "compiler/model/changes.h"
+#include "compiler/model/policy.h"
 
 namespace heddle::eval {
 
@@ -17,8 +18,8 @@ struct Forwarded {
   std::vector<std::string> of_source;  // headers that depend on a client's address that is not known
 };
 
-/// The request without what ends at this hop; `Upgrade` stays where a rule says `upgrade websocket`.
-Forwarded forwarded_head(const Head& head, bool upgrade);
+/// The request without what ends at this hop; `Upgrade: websocket` stays where a rule says so.
+Forwarded forwarded_head(const Head& head, bool upgrade, model::Protocol protocol);
 
 /// What a rule changes of it, in the order of the page: path and host first, then headers.
 void change(Forwarded& request, const model::Changes& changes, const Facts& facts);

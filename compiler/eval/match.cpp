@@ -147,7 +147,8 @@ bool test_address(const Test& test, const Facts& facts) {
 /// What is no list is a list of one.
 bool test_claim(const Test& test, const Facts& facts) {
   const Claim* claim = find_claim(facts.user, test.claim);
-  if (test.op == Operator::present || test.op == Operator::absent) return (claim != nullptr) == (test.op == Operator::present);
+  const bool is_there = claim != nullptr || has_claims_in(facts.user, test.claim);
+  if (test.op == Operator::present || test.op == Operator::absent) return is_there == (test.op == Operator::present);
   if (test.op != Operator::has) {
     const auto value = claim_value(facts.user, test.claim);
     return compare(test, value ? Value(*value) : std::nullopt, test.literal);
@@ -228,7 +229,7 @@ std::optional<std::string> key_value(const model::RequestKey& key, const Facts& 
       return claim_value(facts.user, key.claim);
     case Attribute::user: {
       const auto subject = claim_value(facts.user, {"sub"});
-      return subject ? std::optional(facts.user->issuer + "#" + *subject) : std::nullopt;
+      return subject ? std::optional(std::to_string(facts.user->issuer.size()) + ":" + facts.user->issuer + *subject) : std::nullopt;
     }
     case Attribute::path:
     case Attribute::port:

@@ -19,7 +19,8 @@ bool is_same(const Outcome& one, const Outcome& other) {
   return one.verdict == other.verdict && one.status == other.status && one.rule == other.rule &&
          one.route_rule == other.route_rule && one.service == other.service && one.pool == other.pool &&
          one.endpoints == other.endpoints && one.drawn == other.drawn && one.timeout_ms == other.timeout_ms &&
-         one.body == other.body && one.headers == other.headers && one.retry_after == other.retry_after;
+         one.body == other.body && one.headers == other.headers && one.retry_after == other.retry_after &&
+         one.mirrors == other.mirrors;
 }
 
 std::string filters_text(const model::Policy& policy, const std::set<model::FilterId>& filters) {

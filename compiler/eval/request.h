@@ -18,6 +18,8 @@ struct Request {
   std::string head;        // raw bytes from the method to the empty line; of no meaning for tcp and tls services
   std::optional<std::string> sni = {};  // tls services: the name in the ClientHello, as it came; none: it has none
   std::uint64_t now_ns = 0;  // what the clock says, for limits
+  std::optional<bool> delayed = {};  // what is drawn of a fault, where somebody says it
+  std::optional<bool> aborted = {};
   std::uint64_t draw = 0;  // one number per request or connection, for splits and random balancing
 };
 

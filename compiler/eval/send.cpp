@@ -18,8 +18,8 @@ struct Sender {
   model::IdentityId meant = 0;  // that the user's claims have to make it
 };
 
-std::vector<Claim> claims_of(const model::TestRequest& send) {
-  std::vector<Claim> claims;
+std::vector<Claim> claims_of(const model::TestRequest& send, const model::Jwt& jwt) {
+  std::vector<Claim> claims = {{{"iss"}, {jwt.issuer}, false}, {{"aud"}, {jwt.audience}, false}};
   for (const model::TestClaim& sent : send.claims) {
     const auto found = std::ranges::find(claims, sent.path, &Claim::path);
     if (found == claims.end()) {
@@ -51,7 +51,7 @@ std::vector<Sender> callers_of(const model::Policy& policy, const model::TestReq
   for (const model::IdentityId user : users) {
     const auto& jwt = policy.identities[user].jwt;
     if (!jwt) continue;
-    for (const Spiffe& peer : peers) callers.push_back({peer, Token{jwt->issuer, jwt->audience, claims_of(send)}, user});
+    for (const Spiffe& peer : peers) callers.push_back({peer, Token{jwt->issuer, jwt->audience, claims_of(send, *jwt)}, user});
   }
   return callers;
 }

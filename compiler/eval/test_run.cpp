@@ -36,9 +36,13 @@ class CaseRun {
       if (const auto outcome = decide(request)) compare(request, *outcome, std::nullopt);
       return;
     }
-    for (const std::uint64_t draw : draws_of_all_parts(*rule)) {
-      request.draw = draw;
-      if (const auto outcome = decide(request)) compare(request, *outcome, draw);
+    for (const FaultDraw& fault : fault_draws(*rule)) {
+      request.delayed = fault.delayed;
+      request.aborted = fault.aborted;
+      for (const std::uint64_t draw : draws_of_all_parts(*rule)) {
+        request.draw = draw;
+        if (const auto outcome = decide(request)) compare(request, *outcome, draw);
+      }
     }
   }
 

@@ -23,6 +23,12 @@ const Claim* find_claim(const std::optional<Token>& token, const std::vector<std
   return found == token->claims.end() ? nullptr : &*found;
 }
 
+bool has_claims_in(const std::optional<Token>& token, const std::vector<std::string>& path) {
+  return token && std::ranges::any_of(token->claims, [&](const Claim& claim) {
+           return claim.path.size() > path.size() && std::equal(path.begin(), path.end(), claim.path.begin());
+         });
+}
+
 std::optional<std::string> claim_value(const std::optional<Token>& token, const std::vector<std::string>& path) {
   const Claim* claim = find_claim(token, path);
   if (claim == nullptr || claim->list) return std::nullopt;

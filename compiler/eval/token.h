@@ -27,6 +27,9 @@ struct Token {
 /// The claim of that path; null: the token has none, or there is no token.
 const Claim* find_claim(const std::optional<Token>& token, const std::vector<std::string>& path);
 
+/// Whether the claim of that path has claims in it.
+bool has_claims_in(const std::optional<Token>& token, const std::vector<std::string>& path);
+
 /// What is compared: the text of a claim that is no list.
 std::optional<std::string> claim_value(const std::optional<Token>& token, const std::vector<std::string>& path);
 

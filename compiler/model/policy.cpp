@@ -41,7 +41,10 @@ std::uint64_t longest_backoff_ms(const RetryPolicy& retry) {
 
 std::string claim_text(const std::vector<std::string>& path) {
   std::string text;
-  for (const std::string& name : path) text += (text.empty() ? "" : "\" \"") + name;
+  for (const std::string& name : path) {
+    if (!text.empty()) text += "\" \"";
+    for (const char byte : name) text += byte == '"' || byte == '\\' ? std::string("\\") + byte : std::string(1, byte);
+  }
   return text;
 }
 
@@ -88,6 +91,7 @@ std::vector<ServiceId> other_targets(const Policy& policy, ServiceId service) {
     for (const SplitPart& part : rule.target.split) {
       if (!part.respond) others.insert(part.pool.service);
     }
+    for (const Mirror& mirror : rule.mirrors) others.insert(mirror.pool.service);
   }
   others.erase(service);
   return {others.begin(), others.end()};

@@ -72,7 +72,7 @@ std::string patterns_meaning(const model::Identity& identity) {
 std::string users_meaning(const model::Identity& identity, const model::Policy& policy) {
   std::string out;
   if (identity.jwt) {
-    out = "jwt " + identity.jwt->issuer + " " + identity.jwt->audience + " " + identity.jwt->jwks;
+    out = "jwt " + quoted(identity.jwt->issuer) + " " + quoted(identity.jwt->audience) + " " + quoted(identity.jwt->jwks);
     if (identity.jwt->where) out += " where " + meaning(*identity.jwt->where, policy);
   }
   for (const model::IdentityId member : identity.members) {
@@ -113,7 +113,7 @@ std::string changes_meaning(const model::Changes& changes) {
 
 std::string list_meaning(const char* name, const std::vector<std::string>& items) {
   std::string out;
-  for (const std::string& item : items) out += (out.empty() ? std::string(" ") + name + " [" : ", ") + item;
+  for (const std::string& item : items) out += (out.empty() ? std::string(" ") + name + " [" : ", ") + quoted(item);
   return out.empty() ? "" : out + "]";
 }
 

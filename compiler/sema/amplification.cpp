@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <set>
-#include <string_view>
 #include <vector>
 
 #include "compiler/diagnostics/kinds.h"
 #include "compiler/sema/analysis.h"
+#include "compiler/sema/spiffe.h"
 
 namespace heddle::sema {
 
@@ -18,19 +18,10 @@ namespace {
 using model::IdentityId;
 using model::ServiceId;
 
-/// Whether some text fits both; `*` is a run without `/`.
-bool may_be_equal(std::string_view a, std::string_view b) {
-  if (a.empty() && b.empty()) return true;
-  if (!a.empty() && a.front() == '*')
-    return may_be_equal(a.substr(1), b) || (!b.empty() && b.front() != '/' && may_be_equal(a, b.substr(1)));
-  if (!b.empty() && b.front() == '*') return may_be_equal(b, a);
-  return !a.empty() && !b.empty() && a.front() == b.front() && may_be_equal(a.substr(1), b.substr(1));
-}
-
 bool overlap(const model::Identity& a, const model::Identity& b) {
   return std::any_of(a.patterns.begin(), a.patterns.end(), [&](const model::SpiffePattern& one) {
     return std::any_of(b.patterns.begin(), b.patterns.end(), [&](const model::SpiffePattern& other) {
-      return one.trust_domain == other.trust_domain && may_be_equal(one.path, other.path);
+      return one.trust_domain == other.trust_domain && patterns_meet(one.path, other.path);
     });
   });
 }
@@ -65,15 +56,29 @@ class Amplification {
     return most;
   }
 
+  static void name(const model::Callers& callers, std::set<IdentityId>& named) {
+    named.insert(callers.identities.begin(), callers.identities.end());
+    named.insert(callers.via.begin(), callers.via.end());
+  }
+
+  /// What a condition says of callers, if it does not say that they are not meant.
+  static void name(const model::Condition& condition, std::set<IdentityId>& named) {
+    if (condition.kind == model::Condition::Kind::negation) return;
+    for (const model::Condition& child : condition.children) name(child, named);
+    if (condition.kind == model::Condition::Kind::test) name(condition.test.callers, named);
+  }
+
   /// A service calls another if an `allow` there names an identity that its endpoints may have.
   void add_callers(ServiceId to) {
     const model::Service& service = policy_.services[to];
-    if (!service.access) return;
     std::set<IdentityId> named;
-    for (const model::AccessRule& rule : service.access->rules) {
-      if (rule.effect != model::Effect::allow || rule.from.kind != model::Callers::Kind::identities) continue;
-      named.insert(rule.from.identities.begin(), rule.from.identities.end());
-      named.insert(rule.from.via.begin(), rule.from.via.end());
+    for (const auto* block : {&service.access, model::is_on_trial(service) ? &service.audit : &service.access}) {
+      if (!*block) continue;
+      for (const model::AccessRule& rule : (*block)->rules) {
+        if (rule.effect != model::Effect::allow) continue;
+        name(rule.from, named);
+        if (rule.when) name(*rule.when, named);
+      }
     }
     if (named.empty()) return;
     for (ServiceId from = 0; from < policy_.services.size(); ++from) {

@@ -62,6 +62,7 @@ class ChangesCheck {
       case Kind::host:
         return take_host(rewrite);
       case Kind::path:
+        refuse_pattern(rewrite.to);
         changes_.path = {model::PathRewrite::Kind::whole, "", path_of(rewrite.to)};
         return;
       case Kind::prefix:
@@ -72,10 +73,10 @@ class ChangesCheck {
   }
 
   void take_host(const ast::Rewrite& rewrite) {
-    const auto wrong = check_host(rewrite.to.value);
+    const auto wrong = check_host(to_lower(rewrite.to.value));
     const bool too_long = rewrite.to.value.size() > longest_host;
     if (wrong || too_long) {
-      fail(kinds::bad_location(rewrite.to.span, "host", rewrite.to.value, wrong ? wrong->why : "it is longer than 253 bytes"));
+      fail(kinds::host_never_matches(rewrite.to.span, rewrite.to.value, wrong ? wrong->why : "it is longer than 253 bytes"));
     }
     changes_.host = rewrite.to.value;
   }
@@ -86,6 +87,12 @@ class ChangesCheck {
       if (!wrong->spelling.empty()) diagnostic.with_help("write `" + wrong->spelling + "`");
     }
     return normalise_path(path.value);
+  }
+
+  /// Nobody means these bytes.
+  void refuse_pattern(const ast::String& path) {
+    if (path.value.find("/{") == std::string::npos && !path.value.ends_with("/**")) return;
+    fail(kinds::bad_rewrite(path.span, path.value, "names and `/**` stand in patterns")).with_help("write `rewrite path like \"…\" to \"…\"`");
   }
 
   /// Whole segments: where they end stands a slash in any case.
@@ -100,6 +107,8 @@ class ChangesCheck {
   }
 
   void take_prefix(const ast::Rewrite& rewrite) {
+    refuse_pattern(rewrite.to);
+    refuse_pattern(rewrite.from);
     changes_.path = {model::PathRewrite::Kind::prefix, segments_of(rewrite.from), segments_of(rewrite.to)};
     const std::string& from = changes_.path->from;
     if (!right_ || from == "/" || is_implied([&](const auto& when) { return implies_under(when, from); })) return;
@@ -126,7 +135,7 @@ class ChangesCheck {
     if (!right_) return;
     changes_.path = {model::PathRewrite::Kind::like, normalise_path(rewrite.from.value), normalise_path(rewrite.to.value)};
     check_names(rewrite);
-    if (!right_ || is_implied([&](const auto& when) { return implies_like(when, changes_.path->from); })) return;
+    if (!right_ || changes_.path->from == "/**" || is_implied([&](const auto& when) { return implies_like(when, changes_.path->from); })) return;
     fail(kinds::rewrite_not_implied(rewrite.from.span, "like", rewrite.from.value))
         .with_help("let the rule say so: `when path like \"" + rewrite.from.value + "\"" + rest());
   }
@@ -161,7 +170,8 @@ class ChangesCheck {
   void take(const ast::HeaderChange& change) {
     using Value = ast::HeaderChange::Value;
     static constexpr std::array names = {"host",       "content-length", "transfer-encoding", "connection", "keep-alive",
-                                         "proxy-connection", "te",        "trailer",           "upgrade"};
+                                         "proxy-connection", "te",        "trailer",           "upgrade",
+                                         "expect",     "http2-settings", "x-heddle-rule"};
     model::HeaderChange result;
     result.action = static_cast<model::HeaderChange::Action>(change.action);
     result.name = to_lower(change.name.value);

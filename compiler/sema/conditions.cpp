@@ -593,6 +593,19 @@ std::optional<model::Callers> check_callers(RuleScope& scope, const ast::Callers
     right = right && id.has_value();
   }
   if (!callers.via.empty()) right = check_via(scope, callers, result) && right;
+  for (const ast::QualifiedName& name : callers.names) {
+    const auto* found = scope.analysis.identities.find(name, scope.space);
+    if (found == nullptr || !model::has_user(scope.analysis.policy, found->second.id)) continue;
+    // A token is a header of a request.
+    if (scope.every == RuleScope::Every::any) {
+      scope.analysis.report(kinds::not_on_every(name.span, name.text(), "HTTP", "tcp"))
+          .with_help("it is a user's: write `access every http service`");
+      right = false;
+    } else if (scope.is_tcp_like()) {
+      scope.report_not_on_tcp(name.span, name.text());
+      right = false;
+    }
+  }
   if (!right) return std::nullopt;
   std::sort(result.identities.begin(), result.identities.end());
   result.identities.erase(std::unique(result.identities.begin(), result.identities.end()),

@@ -21,7 +21,7 @@ class CorsCheck {
   CorsCheck(RuleScope& scope, const ast::Cors& written) : scope_(scope), written_(written) {}
 
   std::optional<model::Cors> check() {
-    if (written_.origins.empty()) fail(kinds::missing_item(written_.span, "cors", "", "origins"));
+    if (written_.origins.empty()) fail(kinds::bad_cors(written_.span, "cors", "a rule", "it does not say its `origins`"));
     for (const ast::CorsItem& item : items_of(written_.origins, "origins")) take_origin(item);
     for (const ast::CorsItem& item : items_of(written_.methods, "methods")) take_method(item);
     for (const ast::CorsItem& item : items_of(written_.headers, "headers")) take_header(item, "headers", cors_.headers);
@@ -31,6 +31,12 @@ class CorsCheck {
     if (cors_.credentials && cors_.any_origin)
       fail(kinds::bad_cors(*credentials, "credentials", "cors", "no browser takes them with `origins [\"*\"]`"))
           .with_help("name the origins that may ask with the user's cookies");
+    for (const ast::CorsList& list : written_.headers) {
+      for (const ast::CorsItem& item : list.items) {
+        if (cors_.credentials && item.text.value == "*")
+          fail(kinds::bad_cors(item.text.span, "*", "headers", "with `credentials` browsers take it for a header of that name"));
+      }
+    }
     const auto* max_age = only(scope_.analysis, written_.max_ages, "max_age", [](const ast::Number& n) { return n.span; });
     if (max_age != nullptr) take_max_age(*max_age);
     scope_.analysis.not_built("cors", written_.span);
@@ -61,7 +67,11 @@ class CorsCheck {
     if (check_host(name)) return "its host is none";
     const std::string scheme = text.substr(0, host);
     const std::string port = has_port ? text.substr(colon + 1) : "";
-    if (has_port && (port.empty() || port.find_first_not_of("0123456789") != std::string::npos)) return "its port is no number";
+    const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+    const auto is_rest = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'; };
+    if (scheme.empty() || !is_letter(scheme.front()) || !std::all_of(scheme.begin(), scheme.end(), is_rest)) return "its scheme is none";
+    const bool digits = port.find_first_not_of("0123456789") == std::string::npos && port.size() <= 5 && !port.starts_with("0");
+    if (has_port && (port.empty() || !digits || std::stoul(port) > 65535)) return "its port is none";
     const bool is_default = (scheme == "http" && port == "80") || (scheme == "https" && port == "443");
     return is_default ? "browsers leave the default port out" : nullptr;
   }
@@ -77,6 +87,8 @@ class CorsCheck {
     } else if (const char* why = why_no_origin(text.value)) {
       fail(kinds::bad_cors(text.span, text.value, "origins", why));
     } else {
+      const bool again = std::find(cors_.origins.begin(), cors_.origins.end(), text.value) != cors_.origins.end();
+      if (again) fail(kinds::duplicate_item(text.span, text.value));
       cors_.origins.push_back(text.value);
     }
   }

@@ -120,7 +120,14 @@ const ast::String* take(Analysis& analysis, const Table<ast::Identity>::Entry& e
 /// Key sets lie beside the policy: what a bundle is made of is under the same review.
 const char* why_no_path(const std::string& path) {
   if (path.starts_with("/")) return "it is a file below the policy's folder";
-  if (path.starts_with("../") || path.find("/../") != std::string::npos) return "it does not leave the policy's folder";
+  for (std::size_t at = 0; at <= path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string segment = path.substr(at, end - at);
+    if (segment == "..") return "it does not leave the policy's folder";
+    if (segment.empty() || segment == ".") return "it is a plain path of a file";
+    at = end + 1;
+  }
+  if (path.find('\0') != std::string::npos) return "it has a NUL byte";
   return nullptr;
 }
 

@@ -64,6 +64,7 @@ bool allows(const Allowed& allowed, std::string_view word) {
 }
 
 const char* help_for(std::string_view word, bool part) {
+  if (part && (word == "header" || word == "rewrite")) return "the mesh answers itself, and sends nothing on";
   if (part) return "it stands behind the whole `split`, for all parts";
   if (word == "timeout" || word == "per_try") return "the mesh answers at once; leave it out";
   return "the mesh answers itself, and sends nothing on";
@@ -81,10 +82,15 @@ bool check_allowed(RuleScope& scope, const ast::Options& options, const Allowed&
   return right;
 }
 
-bool check_tcp(RuleScope& scope, const ast::Options& options) {
+bool check_tcp(RuleScope& scope, const ast::Options& options, bool part) {
   bool right = true;
   for (const Written& option : all_of(options)) {
-    if (allows(with_access, option.word)) continue;
+    if (allows(with_access, option.word) && !part) continue;
+    if (allows(with_access, option.word)) {
+      scope.analysis.report(kinds::wrong_option(option.span, option.word, "a part of a `split`")).with_help(help_for(option.word, true));
+      right = false;
+      continue;
+    }
     scope.report_not_on_tcp(option.span, option.word);
     right = false;
   }
@@ -155,6 +161,23 @@ RuleCondition condition_of(const ast::RouteRule& written, const model::RouteRule
   return {rule.when, written.when.has_value() && !rule.when.has_value()};
 }
 
+/// What the rule rewrites, its part does not rewrite again: it would no more be the path that the condition speaks of.
+bool check_rewritten_once(RuleScope& scope, const ast::Options& rule, const ast::Options& part) {
+  bool right = true;
+  for (const ast::Rewrite& again : part.rewrites) {
+    const bool host = again.kind == ast::Rewrite::Kind::host;
+    const auto first = std::find_if(rule.rewrites.begin(), rule.rewrites.end(), [host](const ast::Rewrite& rewrite) {
+      return (rewrite.kind == ast::Rewrite::Kind::host) == host;
+    });
+    if (first == rule.rewrites.end()) continue;
+    scope.analysis.report(kinds::duplicate_item(again.span, host ? "rewrite host" : "rewrite path"))
+        .with_label(first->span, "here for all parts")
+        .with_help("say it for each part that needs it, or for all");
+    right = false;
+  }
+  return right;
+}
+
 bool check_parts(RuleScope& scope, const ast::RouteRule& written, model::RouteRule& rule) {
   bool right = true;
   for (std::size_t i = 0; i < written.target.parts.size(); ++i) {
@@ -163,6 +186,7 @@ bool check_parts(RuleScope& scope, const ast::RouteRule& written, model::RouteRu
                                       : check_allowed(scope, part.options, with_pool_parts, "a part of a `split`", true);
     right = right && allowed;
     // A target with a mistake has fewer parts than are written.
+    right = check_rewritten_once(scope, written.options, part.options) && right;
     if (allowed && rule.target.split.size() == written.target.parts.size())
       right = check_changes(scope, part.options, condition_of(written, rule), rule.target.split[i].changes) && right;
   }
@@ -182,6 +206,7 @@ RouteDefaults check_defaults(RuleScope& scope, const ast::Route& route) {
     if (defaults.retry != nullptr) scope.report_not_on_tcp(defaults.retry->span, "retry");
     return {};
   }
+  if (defaults.retry != nullptr && defaults.retry->name) find_retry(scope, *defaults.retry->name);
   if (timeout != nullptr && timeout->time) defaults.timeout_ms = time_of(scope, *timeout->time);
   if (per_try == nullptr) return defaults;
   defaults.per_try_ms = time_of(scope, per_try->time);
@@ -191,8 +216,8 @@ RouteDefaults check_defaults(RuleScope& scope, const ast::Route& route) {
 
 bool check_options(RuleScope& scope, const ast::RouteRule& written, const RouteDefaults& defaults, model::RouteRule& rule) {
   if (scope.is_tcp_like()) {
-    bool right = check_tcp(scope, written.options);
-    for (const ast::SplitPart& part : written.target.parts) right = check_tcp(scope, part.options) && right;
+    bool right = check_tcp(scope, written.options, false);
+    for (const ast::SplitPart& part : written.target.parts) right = check_tcp(scope, part.options, true) && right;
     return right;
   }
   const bool answers = written.target.kind == ast::Target::Kind::respond;

@@ -160,8 +160,9 @@ class RequestChecker {
     result_.from.kind = model::TestCaller::Kind::identity;
     result_.from.identity = static_cast<model::IdentityId>(identity - all.data());
     check_one(*identity, sender->identity);
+    if (model::has_user(scope_.policy, result_.from.identity)) refuse_on_connect(sender->identity.span, "from a user");
     if (!sender->via.empty() && (!model::has_user(scope_.policy, result_.from.identity) || !identity->patterns.empty())) {
-      fail(kinds::bad_via(sender->identity.span, sender->identity.text(), "in front of", "it is a peer's"))
+      fail(kinds::bad_via(sender->identity.span, sender->identity.text(), "in front of", identity->group ? "not all its members are users" : "it is a peer's"))
           .with_help("users ask through peers: `from admin via web`");
     }
     for (const ast::QualifiedName& via : sender->via) check_peer(via);
@@ -200,6 +201,13 @@ class RequestChecker {
     if (!user && right_) {
       fail(kinds::claims_without_user(claim.path.front().span))
           .with_help("a claim is one of a token: say `from` an identity that is `jwt`");
+    }
+    if (path->front() == "iss" || path->front() == "aud")
+      fail(kinds::cannot_be_sent(claim.path.front().span, path->front(), "the identity says it"));
+    for (const model::TestClaim& other : result_.claims) {
+      const std::size_t common = std::min(other.path.size(), path->size());
+      const bool inside = other.path.size() != path->size() && std::equal(path->begin(), path->begin() + static_cast<std::ptrdiff_t>(common), other.path.begin());
+      if (inside) fail(kinds::cannot_be_sent(claim.path.front().span, path->front(), "a claim is a value or has claims in it, not both"));
     }
     result_.claims.push_back({*path, claim.value.value});
   }

@@ -143,12 +143,12 @@ class RetryCheck {
     const std::uint32_t factor = name == "B" ? 1 : name == "KiB" ? 1024 : name == "MiB" ? 1024 * 1024 : 1024 * 1024 * 1024;
     const ast::Number count{written.text.substr(0, unit), written.span};
     const std::string what = "a buffer in " + std::string(name);
-    const auto number = number_in(analysis_.sink, count, what.c_str(), 1, std::max(most_buffer / factor, 1U));
-    if (number && factor > most_buffer) {
+    if (factor > most_buffer) {
       analysis_.report(kinds::number_out_of_range(written.span, written.text, "a buffer in MiB", 1, 16));
-    } else if (number) {
-      retry_.buffer = *number * factor;
+      return;
     }
+    const auto number = number_in(analysis_.sink, count, what.c_str(), 1, most_buffer / factor);
+    if (number) retry_.buffer = *number * factor;
   }
 
   Analysis& analysis_;
@@ -172,7 +172,7 @@ const char* why_never(const model::RetryPolicy& retry, model::Protocol protocol,
 }
 
 void check_together(RuleScope& scope, const Tries& tries, const model::RouteRule& rule) {
-  if (rule.per_try_ms == 0 || rule.timeout_ms == 0) return;
+  if (rule.timeout_ms == 0) return;
   const auto& all = scope.analysis.policy.retries;
   const std::uint64_t count = rule.retry ? all[*rule.retry].retries + 1 : 1;
   const std::uint64_t waits = rule.retry ? model::longest_backoff_ms(all[*rule.retry]) : 0;
@@ -180,8 +180,8 @@ void check_together(RuleScope& scope, const Tries& tries, const model::RouteRule
   if (sum <= rule.timeout_ms) return;
   auto& diagnostic = scope.analysis.report(
       kinds::tries_too_long(tries.use != nullptr ? tries.use->span : tries.span, time_text(sum), time_text(rule.timeout_ms)));
-  diagnostic.with_help(std::to_string(count) + (count == 1 ? " try of " : " tries of ") + time_text(rule.per_try_ms) + " and " +
-                       time_text(waits) + " of waiting between them: the last would be cut off");
+  diagnostic.with_help(std::to_string(count) + (count == 1 ? " try of " : " tries of ") + (rule.per_try_ms != 0 ? time_text(rule.per_try_ms) : "no time at all") + " and " + time_text(waits) +
+                       " of waiting between them: the last would be cut off");
 }
 
 }  // namespace
@@ -201,21 +201,23 @@ std::optional<std::uint32_t> check_share(diagnostics::Sink& sink, const ast::Num
   return std::nullopt;
 }
 
+std::optional<std::uint32_t> find_retry(RuleScope& scope, const ast::QualifiedName& name) {
+  Analysis& analysis = scope.analysis;
+  if (const auto* found = analysis.retries.find(name, scope.space)) return found->second.id;
+  if (analysis.names_may_be_missing) return std::nullopt;
+  auto& diagnostic = analysis.report(kinds::unknown_retry(name.span, name.text()));
+  const auto meant = diagnostics::did_you_mean(name.text(), analysis.retries.names_in(scope.space));
+  diagnostic.with_help(meant ? *meant : "declare it: `retry " + name.name + " { on connect_failure  at_most 1 retries … }`");
+  return std::nullopt;
+}
+
 void check_tries(RuleScope& scope, const Tries& tries, model::RouteRule& rule) {
   Analysis& analysis = scope.analysis;
   rule.per_try_ms = tries.per_try_ms;
   if (tries.use != nullptr && tries.use->name) {
-    const ast::QualifiedName& name = *tries.use->name;
-    const auto* found = analysis.retries.find(name, scope.space);
-    if (found == nullptr) {
-      if (analysis.names_may_be_missing) return;
-      auto& diagnostic = analysis.report(kinds::unknown_retry(name.span, name.text()));
-      const auto meant = diagnostics::did_you_mean(name.text(), analysis.retries.names_in(scope.space));
-      diagnostic.with_help(meant ? *meant : "declare it: `retry " + name.name + " { on connect_failure  at_most 1 retries … }`");
-      return;
-    }
-    const model::RetryPolicy& retry = analysis.policy.retries[found->second.id];
-    rule.retry = found->second.id;
+    rule.retry = find_retry(scope, *tries.use->name);
+    if (!rule.retry) return;
+    const model::RetryPolicy& retry = analysis.policy.retries[*rule.retry];
     if (rule.per_try_ms == 0) rule.per_try_ms = retry.per_try_ms;
     if (const char* why = why_never(retry, scope.model_service().protocol, rule.per_try_ms != 0)) {
       analysis.report(kinds::retry_never(tries.use->span, retry.name, scope.model_service().name, why))

@@ -18,6 +18,9 @@ struct Tries {
 /// take longer than the timeout.
 void check_tries(RuleScope& scope, const Tries& tries, model::RouteRule& rule);
 
+/// The retry of that name; nothing if there is none, which was reported.
+std::optional<std::uint32_t> find_retry(RuleScope& scope, const ast::QualifiedName& name);
+
 /// A percentage above zero with at most four decimals; else nothing, and reported.
 std::optional<std::uint32_t> check_share(diagnostics::Sink& sink, const ast::Number& share);
 

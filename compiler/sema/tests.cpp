@@ -86,7 +86,11 @@ class Tests {
   /// `allowed`, `denied`, `refused` and `limited` exclude each other; only what is allowed takes a route or time; the
   /// rest is said once.
   void check_contradictions(const std::vector<ast::Expectation>& all) {
-    const auto excludes = [](const ast::Expectation& a, const ast::Expectation& b) {
+    // A header that is sent may have several lines.
+    const auto are_lines = [](const ast::Expectation& a, const ast::Expectation& b) {
+      return a.kind == Kind::header && a.value && b.value && a.value->value != b.value->value;
+    };
+    const auto excludes = [&](const ast::Expectation& a, const ast::Expectation& b) {
       const auto is_end = [](Kind k) { return k == Kind::denied || k == Kind::refused || k == Kind::limited; };
       const auto is_pass = [](Kind k) {
         return k == Kind::allowed || k == Kind::route || k == Kind::timeout || k == Kind::retries || k == Kind::path ||
@@ -94,7 +98,7 @@ class Tests {
       };
       const bool several = a.kind == Kind::response_header || a.kind == Kind::header || a.kind == Kind::mirror;
       const bool same = a.kind == b.kind && (!several || (a.kind != Kind::mirror &&
-                                             to_lower(a.header.value) == to_lower(b.header.value)));
+                                             to_lower(a.header.value) == to_lower(b.header.value) && !are_lines(a, b)));
       return same || (is_end(a.kind) && is_end(b.kind)) || (is_end(a.kind) && is_pass(b.kind)) ||
              (is_pass(a.kind) && is_end(b.kind));
     };
@@ -154,6 +158,10 @@ class Tests {
       const auto retries = number_in(analysis_.sink, node.status, "the number of retries", 0, 10);
       if (!retries) return std::nullopt;
       result.retries = *retries;
+    }
+    if ((node.kind == Kind::header || node.kind == Kind::response_header) && !is_token(node.header.value)) {
+      analysis_.report(kinds::bad_header_name(node.header.span, node.header.value));
+      return std::nullopt;
     }
     if (node.kind == Kind::header) {
       result.header = to_lower(node.header.value);

@@ -34,7 +34,11 @@ service h2 { address 10.0.0.3:80  protocol http2  transport plaintext  endpoint 
 service rpc { address 10.0.0.4:80  protocol grpc  transport tls  identity cart  endpoint 10.4.0.1:80 }
 access h2 { allow from any }
 access rpc { allow from web when grpc "shop.Cart"  deny from any when grpc "shop.Cart/Empty" }
-access other { allow from any when path under "/new" and header "x-new" is "1" }
+access other {
+  allow from any when path under "/new" and header "x-new" is "1"
+  allow from any when host is "inner.example"
+  deny  from any when header "x-list" is "bad" or header "x-from" is "10.9.9.9"
+}
 access s {
   allow from web, guest
   deny  from guest when path is "/admin"
@@ -61,14 +65,20 @@ route s {
   when path is "/who"           -> v1 { set header "x-who" identity  set header "x-from" address  set header "x-user" claim "sub"
                                         add header "x-list" "b"  set response header "cache-control" "no-store"
                                         remove response header "server" }
-  when path is "/copy"          -> v1 { mirror v2 5%  mirror other }
+  when path is "/copy"          -> v1 { mirror v2 5% }
   when path is "/broken"        -> v1 { fault abort 503 100%  fault delay 1s 50% }
   when path is "/sometimes"     -> v1 { fault abort 503 1% }
   when path is "/split"         -> split { 50% v1 { set header "x-part" "1" }, 50% v2 { set header "x-part" "2"  remove header "x-rule" } }
                                    { set header "x-rule" "r" }
   when path under "/old"        -> other { rewrite path "/old" to "/new"  set header "x-new" "1" }
   when path under "/lost"       -> other { set header "x-new" "1" }
+  when path is "/host"          -> other { rewrite host to "Inner.Example" }
+  when path is "/added"         -> other { rewrite host to "inner.example"  add header "x-list" "bad" }
+  when path is "/from"          -> other { rewrite host to "inner.example"  set header "x-from" address }
+  when path is "/copies"        -> v1 { mirror other }
+  when path is "/both"          -> split { 50% respond 200 "", 50% respond 503 "" } { fault abort 503 99% }
   when path is "/chat"          -> v1 { upgrade websocket }
+  when method is PUT and address in [10.0.0.0/8] -> v1 { cors { origins ["https://a.example"] } }
   when path is "/page" and method is GET -> v1 { cors { origins ["https://a.example", /https:\/\/.*\.b\.example/] methods [GET, PUT]
                                    headers ["x-a"] expose ["x-b"] credentials max_age 1h } }
   when path is "/open"          -> respond 200 "ok" { set response header "x-r" "1"  cors { origins ["*"] } }
@@ -98,6 +108,7 @@ TEST(Tries, OfRuleRouteAndRetry) {
   holds({
       R"(GET "/x" to s from web expect retries 2, timeout 2s)",
       R"(GET "/once" to s from web expect retries 0, timeout 2s)",
+      R"(POST "/x" to h2 expect retries 0)",
       R"(GET "/slow" to s from web expect retries 2, timeout none)",
   });
   fails({
@@ -143,6 +154,10 @@ TEST(Changes, OfHeaders) {
       R"(GET "/split" to s from web expect route v1 or v2)",
       R"(GET "/chat" to s from web with header "upgrade" "websocket" with header "connection" "upgrade" expect header "upgrade" "websocket")",
       R"(GET "/x" to s from web with header "upgrade" "websocket" with header "connection" "upgrade" expect header "upgrade" absent)",
+      R"(GET "/chat" to s from web with header "upgrade" "h2c" with header "connection" "upgrade" expect header "upgrade" absent)",
+      R"(GET "/chat" to s from web with header "upgrade" "WebSocket" with header "connection" "upgrade, x-a" with header "x-a" "1" expect header "x-a" absent, header "connection" "upgrade")",
+      R"(GET "/who" to s from guest at 192.0.2.1 with claim "sub" "a\nx-role: root" expect header "x-user" absent)",
+      R"(GET "/who" to s from web at 192.0.2.1 with header "x-list" "a" expect header "x-list" "a", header "x-list" "b")",
   });
   fails({
       R"(GET "/legacy" to s from web with header "x-legacy" "0" expect header "x-legacy" "0")",
@@ -160,9 +175,25 @@ TEST(Changes, AreWhatTheTargetJudges) {
   });
 }
 
+TEST(Changes, AreJudgedAsTheyAreSent) {
+  holds({
+      R"(GET "/host" to s from web expect allowed, host "inner.example")",
+      R"(GET "/added" to s from web expect denied, rule "access other/3")",
+      R"(GET "/from" to s from web at 10.9.9.9 expect denied)",
+      R"(GET "/from" to s from web at 10.9.9.8 expect allowed)",
+  });
+  // The client's line and the rule's are two, and the target compares the header.
+  EXPECT_EQ(result_of(R"(GET "/added" to s from web with header "x-list" "good" expect refused 400, rule "mesh/malformed")"), "");
+  // Whoever does not say where the client is has not said what happens.
+  fails({R"(GET "/from" to s from web expect allowed)", R"(GET "/from" to s from web expect denied)"});
+}
+
 TEST(Mirrors, GetACopy) {
-  holds({R"(GET "/copy" to s from web expect route v1, mirror v2)", R"(GET "/copy" to s from web expect mirror other)"});
-  fails({R"(GET "/copy" to s from web expect mirror v1)", R"(GET "/x" to s from web expect mirror v2)"});
+  holds({R"(GET "/copy" to s from web expect route v1, mirror v2)",
+         R"(GET "/copies" to s from web with header "x-new" "1" with host "inner.example" expect mirror other)"});
+  fails({R"(GET "/copy" to s from web expect mirror v1)", R"(GET "/x" to s from web expect mirror v2)",
+         // What the other service denies, it gets no copy of.
+         R"(GET "/copies" to s from web expect mirror other)"});
 }
 
 TEST(Faults, HoldForEveryDraw) {
@@ -174,13 +205,15 @@ TEST(Faults, HoldForEveryDraw) {
       R"(GET "/sometimes" to s from web expect route v1)",
       R"(GET "/sometimes" to s from web expect status 503)",
       R"(GET "/broken" to s from web expect route v1)",
+      // Without a fault one of the parts answers with 200.
+      R"(GET "/both" to s from web expect status 503)",
   });
 }
 
 TEST(Cors, AnswersPreflightsOfAnybody) {
   const std::string preflight = R"(OPTIONS "/page" to s with header "access-control-request-method" "GET" )";
   for (const char* expected : {
-           R"(with header "origin" "https://a.example" expect status 204, response header "access-control-allow-origin" "https://a.example", rule "route s/15")",
+           R"(with header "origin" "https://a.example" expect status 204, response header "access-control-allow-origin" "https://a.example", rule "route s/21")",
            R"(with header "origin" "https://x.b.example" expect response header "access-control-allow-methods" "GET, PUT")",
            R"(with header "origin" "https://a.example" expect response header "access-control-max-age" "3600")",
            R"(with header "origin" "https://a.example" expect response header "access-control-allow-credentials" "true")",
@@ -188,9 +221,12 @@ TEST(Cors, AnswersPreflightsOfAnybody) {
            R"(with header "origin" "https://b.example" expect response header "access-control-allow-origin" absent)",
        })
     EXPECT_EQ(result_of(preflight + expected), "") << expected;
+  // Who is routed by an address that is not known is not known to be answered.
+  fails({R"(OPTIONS "/page" to s with header "access-control-request-method" "PUT" with header "origin" "https://a.example" expect denied)"});
   holds({
       // Routed elsewhere, or no preflight: the same as any other request.
-      R"(OPTIONS "/page" to s with header "access-control-request-method" "PUT" with header "origin" "https://a.example" expect denied)",
+      R"(OPTIONS "/page" to s at 192.0.2.1 with header "access-control-request-method" "PUT" with header "origin" "https://a.example" expect denied)",
+      R"(OPTIONS "/page" to s at 10.0.0.1 with header "access-control-request-method" "PUT" with header "origin" "https://a.example" expect status 204)",
       R"(OPTIONS "/page" to s with header "access-control-request-method" "GET" expect denied)",
       R"(OPTIONS "/page" to s with header "origin" "https://a.example" expect denied)",
       R"(GET "/page" to s with header "origin" "https://a.example" expect denied)",
@@ -242,7 +278,7 @@ test "no user"         { send GET "/" to s from web             expect denied }
 TEST(Http2, HasNothingOfOneHop) {
   holds({
       R"(GET "/" to h2 expect allowed)",
-      R"(GET "/" to h2 with header "te" "trailers" expect allowed)",
+      R"(GET "/" to h2 with header "te" "trailers" expect allowed, header "te" "trailers")",
       R"(GET "/" to h2 with header "te" "gzip" expect refused 400, rule "mesh/malformed")",
       R"(GET "/" to h2 with header "connection" "close" expect refused 400)",
       R"(GET "/" to h2 with header "upgrade" "h2c" expect refused 400)",

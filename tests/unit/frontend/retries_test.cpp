@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "compiler/plan/describe_model.h"
 #include "tests/unit/frontend/checked.h"
@@ -87,6 +88,52 @@ std::string tries(const std::string& times, const std::string& timeout) {
                    "  retry r  otherwise -> v1 }");
 }
 
+TEST(Amplification, OfWhatIsSaidInConditions) {
+  const auto with_access = [](const std::string& access) {
+    return chain("5") + "service behind { address 10.0.1.1:80  protocol http  transport plaintext }\n" + access +
+           "\nretry twice { on reset  at_most 1 retries  budget 20% of requests }\nroute behind { retry twice  otherwise -> behind }\n";
+  };
+  EXPECT_NE(complaint(with_access("access behind { allow from any when from i0 }")), "");
+  EXPECT_NE(complaint(with_access("access behind audit { allow from i0 }")), "");
+  EXPECT_EQ(complaint(with_access("access behind { allow from any when not from i0 }")), "");
+}
+
+/// Patterns that a search with steps back would try for ages.
+TEST(Amplification, OfManyStars) {
+  std::string stars;
+  for (int i = 0; i < 40; ++i) stars += "*a";
+  EXPECT_EQ(complaint("mesh m { trust_domain \"t\" }\nidentity p = spiffe \"" + stars + "*b\"\nidentity q = spiffe \"" + stars +
+                      "*c\"\nservice s { address 10.0.0.1:80  protocol http  transport plaintext  identity p }\naccess s { allow from q }\n"
+                      "retry r { on reset  at_most 1 retries  budget 20% of requests }\nroute s { retry r  otherwise -> s }\n"),
+            "");
+}
+
+TEST(Options, ThatSayNothingAreErrors) {
+  const std::string retry = "retry r { on reset  at_most 2 retries  budget 20% of requests }\n";
+  const std::string user = "identity admin = jwt issuer \"i\" audience \"a\" jwks \"k\"\n";
+  const std::vector<std::string> wrong = {
+           retry + "route cart { retry nosuch  otherwise -> respond 200 \"x\" }",
+           std::string("route cache { otherwise -> split { 50% cache { label \"a\" }, 50% cache { label \"b\" } } }"),
+           std::string("route cart { when path under \"/a\" -> split { 50% v1 { rewrite path \"/a\" to \"/b\" }, 50% v2 } { rewrite path to \"/\" }  otherwise -> v1 }"),
+           std::string("route cart { otherwise -> v1 { rewrite path to \"/a/{x}\" } }"),
+           std::string("route cart { otherwise -> v1 { set response header \"x-heddle-rule\" \"z\" } }"),
+           std::string("route cart { otherwise -> v1 { cors { origins [\"1://a\"] } } }"),
+           std::string("route cart { otherwise -> v1 { cors { origins [\"https://a:0443\"] } } }"),
+           std::string("route cart { otherwise -> v1 { cors { origins [\"https://a\"]  headers [\"*\"]  credentials } } }"),
+           std::string("identity x = jwt issuer \"i\" audience \"a\" jwks \"keys/..\""),
+           user + "access cache audit { allow from admin }",
+           user + "access every service { deny from admin }",
+           user + "test \"t\" { connect to cache from admin  expect denied }",
+           user + "test \"t\" { send GET \"/\" to cart from admin with claim \"iss\" \"x\"  expect denied }",
+           user + "test \"t\" { send GET \"/\" to cart from admin with claim \"a\" \"x\" with claim \"a\" \"b\" \"x\"  expect denied }",
+           std::string("test \"t\" { send GET \"/\" to cart  expect denied, header \"\" absent }"),
+           "retry long { on reset  at_most 2 retries  backoff 10s..10s  budget 1% of requests }\nroute cart { timeout 100ms  retry long  otherwise -> v1 }",
+  };
+  for (const std::string& text : wrong)
+    EXPECT_NE(complaint(base + text), "") << text;
+  EXPECT_EQ(complaint(base + "route cart { otherwise -> v1 { rewrite path like \"/**\" to \"/b/**\" } }"), "");
+}
+
 TEST(Tries, FitIntoTheTimeout) {
   EXPECT_EQ(tries("per_try 250ms", "750ms"), "");
   EXPECT_NE(tries("per_try 250ms", "749ms"), "");
@@ -116,7 +163,7 @@ route cart {
        {"jwt i a k where claim \"roles\"", "retry r: at_most 2 on reset status 502..504 grpc 14 per_try 1000ms backoff 1ms..2ms budget 20.0000% at_least 3 in "
                            "1000000000ns methods any buffer 1024",
         "via web(spiffe://", "rewrite path \"/a\" to \"/b\"", "set header \"x\" claim \"a\" \"b\"", "add response header \"y\" identity",
-        "mirror cart.v2 5.0000%", "fault delay 1000ms 1.0000%", "origins [https://x] patterns [a.*] credentials max_age 3600s",
+        "mirror cart.v2 5.0000%", "fault delay 1000ms 1.0000%", "origins [\"https://x\"] patterns [\"a.*\"] credentials max_age 3600s",
         "50.0000% cart.v1 { remove header \"z\" }"})
     EXPECT_NE(model.find(part), std::string::npos) << part << "\n" << model;
 }
