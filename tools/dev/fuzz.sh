@@ -24,6 +24,9 @@ fuzz() {
     targets+=("fuzz_$name" "libfuzz_$name")
   done
   deps fuzz
+  # Whatever is built for coverage writes a profile wherever it runs.
+  mkdir -p build/fuzz
+  export LLVM_PROFILE_FILE="$root/build/fuzz/unused.profraw"
   build fuzz "${targets[@]}"
   local status=0
   for name in "${names[@]}"; do fuzz_one "$name" $((minutes * 60 * fuzz_share[$name] / shares)) || status=1; done
@@ -37,7 +40,7 @@ fuzz_one() {
   mkdir -p "$corpus"
   "$bin/fuzz_$name" --seeds "$corpus"
   say "$name: $seconds s"
-  LLVM_PROFILE_FILE=/dev/null ASAN_OPTIONS=detect_leaks=0 "$bin/libfuzz_$name" "$corpus" -dict="$corpus.dict" \
+  ASAN_OPTIONS=detect_leaks=0 "$bin/libfuzz_$name" "$corpus" -dict="$corpus.dict" \
     -max_total_time="$seconds" -max_len=70000 -timeout=60 -rss_limit_mb=6000 -artifact_prefix=build/fuzz/ -print_final_stats=1 \
     >"build/log/fuzz-$name" 2>&1 || { tail -n 40 "build/log/fuzz-$name" && return 1; }
   grep -E 'stat::number_of_executed_units|stat::new_units_added' "build/log/fuzz-$name"
