@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -61,15 +63,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace heddle::fuzz {
 
+namespace {
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
 std::vector<std::string> seeds() {
   std::vector<std::string> result;
-  for (const char* name : {"docs/language.md", "tests/golden/diagnostics/base.mesh",
-                           "tests/golden/diagnostics/five_mistakes/alone.mesh"}) {
-    std::ifstream file(std::string(HEDDLE_SOURCE_DIR "/") + name, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    result.push_back(text.str());
-  }
+  for (const char* name : {"docs/language.md", "tests/golden/diagnostics/base.mesh", "tests/golden/diagnostics/five_mistakes/alone.mesh"})
+    result.push_back(read(std::filesystem::path(HEDDLE_SOURCE_DIR) / name));
   // Of the reference only what is policy.
   std::string page;
   std::swap(page, result.front());
@@ -81,6 +89,18 @@ std::vector<std::string> seeds() {
     // Once without what cannot be run, so that a plan is made of it.
     if (result.size() < 4) result.push_back(result.front());
   }
+  // Every mistake that there is a word for, each in a small policy.
+  const std::filesystem::path mistakes(HEDDLE_SOURCE_DIR "/tests/golden/diagnostics");
+  std::set<std::filesystem::path> small;
+  for (const auto& entry : std::filesystem::directory_iterator(mistakes)) {
+    if (std::filesystem::exists(entry.path() / "policy.mesh")) small.insert(entry.path() / "policy.mesh");
+  }
+  require(small.size() > 100);
+  for (const std::filesystem::path& path : small) result.push_back(read(mistakes / "base.mesh") + "\n" + read(path));
+  for (const char* name : {"tests/vectors/tls.mesh", "tests/golden/commands/shop.mesh", "tests/golden/commands/tests.mesh",
+                           "tests/golden/commands/later.mesh", "tests/golden/commands/vault.mesh"})
+    result.push_back(read(std::filesystem::path(HEDDLE_SOURCE_DIR) / name));
+  result.push_back(read(HEDDLE_SOURCE_DIR "/tests/golden/commands/shop.mesh") + read(HEDDLE_SOURCE_DIR "/tests/golden/commands/tests.mesh"));
   require(!result.front().empty() && !result.back().empty());
   return result;
 }
