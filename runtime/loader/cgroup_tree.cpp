@@ -184,6 +184,8 @@ void CgroupTree::appear(const std::string& path) {
     if (watch < 0 && errno != ENOENT) report_(system_error("cannot watch cgroup `" + path + "`", errno).what);
   }
   const std::uint64_t id = info.st_ino;  // of cgroup v2, the inode's number is the cgroup's id
+  // Between a look at it and this one it may have been made anew: then what was entered is another's.
+  if (const auto old = known_.find(path); old != known_.end() && old->second.id != id) vanish(path);
   if (Result<void> set = table_.set(id, entry); !set) {
     report_("cgroup `" + path + "` stays without network: " + set.error().what);
     return;
