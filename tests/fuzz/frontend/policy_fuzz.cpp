@@ -12,6 +12,8 @@
 
 #include "compiler/diagnostics/printable.h"
 #include "compiler/diagnostics/render.h"
+#include "compiler/eval/evaluator.h"
+#include "compiler/eval/send.h"
 #include "compiler/eval/test_run.h"
 #include "compiler/plan/plan.h"
 #include "compiler/sema/check.h"
@@ -53,10 +55,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!policy) return 0;
   if (policy->not_built.empty()) plan::make_plan(*policy);
   eval::EvaluatorEngine engine(*policy);
+  const eval::Evaluator evaluator(*policy);
   // As many requests as they name would be sent.
   for (const model::TestBlock& block : policy->tests) {
     const bool short_enough = std::all_of(block.cases.begin(), block.cases.end(), [](const auto& each) { return each.send.times < 100; });
     if (short_enough) eval::run_test(*policy, block, engine);
+    for (const model::TestCase& test : block.cases) {
+      for (const eval::Request& request : eval::make_requests(*policy, test.send).requests) {
+        std::vector<eval::Step> trace;
+        const eval::Outcome outcome = evaluator.explain(request, trace);
+        require(!trace.empty() && !eval::outcome_text(*policy, outcome).empty());
+      }
+    }
   }
   return 0;
 }
