@@ -1,5 +1,7 @@
 #include "compiler/eval/answer.h"
 
+#include <algorithm>
+
 #include "compiler/eval/bytes.h"
 
 namespace heddle::eval {
@@ -40,11 +42,16 @@ std::string without_end(const std::string& segments) {
 std::string path_of(const model::Redirect& redirect, const std::string& path) {
   if (redirect.path.empty()) return path;
   if (redirect.prefix.empty()) return redirect.path;
-  const std::string moved = without_end(redirect.path) + path.substr(without_end(redirect.prefix).size());
-  return moved.empty() ? "/" : moved;
+  return moved(path, redirect.prefix, redirect.path);
 }
 
 }  // namespace
+
+std::string moved(const std::string& path, const std::string& from, const std::string& to) {
+  const std::size_t prefix = std::min(without_end(from).size(), path.size());
+  const std::string result = without_end(to) + path.substr(prefix);
+  return result.empty() ? "/" : result;
+}
 
 std::string location(const model::Redirect& redirect, const Head& head, const model::SocketAddress& dialled) {
   const Authority request = authority_of(head, dialled);

@@ -8,6 +8,9 @@
 
 namespace heddle::eval {
 
+/// A path under a prefix with another prefix in its place; both are whole segments, without slash at their end, but `/`.
+std::string moved(const std::string& path, const std::string& from, const std::string& to);
+
 /// The `location` of a redirect: the URI of the request with what the redirect says in its place.
 ///
 /// The request's scheme is `http`; its host and port are what `Host` says, or, where a request of HTTP/1.0 says

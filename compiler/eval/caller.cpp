@@ -5,15 +5,38 @@
 namespace heddle::eval {
 namespace {
 
-bool matches_glob(std::string_view pattern, std::string_view text) {
-  if (pattern.empty()) return text.empty();
-  if (pattern.front() != '*') {
-    return !text.empty() && text.front() == pattern.front() &&
-           matches_glob(pattern.substr(1), text.substr(1));
+/// `*` is a run; what it was taken for is tried longer until the rest fits. An earlier one need not be tried again.
+bool matches_segment(std::string_view pattern, std::string_view text) {
+  std::size_t at = 0;
+  std::size_t from = 0;
+  std::optional<std::size_t> star;
+  std::size_t resume = 0;
+  while (from < text.size()) {
+    if (at < pattern.size() && pattern[at] == '*') {
+      star = at++;
+      resume = from;
+    } else if (at < pattern.size() && pattern[at] == text[from]) {
+      ++at;
+      ++from;
+    } else if (star) {
+      at = *star + 1;
+      from = ++resume;
+    } else {
+      return false;
+    }
   }
-  for (std::size_t run = 0;; ++run) {
-    if (matches_glob(pattern.substr(1), text.substr(run))) return true;
-    if (run == text.size() || text[run] == '/') return false;
+  return pattern.find_first_not_of('*', at) == std::string_view::npos;
+}
+
+/// No run goes over a `/`, so each segment is for itself.
+bool matches_glob(std::string_view pattern, std::string_view text) {
+  while (true) {
+    const std::size_t pattern_end = pattern.find('/');
+    const std::size_t text_end = text.find('/');
+    if (!matches_segment(pattern.substr(0, pattern_end), text.substr(0, text_end))) return false;
+    if (pattern_end == std::string_view::npos || text_end == std::string_view::npos) return pattern_end == text_end;
+    pattern.remove_prefix(pattern_end + 1);
+    text.remove_prefix(text_end + 1);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "compiler/eval/answer.h"
 #include "compiler/eval/bytes.h"
 
 namespace heddle::eval {
@@ -12,11 +13,6 @@ namespace {
 /// Of one hop; `te: trailers` goes on where gRPC needs it.
 constexpr std::array<std::string_view, 7> of_this_hop = {"connection", "keep-alive", "proxy-connection", "te",
                                                          "upgrade",    "expect",     "http2-settings"};
-
-/// Segments without the slash at their end: the root has none.
-std::string without_end(const std::string& segments) {
-  return segments == "/" ? "" : segments;
-}
 
 /// The segments of a path, behind its first slash.
 std::vector<std::string> segments_of(std::string_view path) {
@@ -91,9 +87,7 @@ std::string rewritten(const std::string& path, const model::PathRewrite& rewrite
   using Kind = model::PathRewrite::Kind;
   if (rewrite.kind == Kind::whole) return rewrite.to;
   if (rewrite.kind == Kind::like) return by_pattern(path, rewrite);
-  const std::size_t prefix = std::min(without_end(rewrite.from).size(), path.size());
-  const std::string moved = without_end(rewrite.to) + path.substr(prefix);
-  return moved.empty() ? "/" : moved;
+  return moved(path, rewrite.from, rewrite.to);
 }
 
 Forwarded forwarded_head(const Head& head, bool upgrade, model::Protocol protocol) {

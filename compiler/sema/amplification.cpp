@@ -68,18 +68,20 @@ class Amplification {
     if (condition.kind == model::Condition::Kind::test) name(condition.test.callers, named);
   }
 
+  static void name(const model::Access& block, std::set<IdentityId>& named) {
+    for (const model::AccessRule& rule : block.rules) {
+      if (rule.effect != model::Effect::allow) continue;
+      name(rule.from, named);
+      if (rule.when) name(*rule.when, named);
+    }
+  }
+
   /// A service calls another if an `allow` there names an identity that its endpoints may have.
   void add_callers(ServiceId to) {
     const model::Service& service = policy_.services[to];
     std::set<IdentityId> named;
-    for (const auto* block : {&service.access, model::is_on_trial(service) ? &service.audit : &service.access}) {
-      if (!*block) continue;
-      for (const model::AccessRule& rule : (*block)->rules) {
-        if (rule.effect != model::Effect::allow) continue;
-        name(rule.from, named);
-        if (rule.when) name(*rule.when, named);
-      }
-    }
+    if (service.access) name(*service.access, named);
+    if (model::is_on_trial(service)) name(*service.audit, named);
     if (named.empty()) return;
     for (ServiceId from = 0; from < policy_.services.size(); ++from) {
       const auto& own = policy_.services[from].identity;

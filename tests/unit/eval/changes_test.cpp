@@ -275,6 +275,19 @@ test "no user"         { send GET "/" to s from web             expect denied }
   for (const auto& block : policy.model.tests) EXPECT_TRUE(run_test(policy.model, block, engine).failures.empty()) << block.name;
 }
 
+/// What a search with steps back would try for ages.
+TEST(Callers, OfManyStars) {
+  std::string stars;
+  for (int i = 0; i < 40; ++i) stars += "*a";
+  const model::SpiffePattern pattern{"t", "ns/" + stars + "*b", {}};
+  EXPECT_FALSE(matches(pattern, "spiffe://t/ns/" + std::string(200, 'a')));
+  EXPECT_TRUE(matches(pattern, "spiffe://t/ns/" + std::string(200, 'a') + "b"));
+  EXPECT_FALSE(matches(pattern, "spiffe://t/ns/" + std::string(100, 'a') + "/" + std::string(100, 'a') + "b"));
+  EXPECT_FALSE(matches({"t", "a*", {}}, "spiffe://t/a/b"));
+  EXPECT_TRUE(matches({"t", "a*/*", {}}, "spiffe://t/a/"));
+  EXPECT_FALSE(matches({"t", "a", {}}, "spiffe://t/a/"));
+}
+
 TEST(Http2, HasNothingOfOneHop) {
   holds({
       R"(GET "/" to h2 expect allowed)",
