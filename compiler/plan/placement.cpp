@@ -7,16 +7,30 @@
 namespace heddle::plan {
 namespace {
 
+/// `*` is a run without `/`. Only the last one that was met is tried longer: one before it would find nothing more, and none goes
+/// over a `/`.
 bool glob_matches(std::string_view pattern, std::string_view text) {
-  if (pattern.empty()) return text.empty();
-  if (pattern.front() != '*') {
-    return !text.empty() && pattern.front() == text.front() &&
-           glob_matches(pattern.substr(1), text.substr(1));
+  constexpr std::size_t none = std::string_view::npos;
+  std::size_t at = 0;
+  std::size_t from = 0;
+  std::size_t star = none;
+  std::size_t resume = 0;
+  while (from < text.size()) {
+    if (at < pattern.size() && pattern[at] == '*') {
+      star = at++;
+      resume = from;
+    } else if (at < pattern.size() && pattern[at] == text[from]) {
+      if (text[from] == '/') star = none;
+      ++at;
+      ++from;
+    } else if (star != none && text[resume] != '/') {
+      at = star + 1;
+      from = ++resume;
+    } else {
+      return false;
+    }
   }
-  for (std::size_t n = 0;; ++n) {
-    if (glob_matches(pattern.substr(1), text.substr(n))) return true;
-    if (n == text.size() || text[n] == '/') return false;
-  }
+  return pattern.find_first_not_of('*', at) == none;
 }
 
 /// Who serves it is known by the service's identity alone: without one nobody is known to have opted out.
