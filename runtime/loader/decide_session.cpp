@@ -220,6 +220,10 @@ int DecideSession::table(std::string_view name) const {
   return parts_->generation.table(name);
 }
 
+int DecideSession::program() const {
+  return parts_->generation.program("decide");
+}
+
 std::uint32_t DecideSession::timeout_ms(std::uint32_t rule) const {
   hd_rule entry{};
   if (bpf_map_lookup_elem(parts_->generation.table("hd_rules"), &rule, &entry) != 0) return 0;

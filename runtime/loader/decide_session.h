@@ -74,6 +74,8 @@ class DecideSession {
   [[nodiscard]] Result<hd_latency> latency(std::uint32_t rule) const;
   /// A map of the generation by its name in the object; -1: none.
   [[nodiscard]] int table(std::string_view name) const;
+  /// The entry itself, for who measures it.
+  [[nodiscard]] int program() const;
   /// How long a request may take that this rule ended; 0: as long as it likes.
   [[nodiscard]] std::uint32_t timeout_ms(std::uint32_t rule) const;
 

@@ -88,6 +88,8 @@ ROWS = (
     compiled("compile_routes_1000", "1,000 mixed routes on one service", 0.5),
     compiled("compile_routes_10000", "10,000 of them", 5),
     compiled("compile_regexes_1000", "1,000 routes with an expression each", 10, 64),
+    Row("rules", "what a decision costs by 10,000 rules, against 10", special="rules", verdicts=(
+        Verdict("self", (), (1.5,), quantity="ns", label="10,000 rules / 10"),)),
     Row("memory", "memory, idle, with the policy of examples/bookinfo", special="memory"),
     Row("bystander", "a process outside the mesh, with Heddle on the machine and without", special="bystander"),
 )

@@ -11,7 +11,7 @@ bench() {
   deps bench
   unpack_peers "${bench_peers[@]}"
   fetch_envoy
-  build release heddle heddled bench_ceiling bench_pace
+  build release heddle heddled bench_ceiling bench_pace bench_decide
   local status=0
   as_root env HEDDLE_BIN_DIR="$root/build/release/bin" python3 -B tests/bench/bench.py "$@" || status=$?
   [ "$(id -u)" = 0 ] || as_root chown -R "$(id -u):$(id -g)" build/bench

@@ -4,6 +4,7 @@
 # What each harness is about, as folders of sources.
 declare -A fuzzed=(
   [policy]="compiler/syntax compiler/sema compiler/eval"
+  [evaluate]="compiler/eval"
   [bundle]="runtime/bundle"
   [http_request]="runtime/handler/http"
   [http_response]="runtime/handler/http"
@@ -11,7 +12,7 @@ declare -A fuzzed=(
   [tls_hello]="runtime/handler/tls"
 )
 # A policy takes a thousand times as long as a head, and its language is the largest of these.
-declare -A fuzz_share=([policy]=12 [bundle]=3 [http_request]=3 [http_response]=1 [http_chunked]=1 [tls_hello]=2)
+declare -A fuzz_share=([policy]=10 [evaluate]=3 [bundle]=3 [http_request]=3 [http_response]=1 [http_chunked]=1 [tls_hello]=2)
 
 fuzz() {
   local minutes=60

@@ -1,10 +1,13 @@
-// Any bytes as the content of a bundle, its checksum right: what is opened is what a compiler can have written.
+// Any bytes as the content of a bundle, its checksum right: what is opened is what a compiler can have written. What begins as
+// JSON is read as a manifest alone.
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bpf_templates/include/heddle/abi.h"
@@ -41,7 +44,17 @@ std::string manifest() {
 "parts":[{"rule":1,"digest":"500102030405060708090a0b0c0d0e0f"}],
 "endpoints":[{"service":"a","address":"10.0.1.1:80","digest":"300102030405060708090a0b0c0d0e0f","labels":{"zone":"z"}}],
 "maps":[{"name":"hd_rules","type":"array","key":4,"value":56,"entries":2}],
+"filters":[{"name":"geo","file":"geo.bpf.c","function":"geo",
+"maps":[{"name":"geo.places","symbol":"places","type":"hash","key":4,"value":8,"entries":10,"flags":1}]}],
 "programs":["connect4","connect6","sk_msg","decide"],"requires":{"kernel":"5.18","btf":true,"cgroup2":true}})";
+}
+
+/// How many entries a table has that the manifest above speaks of.
+std::uint32_t entries_of(std::string_view name) {
+  static const std::map<std::string_view, std::uint32_t> of_manifest{{"hd_rules", 2},     {"hd_services", 2}, {"hd_workloads", 1}, {"hd_pools", 2},
+                                                                     {"hd_parts", 1}, {"hd_endpoints", 1}};
+  const auto found = of_manifest.find(name);
+  return found == of_manifest.end() ? 3 : found->second;
 }
 
 std::string content_of(const bundle::Bundle& bundle) {
@@ -53,6 +66,11 @@ std::string content_of(const bundle::Bundle& bundle) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size > 0 && data[0] == '{') {
+    const auto read = bundle::parse_manifest({reinterpret_cast<const char*>(data), size});
+    require(read.ok() || !read.error().what.empty());
+    return 0;
+  }
   std::vector<std::byte> file(size);
   std::transform(data, data + size, file.begin(), [](std::uint8_t byte) { return std::byte{byte}; });
   unsigned char hash[SHA256_DIGEST_LENGTH];
@@ -79,10 +97,12 @@ std::vector<std::string> seeds() {
   for (const bundle::MapShape& shape : bundle::map_shapes()) one.maps.push_back(image(shape, 0));
   bundle::Bundle two = one;
   two.maps.clear();
-  for (const bundle::MapShape& shape : bundle::map_shapes()) two.maps.push_back(image(shape, 2));
+  for (const bundle::MapShape& shape : bundle::map_shapes()) two.maps.push_back(image(shape, std::min(entries_of(shape.name), shape.entries_limit)));
+  // A change of it reaches every part of the reader only if the whole is right.
+  require(bundle::open(bundle::serialize(two)).ok());
   bundle::Bundle three = one;
   three.maps.clear();
-  return {content_of(one), content_of(two), content_of(three)};
+  return {content_of(one), content_of(two), content_of(three), manifest()};
 }
 
 std::vector<std::string> words() {

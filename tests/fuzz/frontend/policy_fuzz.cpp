@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -17,6 +16,7 @@
 #include "compiler/eval/test_run.h"
 #include "compiler/plan/plan.h"
 #include "compiler/sema/check.h"
+#include "tests/fuzz/frontend/pages.h"
 #include "tests/fuzz/harness.h"
 
 namespace {
@@ -73,32 +73,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace heddle::fuzz {
 
-namespace {
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-}  // namespace
-
 std::vector<std::string> seeds() {
-  std::vector<std::string> result;
-  for (const char* name : {"docs/language.md", "tests/golden/diagnostics/base.mesh", "tests/golden/diagnostics/five_mistakes/alone.mesh"})
-    result.push_back(read(std::filesystem::path(HEDDLE_SOURCE_DIR) / name));
-  // Of the reference only what is policy.
-  std::string page;
-  std::swap(page, result.front());
-  for (const std::string fence : {"```mesh\n", "```mesh later\n"}) {
-    for (std::size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at)) {
-      at += fence.size();
-      result.front() += page.substr(at, page.find("```", at) - at);
-    }
-    // Once without what cannot be run, so that a plan is made of it.
-    if (result.size() < 4) result.push_back(result.front());
-  }
+  // The reference once without what cannot be run, so that a plan is made of it.
+  std::vector<std::string> result{reference_policy(true), reference_policy(false)};
+  for (const char* name : {"tests/golden/diagnostics/base.mesh", "tests/golden/diagnostics/five_mistakes/alone.mesh", "tests/vectors/policy.mesh",
+                           "tests/vectors/bypass.mesh"})
+    result.push_back(read_source(name));
   // Every mistake that there is a word for, each in a small policy.
   const std::filesystem::path mistakes(HEDDLE_SOURCE_DIR "/tests/golden/diagnostics");
   std::set<std::filesystem::path> small;
@@ -106,12 +86,12 @@ std::vector<std::string> seeds() {
     if (std::filesystem::exists(entry.path() / "policy.mesh")) small.insert(entry.path() / "policy.mesh");
   }
   require(small.size() > 100);
-  for (const std::filesystem::path& path : small) result.push_back(read(mistakes / "base.mesh") + "\n" + read(path));
+  const std::string base = read_source("tests/golden/diagnostics/base.mesh") + "\n";
+  for (const std::filesystem::path& path : small) result.push_back(base + read_source(path));
   for (const char* name : {"tests/vectors/tls.mesh", "tests/golden/commands/shop.mesh", "tests/golden/commands/tests.mesh",
                            "tests/golden/commands/later.mesh", "tests/golden/commands/vault.mesh"})
-    result.push_back(read(std::filesystem::path(HEDDLE_SOURCE_DIR) / name));
-  result.push_back(read(HEDDLE_SOURCE_DIR "/tests/golden/commands/shop.mesh") + read(HEDDLE_SOURCE_DIR "/tests/golden/commands/tests.mesh"));
-  require(!result.front().empty() && !result.back().empty());
+    result.push_back(read_source(name));
+  result.push_back(read_source("tests/golden/commands/shop.mesh") + read_source("tests/golden/commands/tests.mesh"));
   return result;
 }
 
