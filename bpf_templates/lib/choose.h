@@ -5,6 +5,8 @@
 #include "bpf_templates/lib/tables.h"
 #include "bpf_templates/lib/work.h"
 
+#define HD_KEYS_PER_TURN 6
+
 /* Word number `word` of the row of a value; 0: there is no value, and nothing holds of it. */
 static __always_inline hd_u64 hd_word_of_row(struct hd_work* work, hd_u32 slot, hd_u32 word) {
   hd_u64 place = slot;
@@ -55,22 +57,33 @@ static __always_inline void hd_next_candidate(struct hd_work* work) {
   choosing->test = alternative->test;
 }
 
-/* All that changes from turn to turn lies in `work`: what lies on the stack the verifier follows through every turn. */
-static long hd_choose_step(hd_u32 index, struct hd_work** in) {
-  struct hd_work* work = *in;
+/* The list of the next key that has one: most ask for values that a request has not. A few keys at a time, for a turn of the loop
+ * takes longer than to see that. */
+static __always_inline void hd_next_list(struct hd_work* work) {
   struct hd_choosing* choosing = &work->choosing;
-  if (choosing->test == HD_TEST_FAILS && !choosing->left) {
+  for (int i = 0; i < HD_KEYS_PER_TURN; i++) {
     hd_u32 number = choosing->key;
     struct hd_key* key = choosing->keys ? bpf_map_lookup_elem(&hd_keys, &number) : 0;
     if (!key) {
       choosing->done = 1;
-      return 1;
+      return;
     }
     hd_u64 list = hd_list_of_key(work, key);
     choosing->key = number + 1;
     choosing->keys--;
     choosing->at = (hd_u32)list;
     choosing->left = (hd_u32)(list >> 32);
+    if (choosing->left) return;
+  }
+}
+
+/* All that changes from turn to turn lies in `work`: what lies on the stack the verifier follows through every turn. */
+static long hd_choose_step(hd_u32 index, struct hd_work** in) {
+  struct hd_work* work = *in;
+  struct hd_choosing* choosing = &work->choosing;
+  if (choosing->test == HD_TEST_FAILS && !choosing->left) {
+    hd_next_list(work);
+    if (choosing->done) return 1;
     if (!choosing->left) return 0;
   }
   if (choosing->test == HD_TEST_FAILS) hd_next_candidate(work);

@@ -42,6 +42,7 @@ static __always_inline struct hd_page* hd_page_at(hd_u32 number) {
 }
 
 #define HD_SKIPS 16
+#define HD_FIELDS_PER_TURN 8
 
 /* A place in a head, and the state of the automaton that walks there. No pointer in it: it is handed to global
  * functions, which the verifier checks once each, whoever calls them. */
@@ -405,16 +406,21 @@ static __always_inline long hd_match_value(struct hd_work* work, struct hd_field
   return hd_take_row(work, field, slot, cursor.state);
 }
 
-/* Field number `index` of the service: which of its tests hold goes into the facts. */
+/* The next field of the service that has a value (no test of what is not there holds): which of its tests hold goes into the
+ * facts. */
 static long hd_match_field(hd_u32 index, struct hd_work** in) {
   struct hd_work* work = *in;
-  hd_u32 number = work->first_field + index;
-  hd_u64 place = index;
-  if (!(work->seen >> (index & 63) & 1)) return 0; /* no test of what is not there holds */
-  struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
+  hd_u64 place = work->next_field;
   HD_OPAQUE(place);
-  if (!field || place >= HD_FIELDS_MAX) return 1;
-  return hd_match_value(work, field, index, work->begin[place], work->end[place]);
+  for (int i = 0; i < HD_FIELDS_PER_TURN && !(work->seen >> (place & 63) & 1); i++) place++;
+  if (place >= work->field_count) return 1;
+  work->next_field = (hd_u32)place + 1;
+  if (place >= HD_FIELDS_MAX) return 1;
+  if (!(work->seen >> (place & 63) & 1)) return 0;
+  hd_u32 number = work->first_field + (hd_u32)place;
+  struct hd_field* field = bpf_map_lookup_elem(&hd_fields, &number);
+  if (!field) return 1;
+  return hd_match_value(work, field, (hd_u32)place, work->begin[place], work->end[place]);
 }
 
 /* One more line of a list: what holds of one of its lines holds. */
@@ -465,6 +471,7 @@ __attribute__((noinline)) int hd_match_fields(struct hd_work* work) {
   } else {
     __builtin_memset(work->facts.atoms, 0, 8 * sizeof(work->facts.atoms[0]));
   }
+  work->next_field = 0;
   bpf_loop(count, hd_match_field, &work, 0);
   if (work->line_count) bpf_loop(work->line_count, hd_match_line, &work, 0);
   return 0;

@@ -65,6 +65,7 @@ struct hd_work {
   hd_u32 scan_rule;
   hd_u32 first_field;
   hd_u32 field_count;
+  hd_u32 next_field;     /* to be matched */
   hd_u32 atom_words;
   hd_u32 address_field;
   hd_u32 port_field;
