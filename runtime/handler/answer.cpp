@@ -116,10 +116,10 @@ bool Connection::skip_request() {
 
 /// The client has its answer; what is left of its request comes to nobody.
 bool Connection::skip_body() {
-  if (!client_.readable()) return false;
+  if (!client_->readable()) return false;
   in_.acquire();
   in_.reset();
-  const io::Transfer transfer = client_.receive(in_.space());
+  const io::Transfer transfer = client_->receive(in_.space());
   if (transfer.outcome == io::Transfer::again) return false;
   if (transfer.outcome != io::Transfer::done) {
     close();
@@ -137,12 +137,12 @@ bool Connection::skip_body() {
 }
 
 bool Connection::send_answer() {
-  if (!client_.writable()) return false;
+  if (!client_->writable()) return false;
   const bool from_block = !out_.empty();
   const std::string_view bytes = from_block ? out_.view() : out_rest_;
   const bool last = !from_block || out_rest_.empty();
   const bool ahead = last && body_.done() && arm_ahead(bytes.size());
-  const io::Transfer transfer = client_.send(bytes, !last || close_after_);  // a FIN goes with the last of it
+  const io::Transfer transfer = client_->send(bytes, !last || close_after_);  // a FIN goes with the last of it
   if (transfer.outcome == io::Transfer::failed) {
     abort(HD_EVENT_CLIENT_ABORTED);
     return true;
@@ -176,15 +176,15 @@ void Connection::begin_linger() {
   out_.release();
   tables_.reset();
   const bool asked_for = request_.form == HD_FORM_OK && !request_.keep_alive && body_.done();
-  if ((asked_for || client_.peer_closed()) && !client_.readable()) return close();
-  client_.shut_down_writing();
+  if ((asked_for || client_->peer_closed()) && !client_->readable()) return close();
+  client_->shut_down_writing();
   set_phase(Phase::lingering);
 }
 
 bool Connection::linger() {
-  if (!client_.readable()) return false;
+  if (!client_->readable()) return false;
   std::array<char, 4096> thrown_away;
-  const io::Transfer transfer = client_.receive(thrown_away);
+  const io::Transfer transfer = client_->receive(thrown_away);
   if (transfer.outcome == io::Transfer::done) return true;
   if (transfer.outcome != io::Transfer::again) close();
   return false;

@@ -14,7 +14,7 @@ constexpr int steps_per_round = 64;
 
 }  // namespace
 
-Connection::Connection(Engine& engine, UniqueFd client, const hd_connection& origin)
+Connection::Connection(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin)
     : engine_(engine),
       client_(std::move(client)),
       in_(engine.buffers),
@@ -22,8 +22,8 @@ Connection::Connection(Engine& engine, UniqueFd client, const hd_connection& ori
       origin_(origin) {}
 
 void Connection::start() {
-  if (!engine_.loop.add(client_.fd(), io::socket_events(), *this)) return close();
-  client_.assume_writable();
+  if (!client_->watch(engine_.loop, *this)) return close();
+  client_->assume_writable();
   if (engine_.fast_path != nullptr) engine_.fast_path->enter(fast_, origin_.flow, *this);
   arm_flow();
   update_deadline();
@@ -40,7 +40,7 @@ void Connection::close() {
   in_.release();
   out_.release();
   tables_.reset();
-  client_.close();
+  client_->close();
   engine_.bury(*this);
 }
 
@@ -123,10 +123,10 @@ void Connection::on_deadline() {
 
 void Connection::on_events(std::uint32_t events) {
   if (phase_ == Phase::closed) return;
-  client_.note(events);
+  client_->note(events);
   const bool waits_for_round =
       phase_ == Phase::deciding || phase_ == Phase::reading || phase_ == Phase::lingering;
-  if (client_.broken() && !waits_for_round) return abort(HD_EVENT_CLIENT_ABORTED);
+  if (client_->broken() && !waits_for_round) return abort(HD_EVENT_CLIENT_ABORTED);
   advance();
 }
 
@@ -144,7 +144,7 @@ void Connection::drain() {
 
 bool Connection::read_head() {
   if (!in_.empty() && find_head()) return true;
-  if (!client_.readable()) {
+  if (!client_->readable()) {
     if (in_.empty()) {
       in_.release();
       arm_flow();
@@ -181,7 +181,7 @@ void Connection::receive_head() {
       return close();
     }
   }
-  const io::Transfer transfer = client_.receive(in_.space());
+  const io::Transfer transfer = client_->receive(in_.space());
   if (transfer.outcome == io::Transfer::closed) return end_of_input();
   if (transfer.outcome == io::Transfer::failed) return close();
   in_.added(transfer.bytes);
@@ -248,7 +248,7 @@ void Connection::decided(const hd_decision& decision) {
   decision_ = decision;
   tables_ = engine_.decider.tables(decision.generation);
   if (tables_ == nullptr) return undecided();
-  if (client_.broken()) return abort(HD_EVENT_CLIENT_ABORTED);
+  if (client_->broken()) return abort(HD_EVENT_CLIENT_ABORTED);
   if (decision.verdict == HD_VERDICT_HANDLER && normalise()) return;
   take_request_body();
   (this->*outcome_of(decision.verdict))();

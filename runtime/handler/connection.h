@@ -12,7 +12,7 @@
 #include "runtime/handler/http/request.h"
 #include "runtime/handler/http/response.h"
 #include "runtime/handler/io/buffer.h"
-#include "runtime/handler/io/socket.h"
+#include "runtime/handler/io/stream.h"
 #include "runtime/handler/reply.h"
 
 namespace heddle::handler {
@@ -35,7 +35,7 @@ class Connection final : public Client,
                          public FlowOwner,
                          public RoomWaiter {
  public:
-  Connection(Engine& engine, UniqueFd client, const hd_connection& origin);
+  Connection(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin);
 
   void start() override;
   void resume() override;
@@ -174,7 +174,7 @@ class Connection final : public Client,
   void record();
 
   Engine& engine_;
-  io::Socket client_;
+  const std::unique_ptr<io::Stream> client_;
   io::Buffer in_;   // what the client sent
   io::Buffer out_;  // an answer of the mesh
   std::string_view out_rest_;

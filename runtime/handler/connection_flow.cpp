@@ -55,20 +55,20 @@ bool Connection::wait_for_flow() {
 /// There is nothing to do here: the next request need not come this way.
 void Connection::arm_flow() {
   if (!fast_ || close_after_ || engine_.draining()) return;
-  (void)fast_.flow.arm(client_.received(), client_.sent());
+  (void)fast_.flow.arm(client_->received(), client_->sent());
 }
 
 /// The last bytes of a response are about to be sent, and nothing else is left to do. The client may be
 /// faster with its next request than we are afterwards; so the flow is armed before: until it has read all of
 /// it his requests come here anyway.
 bool Connection::arm_ahead(std::size_t bytes) {
-  if (!fast_ || close_after_ || engine_.draining() || !in_.empty() || client_.readable()) return false;
+  if (!fast_ || close_after_ || engine_.draining() || !in_.empty() || client_->readable()) return false;
   if (link_ != nullptr) {
-    const io::Socket& socket = upstream_->socket;
-    if (!upstream_reusable_ || socket.peer_closed() || socket.broken()) return false;
+    const io::Stream& stream = upstream_->stream();
+    if (!upstream_reusable_ || stream.peer_closed() || stream.broken()) return false;
     seize_relayed();
   }
-  armed_ahead_ = fast_.flow.arm(client_.received(), client_.sent() + bytes);
+  armed_ahead_ = fast_.flow.arm(client_->received(), client_->sent() + bytes);
   return armed_ahead_;
 }
 

@@ -114,9 +114,9 @@ void Engine::accepted(UniqueFd client) {
   const bool tls = (origin->flags & HD_CONNECTION_TLS) != 0;
   Client* made = nullptr;
   if (tls) {
-    made = new Passage(*this, std::move(client), *origin);
+    made = new Passage(*this, std::make_unique<io::Socket>(std::move(client)), *origin);
   } else {
-    made = new Connection(*this, std::move(client), *origin);
+    made = new Connection(*this, std::make_unique<io::Socket>(std::move(client)), *origin);
   }
   ++connection_count_;
   made->link(first_);

@@ -84,9 +84,9 @@ bool Connection::on_room() {
 }
 
 bool Connection::connect() {
-  io::Socket& socket = upstream_->socket;
-  if (!socket.writable() && !socket.broken()) return false;
-  if (socket.take_error() != 0) {
+  io::Stream& stream = upstream_->stream();
+  if (!stream.writable() && !stream.broken()) return false;
+  if (stream.take_error() != 0) {
     drop_upstream();
     connect_failed();
   } else {
@@ -128,13 +128,13 @@ bool Connection::upload() {
 }
 
 bool Connection::send_upload() {
-  io::Socket& socket = upstream_->socket;
-  if (!socket.writable()) return false;
-  const io::Transfer transfer = socket.send(in_.view().substr(0, upload_left_));
+  io::Stream& stream = upstream_->stream();
+  if (!stream.writable()) return false;
+  const io::Transfer transfer = stream.send(in_.view().substr(0, upload_left_));
   if (transfer.outcome == io::Transfer::failed) {
     // The server may have answered before it closed.
     upload_broken_ = true;
-    socket.assume_readable();
+    stream.assume_readable();
     return true;
   }
   const auto sent = static_cast<std::uint32_t>(transfer.bytes);
@@ -146,10 +146,10 @@ bool Connection::send_upload() {
 }
 
 bool Connection::receive_upload() {
-  if (!client_.readable()) return false;
+  if (!client_->readable()) return false;
   in_.reset();
   replayable_ = false;
-  const io::Transfer transfer = client_.receive(in_.space());
+  const io::Transfer transfer = client_->receive(in_.space());
   if (transfer.outcome == io::Transfer::again) return false;
   if (transfer.outcome != io::Transfer::done) {
     abort(HD_EVENT_CLIENT_ABORTED);
@@ -183,11 +183,11 @@ bool Connection::download() {
 }
 
 bool Connection::deliver() {
-  if (!client_.writable()) return false;
+  if (!client_->writable()) return false;
   io::Buffer& in = upstream_->in;
   const bool ends = response_done_ && (close_after_ || !upload_complete());  // the FIN goes with it
   const bool ahead = response_done_ && !ends && arm_ahead(download_left_);
-  const io::Transfer transfer = client_.send(in.view().substr(0, download_left_), ends);
+  const io::Transfer transfer = client_->send(in.view().substr(0, download_left_), ends);
   if (transfer.outcome == io::Transfer::failed) {
     abort(HD_EVENT_CLIENT_ABORTED);
     return true;
@@ -203,9 +203,9 @@ bool Connection::deliver() {
 }
 
 bool Connection::receive_response() {
-  io::Socket& socket = upstream_->socket;
+  io::Stream& stream = upstream_->stream();
   io::Buffer& in = upstream_->in;
-  if (!socket.readable()) return false;
+  if (!stream.readable()) return false;
   if (in.empty()) in.reset(headroom);
   if (in.space().empty()) {
     if (in.begin() != headroom) {
@@ -215,7 +215,7 @@ bool Connection::receive_response() {
       return true;
     }
   }
-  const io::Transfer transfer = socket.receive(in.space());
+  const io::Transfer transfer = stream.receive(in.space());
   if (transfer.outcome == io::Transfer::again) return false;
   if (transfer.outcome != io::Transfer::done)
     return end_of_response(transfer.outcome == io::Transfer::failed);
@@ -338,8 +338,8 @@ void Connection::note_taken(const http::Body::Taken& taken, std::uint32_t of) {
 
 bool Connection::complete_exchange() {
   const bool uploaded = upload_complete();
-  const io::Socket& socket = upstream_->socket;
-  if (uploaded && upstream_reusable_ && !socket.peer_closed() && !socket.broken()) {
+  const io::Stream& stream = upstream_->stream();
+  if (uploaded && upstream_reusable_ && !stream.peer_closed() && !stream.broken()) {
     if (link_ != nullptr) {
       link_->take_back();
       end_relay();
@@ -383,7 +383,7 @@ void Connection::abort(std::uint8_t event_flags) {
   record();
   drop_upstream();
   leave_flow();
-  client_.close_with_reset();
+  client_->close_with_reset();
   close();
 }
 

@@ -202,7 +202,7 @@ void FastPath::on_link_end(Link& link) {
 
 void FastPath::on_link(Link& link) {
   // Bytes first, then the state: the programs say what will come over the link before they let it come.
-  if (link.connection().socket.look().outcome == io::Transfer::again) return;
+  if (link.connection().stream().look().outcome == io::Transfer::again) return;
   const hd_link* const record = links.record(link.id());
   FastClient* const client = record == nullptr ? nullptr : find(read(record->flow));
   if (client != nullptr && client->flow.link() == link.id()) {

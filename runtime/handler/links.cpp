@@ -30,7 +30,7 @@ void Link::take_back() {
 void Link::on_upstream_events() {
   if (user_ != nullptr) return user_->on_upstream_events();
   if (!connected_) links_.connected(*this);
-  if (connection_ == nullptr || !connection_->socket.readable()) return;
+  if (connection_ == nullptr || !connection_->stream().readable()) return;
   if (id_ == 0) links_.learn(*this);
   links_.watcher_.on_link(*this);
 }
@@ -157,9 +157,9 @@ void Links::collect() {
 // -----------------------------------------------------------------------------------------
 
 void Links::connected(Link& link) {
-  io::Socket& socket = link.connection_->socket;
-  if (!socket.writable() && !socket.broken()) return;
-  if (socket.take_error() != 0) return give_up(link, refused_ms);
+  io::Stream& stream = link.connection_->stream();
+  if (!stream.writable() && !stream.broken()) return;
+  if (stream.take_error() != 0) return give_up(link, refused_ms);
   link.connected_ = true;
   link.since_ms_ = now_ms_;
   learn(link);
@@ -167,7 +167,7 @@ void Links::connected(Link& link) {
 
 /// The programs know the link as soon as it is connected; its id lies with the socket.
 void Links::learn(Link& link) {
-  link.id_ = kernel_.find_link(link.connection_->socket.fd());
+  link.id_ = kernel_.find_link(link.connection_->stream().fd());
   if (by_index_.empty()) by_index_.resize(std::max<std::size_t>(kernel_.links().size(), 1));
   if (link.id_ != 0 && HD_ID_INDEX(link.id_) < by_index_.size()) by_index_[HD_ID_INDEX(link.id_)] = &link;
 }

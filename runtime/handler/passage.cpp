@@ -12,7 +12,7 @@ constexpr int steps_per_round = 64;
 
 }  // namespace
 
-Passage::Passage(Engine& engine, UniqueFd client, const hd_connection& origin)
+Passage::Passage(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin)
     : engine_(engine),
       client_(std::move(client)),
       in_(engine.buffers),
@@ -20,8 +20,8 @@ Passage::Passage(Engine& engine, UniqueFd client, const hd_connection& origin)
       origin_(origin) {}
 
 void Passage::start() {
-  if (!engine_.loop.add(client_.fd(), io::socket_events(), *this)) return close();
-  client_.assume_writable();
+  if (!client_->watch(engine_.loop, *this)) return close();
+  client_->assume_writable();
   started_ns_ = engine_.now_ns();
   engine_.timeouts.head.set(*this, engine_.now_ms());  // for all of the ClientHello, however it comes
 }
@@ -33,7 +33,7 @@ void Passage::close() {
   hello_.reset();
   in_.release();
   tables_.reset();
-  client_.close();
+  client_->close();
   engine_.bury(*this);
 }
 
@@ -73,7 +73,7 @@ void Passage::set_phase(Phase phase) {
 
 void Passage::on_events(std::uint32_t events) {
   if (phase_ == Phase::closed) return;
-  client_.note(events);
+  client_->note(events);
   advance();
 }
 
@@ -94,14 +94,14 @@ void Passage::on_deadline() {
 // -----------------------------------------------------------------------------------------
 
 bool Passage::read_hello() {
-  if (!client_.readable()) return false;
+  if (!client_->readable()) return false;
   in_.acquire();
   if (in_.space().empty() && !in_.grow()) {
     close();
     return false;
   }
   const std::size_t before = in_.size();
-  const io::Transfer transfer = client_.receive(in_.space());
+  const io::Transfer transfer = client_->receive(in_.space());
   if (transfer.outcome == io::Transfer::again) return false;
   if (transfer.outcome == io::Transfer::done) {
     in_.added(transfer.bytes);
@@ -185,14 +185,14 @@ void Passage::full() {
 }
 
 bool Passage::connect() {
-  io::Socket& socket = upstream_->socket;
-  if (client_.broken() && client_.take_error() != 0) {
+  io::Stream& stream = upstream_->stream();
+  if (client_->broken() && client_->take_error() != 0) {
     event_flags_ |= HD_EVENT_CLIENT_ABORTED;
     abort();
     return false;
   }
-  if (!socket.writable() && !socket.broken()) return false;
-  if (socket.take_error() != 0) {
+  if (!stream.writable() && !stream.broken()) return false;
+  if (stream.take_error() != 0) {
     connect_failed();
     return false;
   }
@@ -204,9 +204,9 @@ bool Passage::connect() {
 // ----------------------------------------------------------------------------------
 
 bool Passage::pass() {
-  const bool up = move(client_, in_, upstream_->socket, up_);
+  const bool up = move(*client_, in_, upstream_->stream(), up_);
   if (phase_ != Phase::passing) return false;
-  const bool down = move(upstream_->socket, upstream_->in, client_, down_);
+  const bool down = move(upstream_->stream(), upstream_->in, *client_, down_);
   if (phase_ != Phase::passing) return false;
   if (up || down) return true;
   if (up_.passed && down_.passed) {
@@ -214,15 +214,15 @@ bool Passage::pass() {
     return false;
   }
   // Whoever is gone is not waited for, but what it sent before comes first.
-  for (io::Socket* socket : {&client_, &upstream_->socket}) {
-    if (!socket->broken() || socket->take_error() == 0) continue;
+  for (io::Stream* stream : {client_.get(), &upstream_->stream()}) {
+    if (!stream->broken() || stream->take_error() == 0) continue;
     abort();
     return false;
   }
   return false;
 }
 
-bool Passage::move(io::Socket& from, io::Buffer& block, io::Socket& to, Way& way) {
+bool Passage::move(io::Stream& from, io::Buffer& block, io::Stream& to, Way& way) {
   if (!block.empty()) {
     if (!to.writable()) return false;
     const io::Transfer transfer = to.send(block.view());
@@ -259,9 +259,9 @@ void Passage::finish() {
 /// One side is gone without a proper end, and so the other side sees none.
 void Passage::abort() {
   record();
-  if (upstream_ != nullptr) upstream_->socket.reset_on_close();
+  if (upstream_ != nullptr) upstream_->stream().reset_on_close();
   drop_upstream();
-  client_.reset_on_close();
+  client_->reset_on_close();
   close();
 }
 

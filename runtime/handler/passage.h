@@ -8,7 +8,7 @@
 #include "runtime/handler/client.h"
 #include "runtime/handler/engine.h"
 #include "runtime/handler/io/buffer.h"
-#include "runtime/handler/io/socket.h"
+#include "runtime/handler/io/stream.h"
 #include "runtime/handler/tls/client_hello.h"
 
 namespace heddle::handler {
@@ -20,7 +20,7 @@ namespace heddle::handler {
 /// side. An end is passed on as an end, a reset as a reset.
 class Passage final : public Client, public io::EventSink, public io::Deadline, public upstream::Owner, public Undecided {
  public:
-  Passage(Engine& engine, UniqueFd client, const hd_connection& origin);
+  Passage(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin);
 
   void start() override;
   void resume() override;
@@ -71,14 +71,14 @@ class Passage final : public Client, public io::EventSink, public io::Deadline, 
   void full();
   bool connect();
   bool pass();
-  bool move(io::Socket& from, io::Buffer& block, io::Socket& to, Way& way);
+  bool move(io::Stream& from, io::Buffer& block, io::Stream& to, Way& way);
   void finish();
   void abort();
   void record();
   void drop_upstream();
 
   Engine& engine_;
-  io::Socket client_;
+  const std::unique_ptr<io::Stream> client_;
   io::Buffer in_;                           // what the client sent
   std::unique_ptr<tls::ClientHello> hello_;  // until it has been read
   std::string name_;

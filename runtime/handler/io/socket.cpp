@@ -10,15 +10,16 @@
 
 namespace heddle::io {
 
-std::uint32_t socket_events() {
-  return static_cast<std::uint32_t>(EPOLLIN) | EPOLLOUT | EPOLLRDHUP | static_cast<std::uint32_t>(EPOLLET);
-}
-
-void Socket::note(std::uint32_t events) {
+void Stream::note(std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
   if ((events & EPOLLOUT) != 0) writable_ = true;
   if ((events & EPOLLRDHUP) != 0) peer_closed_ = true;
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) broken_ = true;
+}
+
+bool Socket::watch(EventLoop& loop, EventSink& sink) {
+  constexpr std::uint32_t events = static_cast<std::uint32_t>(EPOLLIN) | EPOLLOUT | EPOLLRDHUP | static_cast<std::uint32_t>(EPOLLET);
+  return loop.add(fd_.get(), events, sink);
 }
 
 Transfer Socket::receive(std::span<char> space) {
@@ -85,11 +86,6 @@ void Socket::shut_down_writing() {
 void Socket::reset_on_close() {
   const linger at_once{1, 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
-
-void Socket::close_with_reset() {
-  reset_on_close();
-  fd_.reset();
 }
 
 namespace {

@@ -22,8 +22,8 @@ std::size_t EndpointHash::operator()(const Endpoint& endpoint) const {
 }
 
 void Connection::on_events(std::uint32_t events) {
-  socket.note(events);
-  if (!socket.open()) return;
+  stream_->note(events);
+  if (!stream_->open()) return;
   if (owner_ != nullptr) return owner_->on_upstream_events();
   // The end of the server, or bytes that nobody asked for; being writable is no news.
   if (idle_ && (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) pool_.discard(*this);
@@ -34,7 +34,7 @@ void Connection::on_deadline() {
 }
 
 bool Connection::nothing_received() const {
-  const std::optional<std::uint64_t> acknowledged = socket.find_acknowledged();
+  const std::optional<std::uint64_t> acknowledged = stream_->find_acknowledged();
   return acknowledged && *acknowledged <= sent_when_taken_;
 }
 
@@ -70,10 +70,10 @@ Connection* Pool::connect(const Endpoint& endpoint, Owner& owner, io::Preparatio
     occupancy_.leave(endpoint.state);
     return nullptr;
   }
-  auto* connection = new Connection(*this, endpoint, std::move(fd), buffers_);
+  auto* connection = new Connection(*this, endpoint, std::make_unique<io::Socket>(std::move(fd)), buffers_);
   ++open_;
   connection->owner_ = &owner;
-  if (!loop_.add(connection->socket.fd(), io::socket_events(), *connection)) {
+  if (!connection->stream_->watch(loop_, *connection)) {
     discard(*connection);
     return nullptr;
   }
@@ -97,11 +97,11 @@ void Pool::keep(Connection& connection) {
 }
 
 void Pool::discard(Connection& connection) {
-  if (!connection.socket.open()) return;
+  if (!connection.stream_->open()) return;
   if (connection.idle_) unlink(connection);
   connection.owner_ = nullptr;
   connection.in.release();
-  connection.socket.close();
+  connection.stream_->close();
   occupancy_.leave(connection.endpoint_.state);
   --open_;
   discarded_.push_back(&connection);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -41,8 +42,8 @@ class Pool;
 /// One connection to an endpoint: with an owner while it carries a request, else idle in the pool.
 class Connection final : public io::EventSink, public io::Deadline {
  public:
-  Connection(Pool& pool, const Endpoint& endpoint, UniqueFd fd, io::BufferPool& buffers)
-      : socket(std::move(fd)), in(buffers), pool_(pool), endpoint_(endpoint) {}
+  Connection(Pool& pool, const Endpoint& endpoint, std::unique_ptr<io::Stream> to, io::BufferPool& buffers)
+      : in(buffers), pool_(pool), endpoint_(endpoint), stream_(std::move(to)) {}
 
   void on_events(std::uint32_t events) override;
   void on_deadline() override;
@@ -52,7 +53,9 @@ class Connection final : public io::EventSink, public io::Deadline {
   /// TCP proves that the server's socket took nothing of what was sent since the connection was taken.
   [[nodiscard]] bool nothing_received() const;
 
-  io::Socket socket;
+  [[nodiscard]] io::Stream& stream() { return *stream_; }
+  [[nodiscard]] const io::Stream& stream() const { return *stream_; }
+
   io::Buffer in;           // what the server sent
   std::uint64_t sent = 0;  // all bytes written to it, ever
 
@@ -61,6 +64,7 @@ class Connection final : public io::EventSink, public io::Deadline {
 
   Pool& pool_;
   const Endpoint endpoint_;
+  const std::unique_ptr<io::Stream> stream_;
   Owner* owner_ = nullptr;
   Connection* newer_ = nullptr;
   Connection* older_ = nullptr;

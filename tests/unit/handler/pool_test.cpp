@@ -38,7 +38,7 @@ class PoolTest : public testing::Test {
  protected:
   Connection* connected() {
     Connection* connection = pool.connect(server.endpoint, client);
-    while (connection != nullptr && !connection->socket.writable()) round();
+    while (connection != nullptr && !connection->stream().writable()) round();
     return connection;
   }
   void round() {
@@ -119,19 +119,19 @@ TEST_F(PoolTest, IdleTime) {
 TEST_F(PoolTest, NothingReceivedIsWhatTcpSays) {
   Connection* connection = connected();
   UniqueFd accepted = server.accept();
-  connection->sent += connection->socket.send(std::string_view("first")).bytes;
+  connection->sent += connection->stream().send(std::string_view("first")).bytes;
   char bytes[16];
   ASSERT_EQ(::recv(accepted.get(), bytes, sizeof bytes, 0), 5);
   ASSERT_EQ(::send(accepted.get(), "ok", 2, 0), 2);  // carries the acknowledgement
-  while (!connection->socket.readable()) round();
-  (void)connection->socket.receive(bytes);
+  while (!connection->stream().readable()) round();
+  (void)connection->stream().receive(bytes);
   pool.keep(*connection);
   ASSERT_EQ(pool.take_idle(server.endpoint, client), connection);
   EXPECT_TRUE(connection->nothing_received());
-  connection->sent += connection->socket.send(std::string_view("second")).bytes;
+  connection->sent += connection->stream().send(std::string_view("second")).bytes;
   ASSERT_EQ(::recv(accepted.get(), bytes, sizeof bytes, 0), 6);
   ASSERT_EQ(::send(accepted.get(), "ok", 2, 0), 2);
-  while (!connection->socket.readable()) round();
+  while (!connection->stream().readable()) round();
   EXPECT_FALSE(connection->nothing_received());
   pool.discard(*connection);
 }
@@ -139,17 +139,17 @@ TEST_F(PoolTest, NothingReceivedIsWhatTcpSays) {
 TEST_F(PoolTest, ServerThatWasGoneBeforeItReceivedNothing) {
   Connection* connection = connected();
   UniqueFd accepted = server.accept();
-  connection->sent += connection->socket.send(std::string_view("first")).bytes;
+  connection->sent += connection->stream().send(std::string_view("first")).bytes;
   char bytes[16];
   ASSERT_EQ(::recv(accepted.get(), bytes, sizeof bytes, 0), 5);
   ASSERT_EQ(::send(accepted.get(), "ok", 2, 0), 2);
-  while (!connection->socket.readable()) round();
-  (void)connection->socket.receive(bytes);
+  while (!connection->stream().readable()) round();
+  (void)connection->stream().receive(bytes);
   pool.keep(*connection);
   ASSERT_EQ(pool.take_idle(server.endpoint, client), connection);
   accepted.reset();
-  connection->sent += connection->socket.send(std::string_view("second")).bytes;
-  while (!connection->socket.broken()) round();
+  connection->sent += connection->stream().send(std::string_view("second")).bytes;
+  while (!connection->stream().broken()) round();
   EXPECT_TRUE(connection->nothing_received());
   pool.discard(*connection);
 }
