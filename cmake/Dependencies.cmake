@@ -38,4 +38,7 @@ add_library(heddle::antlr ALIAS heddle_antlr)
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 add_library(heddle::libbpf ALIAS PkgConfig::LIBBPF)
 
+pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
+add_library(heddle::nghttp2 ALIAS PkgConfig::NGHTTP2)
+
 find_program(HEDDLE_BPF_CLANG clang-19 REQUIRED)

@@ -13,7 +13,8 @@ UNITS = [
     *(f"compiler/{name}" for name in (
         "source", "diagnostics", "syntax", "ast", "sema", "model", "analysis", "plan", "lower", "emit", "eval", "cli")),
     "runtime/base", "runtime/bundle", "runtime/loader", "runtime/agent",
-    "runtime/handler/io", "runtime/handler/tls", "runtime/handler/http", "runtime/handler/upstream", "runtime/handler",
+    "runtime/handler/io", "runtime/handler/tls", "runtime/handler/http", "runtime/handler/upstream", "runtime/handler/tunnel",
+    "runtime/handler",
     "tests/unit", "tests/golden", "tests/kernel", "tests/differential", "tests/e2e", "tests/fuzz", "tests/bench",
     "tests/structure", "tests/matrix", "tests",
 ]
@@ -32,6 +33,7 @@ FOREIGN = {
     # Its headers lie in LLVM's folder, which is LLVM's rule, too.
     "Clang": Foreign(r"/llvm-\d+/include/clang", r"^heddle::clang$|heddle_clang|clang-cpp|^clang[A-Z]"),
     "libbpf": Foreign(r"/include/bpf/(?!bpf_helper|bpf_endian|bpf_tracing|bpf_core_read|usdt)", r"libbpf|LIBBPF|^bpf$"),
+    "nghttp2": Foreign(r"/include/nghttp2/", r"nghttp2|NGHTTP2"),
     "OpenSSL": Foreign(r"/include/(\S+/)?openssl/", r"OpenSSL::|^ssl$|^crypto$|libssl|libcrypto"),
 }
 
@@ -72,6 +74,8 @@ RULES = [
     Rule("OpenSSL stays in tls, bundle and the commands about keys", r"compiler/|runtime/|bpf_templates",
          r"runtime/handler/tls$|runtime/bundle$|compiler/cli/(commands/)?(keygen|sign|verify|ca)\.cpp$", "OpenSSL",
          ("runtime/handler/http", "/usr/include/openssl/opensslv.h", "OpenSSL::SSL")),
+    Rule("nghttp2 stays in the tunnel", r"", r"runtime/handler/tunnel$|tests/unit$", "nghttp2",
+         ("runtime/handler/http", "/usr/include/nghttp2/nghttp2ver.h", "heddle::nghttp2")),
     Rule("the evaluator knows nothing of code generation", r"compiler/eval$", NOBODY, r"compiler/(plan|lower|emit)$",
          ("compiler/eval", "compiler/lower")),
     Rule("analysis does not know the evaluator", r"compiler/analysis$", NOBODY, r"compiler/eval$",
