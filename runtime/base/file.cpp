@@ -48,8 +48,12 @@ Error system_error(const std::string& what, int number) {
 Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t limit) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return system_error("cannot open `" + path + "`", errno);
+  return read_open_file(fd.get(), path, limit);
+}
+
+Result<std::vector<std::byte>> read_open_file(int fd, const std::string& path, std::size_t limit) {
   struct stat info{};
-  if (::fstat(fd.get(), &info) != 0) return system_error("cannot look at `" + path + "`", errno);
+  if (::fstat(fd, &info) != 0) return system_error("cannot look at `" + path + "`", errno);
   const Error too_large{ErrorKind::invalid,
                         "`" + path + "` is larger than " + std::to_string(limit) + " bytes", ""};
   if (S_ISREG(info.st_mode) && static_cast<std::size_t>(info.st_size) > limit) return too_large;
@@ -59,7 +63,7 @@ Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t li
   for (;;) {
     if (used == content.size())
       content.resize(used == 0 ? static_cast<std::size_t>(info.st_size) + 1 : used * 2 + 4096);
-    const ssize_t count = ::read(fd.get(), content.data() + used, content.size() - used);
+    const ssize_t count = ::read(fd, content.data() + used, content.size() - used);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return system_error("cannot read `" + path + "`", errno);
     if (count == 0) break;
