@@ -64,6 +64,8 @@ class Stream {
   /// Its socket, if it has one of its own; else -1.
   [[nodiscard]] virtual int fd() const { return -1; }
   [[nodiscard]] virtual bool open() const = 0;
+  /// Whether something new may begin on it, once what goes on is done.
+  [[nodiscard]] virtual bool reusable() const { return true; }
   virtual void shut_down_writing() = 0;
   /// When it is closed, the peer will see a reset, not an end: what it got is incomplete.
   virtual void reset_on_close() = 0;

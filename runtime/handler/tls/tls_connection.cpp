@@ -29,8 +29,10 @@ std::unique_ptr<TlsConnection> TlsConnection::make_server(std::shared_ptr<TlsCon
 }
 
 std::unique_ptr<TlsConnection> TlsConnection::make_client(std::shared_ptr<TlsContext> context, ExpectedPeers expected,
-                                                          const std::shared_ptr<const TlsSession>& session) {
+                                                          const std::shared_ptr<const TlsSession>& session,
+                                                          const std::string& server_name) {
   std::unique_ptr<TlsConnection> connection(new TlsConnection(std::move(context), std::move(expected)));
+  if (!server_name.empty()) SSL_set_tlsext_host_name(connection->ssl_.get(), server_name.c_str());
   connection->offer(session);
   connection->handshake();
   return connection;

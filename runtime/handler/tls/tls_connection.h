@@ -29,14 +29,18 @@ class TlsConnection {
 
   static std::unique_ptr<TlsConnection> make_server(std::shared_ptr<TlsContext> context);
   /// The server has to be one of `expected`. A session that does not fit any more (another identity here, another bundle, a peer that
-  /// is not expected, or not believed now) is left alone: a whole handshake follows.
+  /// is not expected, or not believed now) is left alone: a whole handshake follows. The server may choose its certificate
+  /// by `server_name`; whether it is believed does not depend on that.
   static std::unique_ptr<TlsConnection> make_client(std::shared_ptr<TlsContext> context, ExpectedPeers expected,
-                                                    const std::shared_ptr<const TlsSession>& session);
+                                                    const std::shared_ptr<const TlsSession>& session,
+                                                    const std::string& server_name = "");
   TlsConnection(const TlsConnection&) = delete;
   TlsConnection& operator=(const TlsConnection&) = delete;
   ~TlsConnection();
 
   [[nodiscard]] State state() const { return state_; }
+  /// What the context's clock says.
+  [[nodiscard]] std::int64_t now() const { return context_->now(); }
   /// Bytes from the wire, any number of them. The handshake goes on with them; what they carry is for `read`.
   void receive(std::string_view wire);
   /// What the peer said, as much as there is and fits; 0: nothing now.

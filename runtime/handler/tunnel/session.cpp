@@ -18,6 +18,8 @@ constexpr auto writable = static_cast<std::uint32_t>(EPOLLOUT);
 constexpr auto ended = static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP);
 constexpr auto broken = static_cast<std::uint32_t>(EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
 
+constexpr std::size_t frame_bytes = 16384;
+
 nghttp2_nv field(std::string_view name, std::string_view value) {
   // Neither is changed; nghttp2 copies both.
   return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
@@ -232,6 +234,7 @@ Session::~Session() {
 void Session::fail(std::string why) {
   if (!broken_) problem_ = std::move(why);
   broken_ = draining_ = true;
+  carrier_.on_output();
   while (!streams_.empty()) {
     Stream& stream = *streams_.back();
     if (stream.error_ == 0) stream.error_ = ECONNRESET;
@@ -291,7 +294,6 @@ void Session::sent(std::size_t bytes) {
     output_.erase(0, output_begin_);
     output_begin_ = 0;
   }
-  if (output_.size() - output_begin_ < Bounds::output / 2) wake(Stream::Wait::output, 0);
 }
 
 // ---- streams
@@ -348,14 +350,19 @@ void Session::wait(Stream& stream) {
   stream.waits_ = window ? Stream::Wait::output : Stream::Wait::window;
 }
 
-/// `id`: that one alone; 0: all that wait for it.
-void Session::wake(Stream::Wait for_what, std::int32_t id) {
+void Session::wake(Stream::Wait for_what, std::int32_t id, std::size_t most) {
   std::erase_if(blocked_, [&](Stream* stream) {
-    if (stream->waits_ != for_what || (id != 0 && stream->id_ != id)) return false;
+    if (most == 0 || stream->waits_ != for_what || (id != 0 && stream->id_ != id)) return false;
+    --most;
     stream->waits_ = Stream::Wait::nothing;
     pending_.add(*stream, writable);
     return true;
   });
+}
+
+bool Session::wake_for_output() {
+  if (output_.size() - output_begin_ < Bounds::output / 2) wake(Stream::Wait::output, 0, Bounds::output / frame_bytes);
+  return std::any_of(blocked_.begin(), blocked_.end(), [](const Stream* stream) { return stream->waits_ == Stream::Wait::output; });
 }
 
 // ---- the client's side

@@ -60,6 +60,8 @@ class Session {
   /// What is to be sent, and how much of it was.
   [[nodiscard]] std::span<const char> output();
   void sent(std::size_t bytes);
+  /// If there is room again, lets as many streams go on as can fill it. True: more wait.
+  [[nodiscard]] bool wake_for_output();
 
   /// Client: a stream to an endpoint. It is writable when the peer has accepted it. Null: no more streams on this connection.
   [[nodiscard]] std::unique_ptr<Stream> connect(const Head& head);
@@ -98,7 +100,8 @@ class Session {
   void answered(Stream& stream);
   void let_go(Stream& stream);
   void wait(Stream& stream);
-  void wake(Stream::Wait for_what, std::int32_t id);
+  /// `id`: that one alone; 0: as many as said, in the order in which they began to wait.
+  void wake(Stream::Wait for_what, std::int32_t id, std::size_t most = SIZE_MAX);
   void consumed(Stream& stream, std::size_t bytes);
   void keep(Stream& stream);
   void forget(Stream& stream);

@@ -115,6 +115,10 @@ io::Transfer Stream::send(std::span<const char> bytes, bool /*more*/) {
   return {count != 0 ? io::Transfer::done : io::Transfer::again, count};
 }
 
+bool Stream::reusable() const {
+  return session_ != nullptr && !session_->draining_;
+}
+
 int Stream::take_error() {
   return std::exchange(error_, 0);
 }

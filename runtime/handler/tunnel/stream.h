@@ -54,6 +54,8 @@ class Stream final : public io::Stream {
   [[nodiscard]] std::optional<std::uint64_t> find_acknowledged() const override { return std::nullopt; }
   [[nodiscard]] int take_error() override;
   [[nodiscard]] bool open() const override { return !closed_; }
+  /// Not on a connection that takes no more streams.
+  [[nodiscard]] bool reusable() const override;
   void shut_down_writing() override;
   void reset_on_close() override { resets_ = true; }
   void close() override;
