@@ -63,6 +63,15 @@ class Bytes(unittest.TestCase):
             self.assertEqual(said.get(timeout=TIMEOUT), b"QUIT\r\n")
             self.assertEqual(read_to_end(sock), (b"", "closed"))
 
+    def test_nobody_waits_for_the_client_to_speak(self):
+        """Where listeners defer it is a second for each connection."""
+        self.serving(lambda peer: peer.sendall(b"hello"))
+        began = time.monotonic()
+        for _ in range(20):
+            with self.connect() as sock:
+                self.assertEqual(read_to_end(sock), (b"hello", "closed"))
+        self.assertLess(time.monotonic() - began, 15)
+
     def test_the_client_speaks_first(self):
         for sent in (b"x", b"\x16\x03\x01\x00\x05hello", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0" * 5000):
             with self.subTest(sent[:8]), self.connect() as sock:
