@@ -184,12 +184,16 @@ static __always_inline void announce(struct bpf_sock_ops* ops) {
   bpf_map_update_elem(&hd_pending, &key, &pending, BPF_ANY);
 }
 
+static __always_inline int is_listener(struct hd_listener* listener, hd_u16 port) {
+  return port != 0 && (port == listener->port4 || port == listener->port6 || port == listener->early4 || port == listener->early6);
+}
+
 /* The handler's listener has got a connection: what was announced becomes the accepted socket's own. */
 static __always_inline void adopt(struct bpf_sock_ops* ops) {
   hd_u64 netns_cookie = bpf_get_netns_cookie(ops);
   struct hd_listener* listener = bpf_map_lookup_elem(&hd_listeners, &netns_cookie);
   hd_u16 port = (hd_u16)HD_CONTEXT(ops->local_port);
-  if (!listener || port == 0 || (port != listener->port4 && port != listener->port6)) return;
+  if (!listener || !is_listener(listener, port)) return;
   hd_u8 remote[16] __attribute__((aligned(8)));
   hd_u8 local[16] __attribute__((aligned(8)));
   addresses(ops, local, remote);

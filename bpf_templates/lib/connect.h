@@ -41,6 +41,7 @@ enum hd_way {
   HD_WAY_AS_DIALLED,
   HD_WAY_ENDPOINT, /* to work->decision.address */
   HD_WAY_HANDLER,
+  HD_WAY_EARLY, /* to the handler, and the client may wait for the server's first word */
 };
 
 static __always_inline void hd_dialled(struct hd_work* work, struct hd_dialling* dialling) {
@@ -85,15 +86,15 @@ static __always_inline void hd_tell_unserved(struct hd_dialling* dialling) {
   bpf_ringbuf_output(&hd_unserved, &unserved, sizeof(unserved), BPF_RB_FORCE_WAKEUP);
 }
 
-/* The handler listens in this network namespace; where it does not, an http or tls service is refused, never passed by. */
-static __always_inline int hd_handler_port(struct hd_dialling* dialling, hd_u16* port4, hd_u16* port6) {
+/* The handler listens in this network namespace; where it does not, a service that it decides is refused, never passed by. */
+static __always_inline int hd_handler_port(struct hd_dialling* dialling, enum hd_way way, hd_u16* port4, hd_u16* port6) {
   struct hd_listener* listener = bpf_map_lookup_elem(&hd_listeners, &dialling->netns_cookie);
   if (!listener) {
     hd_tell_unserved(dialling);
     return 0;
   }
-  *port4 = listener->port4;
-  *port6 = listener->port6;
+  *port4 = way == HD_WAY_EARLY ? listener->early4 : listener->port4;
+  *port6 = way == HD_WAY_EARLY ? listener->early6 : listener->port6;
   return 1;
 }
 
@@ -114,15 +115,17 @@ static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct
     hd_decide_outside(work);
     hd_commit(work);
     if (work->decision.verdict == HD_VERDICT_OUTSIDE) return HD_WAY_AS_DIALLED;
-  } else if (service->protocol != HD_PROTOCOL_TCP) {
+  } else if (service->protocol != HD_PROTOCOL_TCP || service->flags & HD_SERVICE_ACCEPTED) {
     hd_u32 flags = HD_CONNECTION_TO_HANDLER | HD_CONNECTION_REWRITTEN;
     if (service->protocol == HD_PROTOCOL_TLS) {
       flags |= HD_CONNECTION_TLS;
+    } else if (service->protocol == HD_PROTOCOL_TCP) {
+      flags |= HD_CONNECTION_BYTES;
     } else if (hd_may_go_fast(work, service)) {
       flags |= HD_CONNECTION_FAST;
     }
     hd_remember(sk, work, flags);
-    return HD_WAY_HANDLER;
+    return flags & HD_CONNECTION_BYTES ? HD_WAY_EARLY : HD_WAY_HANDLER;
   } else {
     hd_decide_facts(work);
     hd_commit(work);

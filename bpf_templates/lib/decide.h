@@ -56,10 +56,10 @@ __attribute__((noinline)) int hd_commit(struct hd_work* work) {
     if (rule) hd_count(rule->counter);
   }
   if (number != HD_NONE) hd_count_audits(work);
-  /* A tcp connection is on its way when its socket says so: until then nobody would tell of its end. */
+  /* A tcp connection that is decided at connect is on its way when its socket says so: until then nobody would tell of its end. */
   hd_u32 service_number = work->facts.service;
   struct hd_service* service = bpf_map_lookup_elem(&hd_services, &service_number);
-  if (service && service->protocol != HD_PROTOCOL_TCP) hd_began(&work->decision);
+  if (service && (service->protocol != HD_PROTOCOL_TCP || work->request.flags & HD_REQUEST_TCP)) hd_began(&work->decision);
   return 0;
 }
 

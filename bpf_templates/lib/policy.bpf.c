@@ -40,11 +40,11 @@ int connect4(struct bpf_sock_addr* ctx) {
   hd_u16 port = work->decision.port, port6 = 0;
   hd_leave_place(place);
   if (way == HD_WAY_AS_DIALLED) return 1;
-  if (way == HD_WAY_HANDLER) {
-    address = bpf_htonl(0x7f000001);
-    if (!hd_handler_port(&dialling, &port, &port6) || !port) return hd_refused();
-  }
   if (way == HD_WAY_REFUSED) return hd_refused();
+  if (way != HD_WAY_ENDPOINT) {
+    address = bpf_htonl(0x7f000001);
+    if (!hd_handler_port(&dialling, way, &port, &port6) || !port) return hd_refused();
+  }
   ctx->user_ip4 = address;
   ctx->user_port = bpf_htons(port);
   return 1;
@@ -80,8 +80,8 @@ int connect6(struct bpf_sock_addr* ctx) {
   if (way == HD_WAY_AS_DIALLED) return 1;
   if (way == HD_WAY_REFUSED) return hd_refused();
   words = (hd_u32*)to;
-  if (way == HD_WAY_HANDLER) {
-    if (!hd_handler_port(&dialling, &port4, &port6)) return hd_refused();
+  if (way != HD_WAY_ENDPOINT) {
+    if (!hd_handler_port(&dialling, way, &port4, &port6)) return hd_refused();
     /* A socket that dials a v4-mapped address gets a v4 connection, and shows its own address so. */
     hd_mapped_address(to, bpf_htonl(0x7f000001));
     port = port4;
@@ -141,7 +141,8 @@ static __always_inline int hd_refuses_name(struct hd_work* work) {
 /* A connection was dialled when its service spoke another protocol: whoever reads it now reads something else. */
 static __always_inline int hd_is_other_protocol(struct hd_work* work, struct hd_service* service) {
   int is_tls = (work->request.flags & HD_REQUEST_TLS) != 0;
-  return is_tls != (service->protocol == HD_PROTOCOL_TLS);
+  int is_tcp = (work->request.flags & HD_REQUEST_TCP) != 0;
+  return is_tls != (service->protocol == HD_PROTOCOL_TLS) || is_tcp != (service->protocol == HD_PROTOCOL_TCP);
 }
 
 /* Steps 1 to 6 for a request whose head lies in the arena, for a connection that begins with TLS, or a tcp connection. */

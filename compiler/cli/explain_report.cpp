@@ -173,6 +173,8 @@ std::string service_text(const model::Service& service, const plan::Placement& o
   const std::string name = "service `" + service.name + "` (";
   if (service.protocol == model::Protocol::tls)
     return name + "tls): decided per connection by the socket handler, when its ClientHello is there\n";
+  if (service.protocol == model::Protocol::tcp && own.tier == plan::Tier::handler)
+    return name + "tcp): decided per connection by the socket handler: " + own.why + "\n";
   if (own.tier == plan::Tier::connect) return name + "tcp): decided when a socket connects\n";
   if (own.tier == plan::Tier::kernel)
     return name + "http): decided per request in the kernel, at the client's own socket\n";

@@ -128,8 +128,10 @@ eval::Answer KernelEngine::decide(const eval::Request& request) {
   input.destination = {request.destination.ip.bytes, request.destination.port};
   input.form = request.head.empty() ? HD_FORM_OK : received.form;
   input.head = received.head;
-  if (to && policy_.services[to->service].protocol == model::Protocol::tls) {
-    input.tls = true;
+  const auto protocol = to ? policy_.services[to->service].protocol : model::Protocol::http;
+  if (protocol == model::Protocol::tcp) input.protocol = HD_PROTOCOL_TCP;
+  if (protocol == model::Protocol::tls) {
+    input.protocol = HD_PROTOCOL_TLS;
     if (request.sni && eval::check_server_name(*request.sni)) input.form = HD_FORM_MALFORMED;
     input.head = request.sni ? std::string_view(*request.sni) : std::string_view();
   }

@@ -195,6 +195,7 @@ void Fields::collect(const Condition& condition) {
     filters_ |= std::uint32_t{1} << condition.test.filter;
     return;
   }
+  asks_address_ = asks_address_ || condition.test.attribute == Attribute::address;
   Field& field = find_or_add(condition.test.attribute, condition.test.name);
   const bool element = condition.test.op == Operator::has;
   if (!asks_presence(condition.test) && !element) field.may_repeat = false;
@@ -208,6 +209,7 @@ void Fields::collect(const Condition& condition) {
 
 /// The other keys are of the connection.
 void Fields::collect(const model::RequestKey& key) {
+  asks_address_ = asks_address_ || key.attribute == Attribute::address;
   if (!key.name.empty()) find_or_add(key.attribute, key.name).may_repeat = false;
 }
 
@@ -333,6 +335,35 @@ Formula callers_formula(const model::Callers& callers) {
     out.children.push_back(std::move(identity));
   }
   return out;
+}
+
+Fields collect_fields(const model::Policy& policy, model::ServiceId id) {
+  const model::Service& service = policy.services[id];
+  Fields fields;
+  const auto collect = [&fields](const auto& rules) {
+    for (const auto& rule : rules) {
+      if (rule.when) fields.collect(*rule.when);
+    }
+  };
+  std::vector<model::ServiceId> judged = model::other_targets(policy, id);
+  judged.push_back(id);
+  for (const model::ServiceId each : judged) {
+    const model::Service& of = policy.services[each];
+    if (of.access) collect(of.access->rules);
+    if (of.access) collect(of.access->audits);
+    if (of.audit) collect(of.audit->rules);
+    if (of.maglev_by) fields.collect(*of.maglev_by);
+  }
+  collect(service.limits);
+  for (const model::Limit& limit : service.limits) {
+    for (const model::RequestKey& part : limit.key) fields.collect(part);
+  }
+  if (!service.route) return fields;
+  collect(service.route->rules);
+  for (const model::RouteRule& rule : service.route->rules) {
+    if (rule.target.by) fields.collect(*rule.target.by);
+  }
+  return fields;
 }
 
 }  // namespace heddle::plan

@@ -45,6 +45,8 @@ class Fields {
   void collect(const model::RequestKey& key);
   /// Its place in `in_order`, if it is a string of the head.
   [[nodiscard]] std::uint32_t number_of(const model::RequestKey& key) const;
+  /// The client's address is tested, or a key.
+  [[nodiscard]] bool asks_address() const { return asks_address_; }
   /// Which filters are asked: one bit each.
   [[nodiscard]] std::uint32_t filters() const { return filters_; }
   /// Everything is collected: gives every field its slot.
@@ -78,7 +80,11 @@ class Fields {
   std::map<std::pair<model::Attribute, std::string>, Field> named_;
   std::map<std::uint32_t, Field*> by_slot_;
   std::uint32_t filters_ = 0;
+  bool asks_address_ = false;
 };
+
+/// What is asked of whatever comes to the service: by its own rules, and by those of its targets that are asked, too. Not numbered.
+Fields collect_fields(const model::Policy& policy, model::ServiceId id);
 
 Formula callers_formula(const model::Callers& callers);
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "compiler/plan/fields.h"
+
 namespace heddle::plan {
 namespace {
 
@@ -58,11 +60,12 @@ bool holds(const model::Identity& identity, const model::SpiffePattern& caller) 
 }
 
 Placement placement(const model::Service& service, const model::Policy& policy) {
-  if (service.protocol == model::Protocol::tcp) return {Tier::connect, ""};
+  const auto own = static_cast<model::ServiceId>(&service - policy.services.data());
+  if (service.protocol == model::Protocol::tcp && !collect_fields(policy, own).asks_address()) return {Tier::connect, ""};
+  if (service.protocol == model::Protocol::tcp) return {Tier::handler, "a client's address is known when it has connected"};
   if (service.protocol == model::Protocol::tls) return {Tier::handler, "what a client asks for is known when it has sent it"};
   if (const model::Workload* workload = opted_out(service, policy))
     return {Tier::handler, "workload `" + workload->name + "` serves it and has `fast_path off`"};
-  const auto own = static_cast<model::ServiceId>(&service - policy.services.data());
   for (const model::ServiceId other : model::other_targets(policy, own)) {
     const model::Service& target = policy.services[other];
     if (const model::Workload* workload = opted_out(target, policy))

@@ -84,35 +84,6 @@ std::string attribute_text(const Field& field) {
   }
 }
 
-Fields collect_fields(const model::Policy& policy, model::ServiceId id) {
-  const model::Service& service = policy.services[id];
-  Fields fields;
-  const auto collect = [&fields](const auto& rules) {
-    for (const auto& rule : rules) {
-      if (rule.when) fields.collect(*rule.when);
-    }
-  };
-  std::vector<model::ServiceId> judged = model::other_targets(policy, id);
-  judged.push_back(id);
-  for (const model::ServiceId each : judged) {
-    const model::Service& of = policy.services[each];
-    if (of.access) collect(of.access->rules);
-    if (of.access) collect(of.access->audits);
-    if (of.audit) collect(of.audit->rules);
-    if (of.maglev_by) fields.collect(*of.maglev_by);
-  }
-  collect(service.limits);
-  for (const model::Limit& limit : service.limits) {
-    for (const model::RequestKey& part : limit.key) fields.collect(part);
-  }
-  if (!service.route) return fields;
-  collect(service.route->rules);
-  for (const model::RouteRule& rule : service.route->rules) {
-    if (rule.target.by) fields.collect(*rule.target.by);
-  }
-  return fields;
-}
-
 hd_address_key key_of(const model::SocketAddress& address) {
   hd_address_key key{};
   std::memcpy(key.address, address.ip.bytes.data(), sizeof(key.address));
@@ -262,7 +233,9 @@ void TableWriter::write_service(model::ServiceId id) {
   entry.name_offset = add_text(service.name);
   entry.name_length = static_cast<std::uint32_t>(service.name.size());
   if (service.at_most) entry.pending_max = service.at_most->pending;
-  if (placement(service, policy_).tier == Tier::kernel) entry.flags |= HD_SERVICE_FAST;
+  const Tier tier = placement(service, policy_).tier;
+  if (tier == Tier::kernel) entry.flags |= HD_SERVICE_FAST;
+  if (service.protocol == model::Protocol::tcp && tier == Tier::handler) entry.flags |= HD_SERVICE_ACCEPTED;
   if (service.paths.mode == model::PathMode::merge) entry.flags |= HD_SERVICE_MERGE;
   if (service.paths.mode == model::PathMode::decode) entry.flags |= HD_SERVICE_DECODE;
   tables().services.push_back(entry);

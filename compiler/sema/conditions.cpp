@@ -136,13 +136,14 @@ class TestChecker {
     if (test_.attribute == Attribute::filter) return check_filter(span);
     if (!check_operator()) return std::nullopt;
     if (test_.attribute == Attribute::from) return check_from(span);
-    if (scope_.every == RuleScope::Every::any && test_.attribute != Attribute::port) {
+    const bool of_connection = test_.attribute == Attribute::port || test_.attribute == Attribute::address;
+    if (scope_.every == RuleScope::Every::any && !of_connection) {
       const bool sni = test_.attribute == Attribute::sni;
       scope_.analysis
           .report(kinds::not_on_every(test_.attribute_span, attribute_name(test_.attribute), sni ? "TLS" : "HTTP",
                                       sni ? "http" : "tcp"))
           .with_help(sni ? "test it in the `access` of each tls service"
-                         : "write `access every http service`, or test `from` and `port` only");
+                         : "write `access every http service`, or test `from`, `address` and `port` only");
       return std::nullopt;
     }
     if (!is_known()) {
@@ -170,15 +171,12 @@ class TestChecker {
   [[nodiscard]] bool is_known() const {
     const Attribute attribute = test_.attribute;
     if (attribute == Attribute::sni) return scope_.is_tls();
-    if (!scope_.is_tcp_like() || attribute == Attribute::port) return true;
-    return scope_.is_tls() && attribute == Attribute::address;
+    return !scope_.is_tcp_like() || attribute == Attribute::port || attribute == Attribute::address;
   }
 
   void report_unknown() {
     if (test_.attribute == Attribute::sni) {
       scope_.report_only_on_tls(test_.attribute_span, "sni");
-    } else if (test_.attribute == Attribute::address) {
-      scope_.report_address_on_tcp(test_.attribute_span);
     } else {
       scope_.report_not_on_tcp(test_.attribute_span, attribute_name(test_.attribute));
     }
@@ -482,7 +480,7 @@ void RuleScope::report_not_on_tcp(source::Span span, const std::string& what) co
   auto& diagnostic = analysis.report(kinds::not_on_tcp(span, what, model_service().name, protocol));
   label_protocol(*this, diagnostic);
   diagnostic.with_help(is_tls() ? "a tls connection is decided once, by `from`, `address`, `port` and `sni`"
-                                : "a tcp service is decided when somebody connects, by `from`");
+                                : "a tcp connection is decided once, by `from`, `address` and `port`");
 }
 
 void RuleScope::report_only_on_tls(source::Span span, const std::string& what) const {
@@ -504,11 +502,6 @@ model::Attribute model_attribute(Attribute attribute) {
       model::Attribute::address, model::Attribute::port, model::Attribute::from, model::Attribute::sni,
       model::Attribute::claim, model::Attribute::user, model::Attribute::filter};
   return attributes[static_cast<int>(attribute)];
-}
-
-void RuleScope::report_address_on_tcp(source::Span span) const {
-  analysis.report(kinds::not_supported(span, "address` on a tcp service: `address"))
-      .with_help("a connection is decided before its client has an address; `from` says who connects");
 }
 
 namespace {

@@ -31,8 +31,6 @@ struct RuleScope {
   void report_not_on_tcp(source::Span span, const std::string& what) const;
   /// Reports that something is known of connections to tls services alone.
   void report_only_on_tls(source::Span span, const std::string& what) const;
-  /// Reports that a tcp service cannot ask for its client's address.
-  void report_address_on_tcp(source::Span span) const;
 };
 
 /// As policies write it: `header`.

@@ -8,16 +8,10 @@ namespace {
 
 using ast::Attribute;
 
-/// A connection has no parts, and to a tcp service its client has no address yet when it is decided. True: that was
-/// reported.
+/// A connection has a caller and an address, and no parts. True: that was reported.
 bool report_on_tcp(RuleScope& scope, const ast::RequestKey& written) {
-  if (!scope.is_tcp_like() || written.attribute == Attribute::from) return false;
-  if (written.attribute == Attribute::address) {
-    if (scope.is_tls()) return false;
-    scope.report_address_on_tcp(written.span);
-  } else {
-    scope.report_not_on_tcp(written.span, attribute_name(written.attribute));
-  }
+  if (!scope.is_tcp_like() || written.attribute == Attribute::from || written.attribute == Attribute::address) return false;
+  scope.report_not_on_tcp(written.span, attribute_name(written.attribute));
   return true;
 }
 

@@ -50,13 +50,13 @@ struct LoopbackAddress {
   socklen_t size = 0;
 };
 
-Result<UniqueFd> make_socket(int family) {
+Result<UniqueFd> make_socket(int family, bool early = false) {
   UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return system_error("cannot make a listener", errno);
   const int on = 1;
   if (family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   // No worker is woken for a client that has sent nothing, before it has been silent for a second.
-  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
+  if (!early) ::setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
   return fd;
 }
 
@@ -93,8 +93,8 @@ Result<void> check_loopback() {
 
 /// The first listener of a family. It takes its port for itself, and then lets others of this process join
 /// it.
-Result<UniqueFd> listen_first(int family, std::uint16_t& port, std::uint16_t liked) {
-  Result<UniqueFd> fd = make_socket(family);
+Result<UniqueFd> listen_first(int family, bool early, std::uint16_t& port, std::uint16_t liked) {
+  Result<UniqueFd> fd = make_socket(family, early);
   if (!fd) return fd;
   LoopbackAddress address(family, 0);
   if (!bind_reserved(fd->get(), family, liked) && ::bind(fd->get(), address.get(), address.size) != 0) {
@@ -108,8 +108,8 @@ Result<UniqueFd> listen_first(int family, std::uint16_t& port, std::uint16_t lik
   return fd;
 }
 
-Result<UniqueFd> listen_too(int family, std::uint16_t port) {
-  Result<UniqueFd> fd = make_socket(family);
+Result<UniqueFd> listen_too(int family, bool early, std::uint16_t port) {
+  Result<UniqueFd> fd = make_socket(family, early);
   if (!fd) return fd;
   share_port(fd->get());
   LoopbackAddress address(family, port);
@@ -119,8 +119,11 @@ Result<UniqueFd> listen_too(int family, std::uint16_t port) {
   return fd;
 }
 
-Result<UniqueFd> listen_on(int family, std::uint16_t& port, std::uint16_t liked) {
-  return port == 0 ? listen_first(family, port, liked) : listen_too(family, port);
+Result<void> listen_on(UniqueFd& to, int family, bool early, std::uint16_t& port, std::uint16_t liked) {
+  Result<UniqueFd> fd = port == 0 ? listen_first(family, early, port, liked) : listen_too(family, early, port);
+  if (!fd) return fd.error();
+  to = std::move(*fd);
+  return {};
 }
 
 bool has_ipv6_loopback() {
@@ -133,22 +136,22 @@ bool has_ipv6_loopback() {
 Result<Listeners> Listeners::make(std::size_t workers, hd_listener liked) {
   if (Result<void> up = check_loopback(); !up) return up.error();
   Listeners made;
-  for (std::size_t i = 0; i < workers; ++i) {
-    Pair pair;
-    Result<UniqueFd> four = listen_on(AF_INET, made.port4, liked.port4);
-    if (!four) return four.error();
-    pair.four = std::move(*four);
-    if (has_ipv6_loopback()) {
-      Result<UniqueFd> six = listen_on(AF_INET6, made.port6, liked.port6);
-      if (!six) return six.error();
-      pair.six = std::move(*six);
-    }
-    made.pairs.push_back(std::move(pair));
+  hd_listener& ports = made.ports;
+  for (Set& set : made.sets = std::vector<Set>(workers)) {
+    Result<void> done = listen_on(set.four, AF_INET, false, ports.port4, liked.port4);
+    if (done) done = listen_on(set.early_four, AF_INET, true, ports.early4, liked.early4);
+    if (done && has_ipv6_loopback()) done = listen_on(set.six, AF_INET6, false, ports.port6, liked.port6);
+    if (done && set.six) done = listen_on(set.early_six, AF_INET6, true, ports.early6, liked.early6);
+    if (!done) return done.error();
   }
   Result<std::uint64_t> cookie = find_netns_cookie();
   if (!cookie) return cookie.error();
   made.netns_cookie = *cookie;
   return made;
+}
+
+std::vector<int> Listeners::Set::fds() const {
+  return {four.get(), six ? six.get() : four.get(), early_four.get(), early_six ? early_six.get() : early_four.get()};
 }
 
 Result<std::uint64_t> find_netns_cookie() {

@@ -9,22 +9,26 @@
 
 namespace heddle::agent {
 
-/// The sockets that the hooks lead clients of http services to: for each worker one on 127.0.0.1 and one on
-/// ::1, all of one family on one port. The supervisor keeps them open: what arrives while a worker is
-/// restarted waits.
+/// The sockets that the hooks lead clients to whose connections the handler decides: for each worker one on 127.0.0.1 and one on
+/// ::1, and the same once more for clients who may wait for the server's first word. All of one kind are on one port. The supervisor
+/// keeps them open: what arrives while a worker is restarted waits.
 struct Listeners {
-  struct Pair {
+  /// In the order of handler::ListenFd.
+  struct Set {
     UniqueFd four;
     UniqueFd six;  // none: this machine has no IPv6
+    UniqueFd early_four;
+    UniqueFd early_six;
+
+    /// All of them. Without IPv6 the listeners of IPv4 stand in for the others: two descriptors of one queue do no harm.
+    [[nodiscard]] std::vector<int> fds() const;
   };
-  std::vector<Pair> pairs;
-  std::uint16_t port4 = 0;
-  std::uint16_t port6 = 0;
+  std::vector<Set> sets;
+  hd_listener ports{};
   std::uint64_t netns_cookie = 0;
 
   /// In the namespace of the calling thread; on ports that are `liked`, if they are free.
   static Result<Listeners> make(std::size_t workers, hd_listener liked = {});
-  [[nodiscard]] hd_listener ports() const { return {port4, port6}; }
 };
 
 /// The cookie of the calling thread's network namespace.

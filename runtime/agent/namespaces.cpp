@@ -65,7 +65,7 @@ void Namespaces::wake() const {
 Result<void> Namespaces::begin(Workers& workers) {
   workers_ = &workers;
   loader::remove_listeners(state_);
-  return loader::put_listener(state_, workers.listeners().netns_cookie, workers.listeners().ports());
+  return loader::put_listener(state_, workers.listeners().netns_cookie, workers.listeners().ports);
 }
 
 void Namespaces::look_at(const loader::CgroupTree& tree) {
@@ -188,10 +188,10 @@ void Namespaces::serve(const Network& network, pid_t process) {
 void Namespaces::open_listeners(const Network& network, Place& place) {
   place.retry_at = Clock::now() + retry_after;
   // The same ports everywhere, where that can be.
-  Visit visit = make_listeners_in(network, workers_->count(), workers_->listeners().ports());
+  Visit visit = make_listeners_in(network, workers_->count(), workers_->listeners().ports);
   place.cookie = visit.cookie;
   if (!visit.listeners) return fail(network.inode, place, visit.listeners.error());
-  const hd_listener ports = visit.listeners->ports();
+  const hd_listener ports = visit.listeners->ports;
   if (Result<void> put = loader::put_listener(state_, place.cookie, ports); !put)
     return fail(network.inode, place, put.error());
   workers_->listen(std::move(*visit.listeners));

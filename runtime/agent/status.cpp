@@ -50,7 +50,7 @@ nlohmann::json Agent::status() const {
         {"mesh", manifest.mesh},
         {"compiler", manifest.compiler},
         {"source_digest", manifest.source_digest}}},
-      {"listeners", {{"ipv4", workers_->listeners().port4}, {"ipv6", workers_->listeners().port6}}},
+      {"listeners", {{"ipv4", workers_->listeners().ports.port4}, {"ipv6", workers_->listeners().ports.port6}}},
       {"namespaces", status_of_namespaces()},
       {"workers", workers},
       {"workloads", status_of_workloads()},

@@ -25,7 +25,7 @@ namespace heddle::agent {
 namespace {
 
 constexpr int worker_control = 3;
-constexpr std::size_t fds_max = 16;
+constexpr std::size_t fds_max = handler::start_fds;
 
 [[noreturn]] void give_up(const char* what) {
   std::fprintf(stderr, "heddled: worker cannot %s: %s\n", what, std::strerror(errno));

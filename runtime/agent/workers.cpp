@@ -136,9 +136,7 @@ Result<void> Workers::introduce(std::size_t number) {
   message.worker = static_cast<std::uint32_t>(number);
   message.user = user_.user;
   message.group = user_.group;
-  const Listeners::Pair& pair = listeners_.pairs[number];
-  // Without IPv6 the second listener is the first once more: two descriptors of one queue do no harm.
-  std::vector<int> fds{pair.four.get(), pair.six ? pair.six.get() : pair.four.get()};
+  std::vector<int> fds = listeners_.sets[number].fds();
   for (const UniqueFd& fd : shared_) fds.push_back(fd.get());
   const int bell = fast_path_.empty() ? -1 : state_.bell(message.worker);
   if (bell >= 0) {
@@ -158,9 +156,7 @@ Result<void> Workers::introduce(std::size_t number) {
 Result<void> Workers::give_listeners(std::size_t number, const Listeners& listeners) {
   Message message = message_of(MessageKind::listen, 0);
   message.netns_cookie = listeners.netns_cookie;
-  const Listeners::Pair& pair = listeners.pairs[number];
-  return workers_[number].process->send(message,
-                                        {pair.four.get(), pair.six ? pair.six.get() : pair.four.get()});
+  return workers_[number].process->send(message, listeners.sets[number].fds());
 }
 
 void Workers::listen(Listeners listeners) {

@@ -33,6 +33,8 @@ struct Message {
 enum StartFd {
   start_listener4,
   start_listener6,
+  start_early4,  // the same, for clients who may wait for the server's first word
+  start_early6,
   start_word,
   start_slots,
   start_arena,
@@ -52,7 +54,7 @@ enum StartFd {
   start_fds
 };
 
-enum ListenFd { listen_four, listen_six, listen_fds };
+enum ListenFd { listen_four, listen_six, listen_early_four, listen_early_six, listen_fds };
 
 enum GenerationFd {
   generation_decide,

@@ -10,7 +10,7 @@ namespace heddle::handler {
 
 namespace {
 
-constexpr std::size_t fds_max = 16;
+constexpr std::size_t fds_max = start_fds;
 
 void take_fds(const msghdr& header, std::vector<UniqueFd>& fds) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr;

@@ -111,9 +111,9 @@ void Engine::accepted(UniqueFd client) {
   const std::optional<hd_connection> origin = decider.find_origin(client.get());
   if (!origin) return;
   // What the service spoke when it was dialled; if that has changed, the decision refuses what comes.
-  const bool tls = (origin->flags & HD_CONNECTION_TLS) != 0;
+  const bool passed = (origin->flags & (HD_CONNECTION_TLS | HD_CONNECTION_BYTES)) != 0;
   Client* made = nullptr;
-  if (tls) {
+  if (passed) {
     made = new Passage(*this, std::make_unique<io::Socket>(std::move(client)), *origin);
   } else {
     made = new Connection(*this, std::make_unique<io::Socket>(std::move(client)), *origin);

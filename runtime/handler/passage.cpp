@@ -16,13 +16,15 @@ Passage::Passage(Engine& engine, std::unique_ptr<io::Stream> client, const hd_co
     : engine_(engine),
       client_(std::move(client)),
       in_(engine.buffers),
-      hello_(std::make_unique<tls::ClientHello>(engine.hellos)),
-      origin_(origin) {}
+      origin_(origin) {
+  if (is_tls()) hello_ = std::make_unique<tls::ClientHello>(engine.hellos);
+}
 
 void Passage::start() {
   if (!client_->watch(engine_.loop, *this)) return close();
   client_->assume_writable();
   started_ns_ = engine_.now_ns();
+  if (!is_tls()) return submit(HD_FORM_OK);
   engine_.timeouts.head.set(*this, engine_.now_ms());  // for all of the ClientHello, however it comes
 }
 
@@ -138,7 +140,6 @@ void Passage::submit(hd_form form) {
 // ---- what was decided
 // ------------------------------------------------------------------------------------------
 
-/// Nobody is answered: the client waits for a server's part of the handshake, which only a server can write.
 void Passage::decided(const hd_decision& decision) {
   decision_ = decision;
   tables_ = engine_.decider.tables(decision.generation);
@@ -147,12 +148,19 @@ void Passage::decided(const hd_decision& decision) {
     forward();
     return advance();
   }
-  record();
-  close();
+  refuse();
 }
 
 void Passage::undecided() {
   submitted_ = false;  // there is nothing to report
+  refuse();
+}
+
+/// Nobody is answered. A client of TLS waits for a server's part of the handshake, which only a server can write; to any other an
+/// orderly end may be an answer, and so it is told of a failure.
+void Passage::refuse() {
+  record();
+  if (!is_tls()) client_->reset_on_close();
   close();
 }
 
@@ -172,16 +180,14 @@ void Passage::connect_failed() {
   event_flags_ |= HD_EVENT_CONNECT_FAILED;
   const std::uint32_t rule = tables_->unhealthy_rule(decision_.service);
   if (rule != HD_NONE) decision_.rule = rule;
-  record();
-  close();
+  refuse();
 }
 
 void Passage::full() {
   const std::uint32_t rule = tables_->full_rule(decision_.service);
   if (rule != HD_NONE) decision_.rule = rule;
   decision_.verdict = HD_VERDICT_FULL;  // the endpoint has seen nothing of it: it has not failed
-  record();
-  close();
+  refuse();
 }
 
 bool Passage::connect() {

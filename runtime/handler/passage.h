@@ -13,8 +13,9 @@
 
 namespace heddle::handler {
 
-/// One client's connection to a service of TLS. Its ClientHello is read and decided on; then its bytes go to the endpoint as
-/// they came, and all that follows in both directions.
+/// One client's connection to a service of TLS, or of tcp. Of TLS its ClientHello is read and decided on, of the other it is decided
+/// as soon as it is there, since its client may wait for the server's first word. Then its bytes go to the endpoint as they came, and
+/// all that follows in both directions.
 ///
 /// Each direction has one block of memory and reads only when that is empty, so that whoever is slow holds up the other
 /// side. An end is passed on as an end, a reset as a reset.
@@ -33,13 +34,15 @@ class Passage final : public Client, public io::EventSink, public io::Deadline, 
 
   [[nodiscard]] const hd_connection& origin() const override { return origin_; }
   [[nodiscard]] hd_form form() const override { return form_; }
-  /// The name that the client asks for.
+  /// Of TLS the name that the client asks for.
   [[nodiscard]] std::string_view head() const override { return name_; }
-  [[nodiscard]] hd_u16 flags() const override { return HD_REQUEST_TLS; }
+  [[nodiscard]] hd_u16 flags() const override { return is_tls() ? HD_REQUEST_TLS : HD_REQUEST_TCP; }
   void decided(const hd_decision& decision) override;
   void undecided() override;
 
  private:
+  [[nodiscard]] bool is_tls() const { return (origin_.flags & HD_CONNECTION_TLS) != 0; }
+
   enum class Phase : std::uint8_t {
     reading,     // the ClientHello
     deciding,    // the round decides
@@ -65,6 +68,7 @@ class Passage final : public Client, public io::EventSink, public io::Deadline, 
   void end_of_hello();
   void judge(tls::ClientHello::State state);
   void submit(hd_form form);
+  void refuse();
 
   void forward();
   void connect_failed();

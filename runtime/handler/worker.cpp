@@ -160,7 +160,7 @@ Result<void> Worker::set_up_engine(Received& start) {
   Result<std::unique_ptr<Engine>> engine = Engine::make(*decider_, raise_descriptor_limit(), {}, shared);
   if (!engine) return engine.error();
   engine_ = std::move(engine).value();
-  for (const StartFd listener : {start_listener4, start_listener6}) {
+  for (const StartFd listener : {start_listener4, start_listener6, start_early4, start_early6}) {
     if (Result<void> done = engine_->listen(std::move(start.fds[listener])); !done) return done;
   }
   return watch_control();

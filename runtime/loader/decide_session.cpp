@@ -16,6 +16,14 @@
 namespace heddle::loader {
 namespace {
 
+hd_u16 flags_of(const DecideInput& input) {
+  unsigned flags = input.draw ? HD_REQUEST_DRAW : 0;
+  if (input.normalised) flags |= HD_REQUEST_NORMALISED;
+  if (input.protocol == HD_PROTOCOL_TLS) flags |= HD_REQUEST_TLS;
+  if (input.protocol == HD_PROTOCOL_TCP) flags |= HD_REQUEST_TCP;
+  return static_cast<hd_u16>(flags);
+}
+
 /// Cgroup ids of the session's own; real ones do not matter here.
 std::uint64_t cgroup_of(std::uint32_t workload) {
   return 1 + std::uint64_t{workload};
@@ -88,8 +96,7 @@ std::uint32_t DecideSession::Parts::write(std::size_t index, const DecideInput& 
   request.source_port = input.source.port;
   request.destination_port = input.destination.port;
   request.form = static_cast<hd_u16>(input.form);
-  request.flags = static_cast<hd_u16>((input.draw ? HD_REQUEST_DRAW : 0) | (input.normalised ? HD_REQUEST_NORMALISED : 0) |
-                                      (input.tls ? HD_REQUEST_TLS : 0));
+  request.flags = flags_of(input);
   request.draw = input.draw.value_or(0);
   request.now = input.now_ns;
   request.page = page;

@@ -32,7 +32,7 @@ struct DecideInput {
   std::optional<std::uint64_t> draw;
   std::uint64_t now_ns = 0;  // what the clock of limits says; 0: the machine's
   bool normalised = false;   // the path was put into its canonical form
-  bool tls = false;          // it is a connection whose client begins with TLS
+  hd_protocol protocol = HD_PROTOCOL_HTTP;  // of the service when it was dialled
 };
 
 /// The syscall entry of one bundle, loaded for its own use: state maps of its own, nothing pinned or

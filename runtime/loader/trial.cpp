@@ -141,7 +141,7 @@ Result<void> Trial::prepare(const std::string& cgroup, hd_fast_path landing) {
   config_.fast_path = landing;
   const std::uint32_t zero = 0;
   if (Result<void> put = write_entry(state_.fd("hd_config"), &zero, &config_); !put) return put;
-  const hd_listener listener{port_of(handler_address_), port_of(handler_address_)};
+  const hd_listener listener{port_of(handler_address_), port_of(handler_address_), 0, 0};
   std::uint64_t cookie = 0;
   socklen_t size = sizeof(cookie);
   if (::getsockopt(handler_listener_.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)

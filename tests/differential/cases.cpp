@@ -44,6 +44,10 @@ bool is_tls(const model::Service& service) {
   return service.protocol == model::Protocol::tls;
 }
 
+bool is_tcp(const model::Service& service) {
+  return service.protocol == model::Protocol::tcp;
+}
+
 /// What no client should ask for, or another name.
 std::string damaged_name(std::string name, Random& random) {
   static const std::vector<std::string> pieces = {".", "..", "*", ":443", "-", "_", "x", "\x80", " ", "\0", "[", "1", "0"};
@@ -92,6 +96,7 @@ bool keeps_aim(const model::Policy& policy, const Case& made) {
   eval::Facts facts{eval::make_caller(policy, made.request.spiffe), nullptr, "", made.request.source.ip,
                     made.request.destination.port};
   facts.sni = made.request.sni;
+  if (is_tcp(*made.service)) return holds_as_aimed(made, facts);
   if (is_tls(*made.service))
     return !(facts.sni && eval::check_server_name(*facts.sni)) && holds_as_aimed(made, facts);
   eval::Refusal refusal;
@@ -107,7 +112,6 @@ bool keeps_aim(const model::Policy& policy, const Case& made) {
 CaseMaker::CaseMaker(const model::Policy& policy, const Table& so_far, Random& random)
     : policy_(policy), so_far_(so_far), random_(random) {
   for (const model::Service& service : policy.services) {
-    if (service.protocol == model::Protocol::tcp) continue;
     if (service.access) {
       for (const auto& rule : service.access->rules) {
         if (rule.when) add_rule(service, *rule.when, &rule.from);
@@ -183,6 +187,7 @@ Case CaseMaker::make() {
     made.request.destination = draft.destination ? *draft.destination : pick_destination(*rule.service, random_);
     made.request.draw = random_.next();
     made.request.source = draft.source ? *draft.source : random_source(random_);
+    if (is_tcp(*rule.service)) return made;
     made.damaged = random_.chance(8);
     if (is_tls(*rule.service)) {
       made.request.sni = made.damaged ? damaged_name(draft.sni.value_or("a"), random_) : draft.sni;
@@ -212,7 +217,7 @@ eval::World random_world(const model::Policy& policy, Random& random) {
 std::vector<Case> tcp_cases(const model::Policy& policy, Random& random) {
   std::vector<Case> cases;
   for (const model::Service& service : policy.services) {
-    if (service.protocol != model::Protocol::tcp) continue;
+    if (!is_tcp(service)) continue;
     auto destinations = service.addresses;
     for (const auto& endpoint : service.endpoints) destinations.push_back(endpoint.address);
     for (model::WorkloadId caller = 0; caller <= policy.workloads.size(); ++caller) {

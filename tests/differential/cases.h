@@ -26,7 +26,7 @@ struct Case {
   eval::Request request;
   std::optional<eval::World> world;  // how the endpoints are; none: as the requests before have left them
   std::optional<model::WorkloadId> caller;
-  const model::Condition* aim = nullptr;  // one test of one rule; none: tcp
+  const model::Condition* aim = nullptr;  // one test of one rule; none: whatever comes to a tcp service
   const model::Service* service = nullptr;
   Shape shape = Shape::hit;
   bool damaged = false;
@@ -55,7 +55,7 @@ class Table {
   std::map<std::string, std::array<std::size_t, shape_names.size()>> cells_;
 };
 
-/// Makes requests for the http and tls services of a policy, rather those of which there are few so far.
+/// Makes requests and connections for the rules of a policy, rather those of which there are few so far.
 class CaseMaker {
  public:
   CaseMaker(const model::Policy& policy, const Table& so_far, Random& random);

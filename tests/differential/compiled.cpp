@@ -122,21 +122,25 @@ Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
   return CompiledPolicy(policy, std::move(*session), std::make_unique<OwnTables>(opened->bundle.maps));
 }
 
-bool CompiledPolicy::is_tls(const eval::Request& request) const {
+hd_protocol CompiledPolicy::protocol_of(const eval::Request& request) const {
   const auto to = eval::find_destination(policy_, request.destination);
-  return to && policy_.services[to->service].protocol == model::Protocol::tls;
+  if (!to || model::has_requests(policy_.services[to->service].protocol)) return HD_PROTOCOL_HTTP;
+  return policy_.services[to->service].protocol == model::Protocol::tls ? HD_PROTOCOL_TLS : HD_PROTOCOL_TCP;
 }
 
 Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::vector<Case>& cases) {
   std::vector<std::optional<Head>> heads;
-  for (const Case& made : cases) heads.push_back(is_tls(made.request) ? receive_name(made.request) : receive(made.request.head));
+  for (const Case& made : cases) {
+    const bool name = protocol_of(made.request) == HD_PROTOCOL_TLS;
+    heads.push_back(name ? receive_name(made.request) : receive(made.request.head));
+  }
   std::vector<loader::DecideInput> inputs;
   for (std::size_t at = 0; at < cases.size(); ++at) {
     if (!heads[at]) continue;
     const eval::Request& request = cases[at].request;
     inputs.push_back({cases[at].caller, as_loaded(request.source), as_loaded(request.destination),
                       heads[at]->form, heads[at]->bytes, request.draw, request.now_ns});
-    inputs.back().tls = is_tls(request);
+    inputs.back().protocol = protocol_of(request);
   }
   std::vector<std::optional<Compiled>> answers(cases.size());
   for (std::size_t at = 0, next = 0; at < cases.size();) {

@@ -47,7 +47,7 @@ class CompiledPolicy {
   [[nodiscard]] Result<std::map<std::string, std::uint64_t>> counted() const;
 
  private:
-  [[nodiscard]] bool is_tls(const eval::Request& request) const;
+  [[nodiscard]] hd_protocol protocol_of(const eval::Request& request) const;
   CompiledPolicy(const model::Policy& policy, loader::DecideSession session, std::unique_ptr<handler::Tables> tables)
       : policy_(policy), session_(std::move(session)), tables_(std::move(tables)) {}
   /// `head` is normalised, too.

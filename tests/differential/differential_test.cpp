@@ -52,7 +52,7 @@ void expect_agreement(const Tally& tally) {
 // The generator alone: what it makes reaches everywhere, whatever the machine allows.
 TEST(Generator, ReachesEveryCell) {
   Tally tally;
-  for (std::uint64_t number = 0; number < 600; ++number) {
+  for (std::uint64_t number = 0; number < 720; ++number) {
     Random random(base_seed() + number);
     const Parsed parsed = parse_or_fail(random_policy(random));
     ASSERT_TRUE(parsed.policy);

@@ -201,11 +201,14 @@ std::string header_or_path(Random& random) {
   return random.chance(50) ? path_test(random) : "header " + quoted(random.pick(header_names)) + " present";
 }
 
-/// A tcp connection has a caller and nothing else to test.
+/// A tcp connection has a caller, an address and a port.
 std::string tcp_condition(Random& random) {
-  const std::string first = (random.chance(30) ? "not " : "") + from_test(random);
-  const std::string second = random.chance(40) ? "port is 9000" : from_test(random);
-  return random.chance(50) ? first : first + (random.chance(50) ? " and " : " or ") + second;
+  const auto one = [&] {
+    if (random.chance(20)) return std::string("port is 9000");
+    return random.chance(40) ? address_test(random) : from_test(random);
+  };
+  const std::string first = (random.chance(30) ? "not " : "") + one();
+  return random.chance(50) ? first : first + (random.chance(50) ? " and " : " or ") + one();
 }
 
 std::string sni_test(Random& random) {
@@ -267,7 +270,7 @@ std::string answer(Random& random, const std::string& prefix) {
 /// Weights in hundredths of a percent that add up to 100%. Some parts are answered, on http services.
 std::string split(Random& random, const std::vector<std::string>& pools, const std::string& protocol, const std::string& prefix) {
   const bool tcp = protocol != "http";
-  const bool sticky = protocol != "tcp" && random.chance(50);
+  const bool sticky = random.chance(50);
   const std::size_t answered = tcp || random.chance(60) ? 0 : 40;
   const std::size_t parts = random.between(2, 4);
   std::size_t rest = 10000;
@@ -342,8 +345,7 @@ class ServiceText {
   }
 
   std::string balance(const std::vector<std::string>& others) {
-    if (tls_ && random_.chance(30)) return "maglev by address";
-    return !tcp_ && random_.chance(30) ? "maglev by " + key(random_) : random_.pick(others);
+    return random_.chance(30) ? "maglev by " + (tcp_ ? "address" : key(random_)) : random_.pick(others);
   }
 
   std::string at_most() {
@@ -402,7 +404,7 @@ class ServiceText {
     if (random_.chance(60)) text += "  when " + any_condition(1) + "\n";
     text += "  rate 1000000/s burst 1000000\n";
     const bool of_connection = tcp_ || random_.chance(30);
-    const char* own = tls_ && random_.chance(50) ? "address" : "identity";
+    const char* own = tcp_ && random_.chance(50) ? "address" : "identity";
     if (random_.chance(60)) text += "  key " + (of_connection ? std::string(own) : key(random_)) + "\n";
     return text + "}\n";
   }
@@ -448,15 +450,20 @@ std::string random_policy(Random& random, Bounds bounds) {
   for (std::size_t number = 0; number < services; ++number) {
     text += ServiceText(random, number, 0, services, "http", bounds).text();
   }
-  if (random.chance(40)) text += ServiceText(random, services, services, 0, "tcp", bounds).text();
-  const std::size_t tls = random.chance(50) ? random.between(1, 2) : 0, first = services + 1;
-  for (std::size_t number = first; number < first + tls; ++number)
-    text += ServiceText(random, number, first, tls, "tls", bounds).text();
+  std::size_t first = services;
+  for (const char* protocol : {"tcp", "tls"}) {
+    const std::size_t count = random.chance(50) ? random.between(1, 2) : 0;
+    for (std::size_t number = first; number < first + count; ++number)
+      text += ServiceText(random, number, first, count, protocol, bounds).text();
+    first += 2;
+  }
   if (random.chance(25)) {
     text += "access every http service {\n  " + std::string(random.chance(50) ? "audit " : "") + "deny from " + callers(random) +
             " when " + header_or_path(random) + "\n}\n";
   }
-  if (random.chance(15)) text += "access every service {\n  deny from " + callers(random) + "\n}\n";
+  if (random.chance(15)) {
+    text += "access every service {\n  deny from " + callers(random) + (random.chance(50) ? " when " + address_test(random) : "") + "\n}\n";
+  }
   return text;
 }
 

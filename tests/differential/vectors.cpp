@@ -77,7 +77,7 @@ Case case_of(const nlohmann::json& row, const model::Policy& policy, const Unsai
   return made;
 }
 
-Case tls_case_of(const nlohmann::json& row, const model::Policy& policy, const Unsaid& unsaid) {
+Case connection_case_of(const nlohmann::json& row, const model::Policy& policy, const Unsaid& unsaid) {
   Case made = case_of(row, policy, unsaid);
   made.request.head.clear();
   if (row.contains("sni")) made.request.sni = written_out(as_bytes(row["sni"].get<std::string>()));

@@ -19,8 +19,8 @@ struct Unsaid {
 
 /// A row as a head, a caller and a destination. `<9>` in it stands for nine letters.
 Case case_of(const nlohmann::json& row, const model::Policy& policy, const Unsaid& unsaid);
-/// A row of tls.json: a name instead of a head.
-Case tls_case_of(const nlohmann::json& row, const model::Policy& policy, const Unsaid& unsaid);
+/// A row of tls.json or tcp.json: a name, or nothing, instead of a head.
+Case connection_case_of(const nlohmann::json& row, const model::Policy& policy, const Unsaid& unsaid);
 std::string head_of(const nlohmann::json& row, const Unsaid& unsaid);
 
 }  // namespace heddle::differential

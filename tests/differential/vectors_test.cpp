@@ -81,19 +81,20 @@ void expect_every_row(std::size_t rules_in_code) {
   for (const auto& [rule, times] : audits) EXPECT_EQ(counted->at(rule), times) << rule;
 }
 
-void expect_every_name(std::size_t rules_in_code) {
-  Both both("tls.mesh", {.rules = rules_in_code});
-  const auto rows = nlohmann::json::parse(read_vectors("tls.json"));
-  ASSERT_GE(rows.size(), 80u);
+/// The rows of `file`, rather of `service`.
+void expect_every_connection(const std::string& file, const std::string& service, std::size_t least, std::size_t rules_in_code) {
+  Both both(file + ".mesh", {.rules = rules_in_code});
+  const auto rows = nlohmann::json::parse(read_vectors(file + ".json"));
+  ASSERT_GE(rows.size(), least);
   std::uint64_t audited = 0;
   for (const auto& row : rows) {
     const std::string name = row.at("name");
-    const Case made = tls_case_of(row, *both.parsed.policy, {"gate", ""});
+    const Case made = connection_case_of(row, *both.parsed.policy, {service, ""});
     const auto answer = both.decide(made, row.at("rule"), name);
     ASSERT_TRUE(answer) << name;
     const std::string goes = row.value("goes", "");
     if (!goes.empty() && row.value("dial", "") != "endpoint") {
-      EXPECT_EQ(answer->pool, goes == "inner" ? goes : "gate." + goes) << name;
+      EXPECT_EQ(answer->pool, goes.starts_with('v') ? service + "." + goes : goes) << name;
     }
     const eval::Outcome outcome = both.evaluator->decide(made.request);
     EXPECT_EQ(outcome.audited, row.value("audited", std::vector<std::string>())) << name;
@@ -102,15 +103,24 @@ void expect_every_name(std::size_t rules_in_code) {
   }
   const auto counted = both.compiled->counted();
   ASSERT_TRUE(counted) << counted.error().what;
-  EXPECT_EQ(counted->at("access gate/watched"), audited);
+  EXPECT_EQ(counted->at("access " + service + "/watched"), audited);
+  EXPECT_GT(audited, 0u);
 }
 
 TEST(Vectors, Names) {
-  expect_every_name(32);
+  expect_every_connection("tls", "gate", 80, 32);
 }
 
 TEST(Vectors, NamesWithTables) {
-  expect_every_name(0);
+  expect_every_connection("tls", "gate", 80, 0);
+}
+
+TEST(Vectors, Addresses) {
+  expect_every_connection("tcp", "queue", 55, 32);
+}
+
+TEST(Vectors, AddressesWithTables) {
+  expect_every_connection("tcp", "queue", 55, 0);
 }
 
 TEST(Vectors, EvaluatorAndSyscallEntry) {

@@ -384,6 +384,47 @@ TEST(Decide, DestinationsOfNoServiceAndOfOneEndpoint) {
   EXPECT_EQ(decided.session().rule_id(direct.rule), "access s/1");
 }
 
+/// Each side knows a protocol by another enum.
+const std::map<hd_protocol, model::Protocol> protocols = {
+    {HD_PROTOCOL_HTTP, model::Protocol::http}, {HD_PROTOCOL_TCP, model::Protocol::tcp}, {HD_PROTOCOL_TLS, model::Protocol::tls}};
+
+TEST(Decide, WhatWasDialledAsSomethingElseIsRefused) {
+  for (const auto& [spoken, protocol] : protocols) {
+    model::Policy p = policy();
+    p.services[0].protocol = protocol;
+    allow_all(p.services[0]);
+    Decided decided(p);
+    for (const auto& [dialled, unused] : protocols) {
+      loader::DecideInput input;
+      input.workload = 1;
+      input.destination = test::dialled(test::address("10.96.0.1", 80));
+      input.protocol = dialled;
+      const std::string head = get("/");
+      if (dialled == HD_PROTOCOL_HTTP) input.head = head;
+      const hd_decision decision = decided.one(input);
+      const bool same = dialled == spoken;
+      EXPECT_EQ(decision.verdict, same ? HD_VERDICT_FORWARD : HD_VERDICT_REFUSE) << dialled << " " << spoken;
+      EXPECT_EQ(decided.session().rule_id(decision.rule), same ? "route s/otherwise" : "mesh/malformed") << dialled << " " << spoken;
+    }
+  }
+}
+
+/// Who passes a connection on tells of its end, so it is on its way as soon as it is decided.
+TEST(Decide, ATcpConnectionThatIsPassedOnIsCounted) {
+  model::Policy p = policy();
+  p.services[0].protocol = model::Protocol::tcp;
+  p.services[0].at_most = {2, 0};
+  allow_all(p.services[0]);
+  Decided decided(p);
+  loader::DecideInput input;
+  input.workload = 1;
+  input.destination = test::dialled(test::address("10.96.0.1", 80));
+  input.protocol = HD_PROTOCOL_TCP;
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(decided.one(input).verdict, HD_VERDICT_FORWARD);
+  EXPECT_EQ(decided.session().endpoint_state(0).in_flight + decided.session().endpoint_state(1).in_flight, 4u);
+  EXPECT_EQ(decided.one(input).verdict, HD_VERDICT_FULL);
+}
+
 TEST(Decide, CountsAndOneCallForARound) {
   Decided decided(routed(test(Attribute::path, Operator::is, "/x")));
   const std::string head = get("/x");

@@ -58,6 +58,17 @@ TEST(KernelEngine, PassesTheTestsOfBookinfo) {
   EXPECT_EQ(results(checked, *engines->front()), std::vector<std::string>{});
 }
 
+TEST(KernelEngine, AgreesOnConnections) {
+  for (const char* name : {"queue", "vault"}) {
+    const auto checked = check({source + "/tests/golden/commands/" + name + ".mesh"});
+    const auto engines = cli::make_engines("both", checked);
+    ASSERT_TRUE(engines.ok()) << engines.error().what;
+    const auto expected = results(checked, *(*engines)[0]);
+    EXPECT_EQ(expected.size(), name == std::string("queue") ? 1u : 0u) << "an address that nobody said";
+    EXPECT_EQ(results(checked, *(*engines)[1]), expected) << name;
+  }
+}
+
 TEST(KernelEngine, CannotAskForWhoIsNoWorkload) {
   const auto checked = check({source + "/tests/golden/commands/shop.mesh"});
   const auto engines = cli::make_engines("kernel", checked);

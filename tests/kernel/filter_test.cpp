@@ -93,7 +93,7 @@ model::AccessRule rule(const std::string& id, model::Effect effect, std::optiona
 class Asked {
  public:
   Asked(const model::Policy& p, const std::vector<emit::Filter>& filters, const plan::CodeBounds& bounds = {})
-      : session_(test::load(p, bounds, {}, filters)) {}
+      : session_(test::load(p, bounds, {}, filters)), tcp_(p.services[0].protocol == model::Protocol::tcp) {}
 
   std::string rule(const std::string& source, const std::string& head = "GET / HTTP/1.1\r\nHost: s\r\n\r\n") {
     loader::DecideInput input;
@@ -101,6 +101,7 @@ class Asked {
     if (!source.empty()) input.source = test::dialled(test::address(source, 4000));
     input.destination = test::dialled(test::address("10.96.0.1", 80));
     input.head = head;
+    if (tcp_) input.protocol = HD_PROTOCOL_TCP;
     const auto decisions = session_->decide(std::span(&input, 1));
     EXPECT_TRUE(decisions.ok()) << decisions.error().what;
     return decisions ? session_->rule_id(decisions->at(0).rule) : "";
@@ -118,6 +119,7 @@ class Asked {
 
  private:
   std::unique_ptr<loader::DecideSession> session_;
+  bool tcp_;
 };
 
 TEST(Filter, DecidesByItsMap) {
@@ -220,7 +222,7 @@ TEST(Filter, ReadsAcrossPages) {
   }
 }
 
-/// A connection is decided before its client has an address, and has no head.
+/// A connection has no head, and is decided before its client has an address unless a rule asks for it.
 TEST(Filter, SeesAConnection) {
   model::Policy p = policy(model::Protocol::tcp);
   p.services[0].access->rules = {rule("all", model::Effect::allow, asks(0))};

@@ -398,6 +398,7 @@ TEST_F(Loader, DecidesWithoutAttaching) {
     if (i % 3 != 2) inputs[i].workload = static_cast<std::uint32_t>(i % 3);
     inputs[i].destination.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 9, 9, 9};
     inputs[i].destination.port = i % 5 == 0 ? 7001 : 7000;
+    inputs[i].protocol = HD_PROTOCOL_TCP;
   }
   const Result<std::vector<hd_decision>> decisions = session->decide(inputs);
   ASSERT_TRUE(decisions.ok()) << decisions.error().what;

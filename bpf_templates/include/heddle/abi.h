@@ -26,7 +26,7 @@ typedef uint64_t hd_u64;
 #define HD_STATIC_ASSERT(what, text) _Static_assert(what, text)
 #endif
 
-#define HD_ABI_VERSION 10
+#define HD_ABI_VERSION 11
 
 #include "bpf_templates/include/heddle/request.h"
 #include "bpf_templates/include/heddle/targets.h"
@@ -86,10 +86,12 @@ struct hd_config {
 };
 
 /* hd_listeners, hash, cookie of a network namespace (u64) -> where the handler listens in it. In a namespace that is not
- * there http services are refused. */
+ * there the services that it decides are refused. */
 struct hd_listener {
-  hd_u16 port4; /* on 127.0.0.1; 0: nowhere */
-  hd_u16 port6; /* on ::1 */
+  hd_u16 port4;  /* on 127.0.0.1; 0: nowhere */
+  hd_u16 port6;  /* on ::1 */
+  hd_u16 early4; /* the same, where a connection is accepted before its client has sent anything */
+  hd_u16 early6;
 };
 
 /* hd_unserved: ring buffer: a client was refused because the handler does not listen in its namespace. */
@@ -173,6 +175,7 @@ enum hd_connection_flag {
   HD_CONNECTION_FAST = 8,       /* its requests may be decided in the kernel */
   HD_CONNECTION_ACCEPTED = 16,  /* this is the handler's end */
   HD_CONNECTION_TLS = 32,       /* with TO_HANDLER: the service that was dialled is one of TLS */
+  HD_CONNECTION_BYTES = 64,     /* with TO_HANDLER: it is one of tcp, and asks for its client's address; no byte is read */
 };
 
 /* hd_pending, LRU hash: from the SYN of a client until the kernel has a socket for the handler to accept. That can be a second
@@ -294,6 +297,7 @@ enum hd_request_flag {
   HD_REQUEST_DRAW = 1,
   HD_REQUEST_NORMALISED = 2, /* its path was put into canonical form: one that is not is refused */
   HD_REQUEST_TLS = 4,        /* a connection that begins with TLS, and no request: any service but one of TLS refuses it */
+  HD_REQUEST_TCP = 8,        /* a connection of which nothing is read: any service but one of tcp refuses it */
 };
 
 enum hd_tier {
@@ -607,6 +611,7 @@ enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */
   HD_SERVICE_MERGE = 2,  /* `paths merge`: the handler resolves `//`, `.` and `..` */
   HD_SERVICE_DECODE = 4, /* `paths decode`: it decodes first */
+  HD_SERVICE_ACCEPTED = 8, /* of tcp: decided when the handler has accepted, since it asks for its client's address */
 };
 
 enum hd_action {

@@ -47,7 +47,11 @@ class World(Mesh):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if source is not None:
                 sock.bind((source, 0))
-            sock.connect(address)
+            try:
+                sock.connect(address)
+            except OSError:
+                sock.close()
+                raise
         return sock
 
     def decisions(self, rule):

@@ -177,6 +177,8 @@ const std::vector<Row>& rows() {
        Where::passage},
       {"address of tls", "address in [10.0.0.0/8], split by address (on tls)",
        of_tls("route s { when address is 10.0.0.1 -> split by address { 50% s, 50% s }  otherwise -> s }"), Where::passage},
+      {"address of tcp", "address in [10.0.0.0/8], split by address (on tcp)",
+       in_service("endpoint 10.0.0.8:443", "tcp") + "route s { when address is 10.0.0.1 -> split by address { 50% s, 50% s }  otherwise -> s }", Where::passage},
       {"methodTest", "method in [GET, HEAD]", when("method in [GET, HEAD]")},
       {"fromTest", "from web, from in [web, cart]", when("from web or from in [web, cart]")},
       {"addressTest", "address in [10.0.0.0/8]", when("address in [10.0.0.0/8]")},
