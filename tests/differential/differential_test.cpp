@@ -52,7 +52,7 @@ void expect_agreement(const Tally& tally) {
 // The generator alone: what it makes reaches everywhere, whatever the machine allows.
 TEST(Generator, ReachesEveryCell) {
   Tally tally;
-  for (std::uint64_t number = 0; number < 720; ++number) {
+  for (std::uint64_t number = 0; number < 750; ++number) {
     Random random(base_seed() + number);
     const Parsed parsed = parse_or_fail(random_policy(random));
     ASSERT_TRUE(parsed.policy);
@@ -101,7 +101,7 @@ TEST(Differential, AgreeOnTenThousandRoutes) {
 }
 
 TEST(Differential, EvaluatorAndCompiledFunctionAgree) {
-  const std::uint64_t policies = is_long_run() ? 5000 : 250;
+  const std::uint64_t policies = is_long_run() ? 5000 : 320;
   const std::size_t requests = is_long_run() ? 2000 : 1000;
   Tally tally;
   for (std::uint64_t number = 0; number < policies && tally.difference_count < 20; ++number) {

@@ -1,5 +1,7 @@
 """What tests of tcp services share with those of tls services, and where the services are."""
+import contextlib
 import pathlib
+import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tls"))
@@ -17,6 +19,8 @@ def outcome(world, to, workload="web", source=None):
     except ConnectionRefusedError:
         return b"", "refused"
     with sock:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
         return read_to_end(sock)
 
 
