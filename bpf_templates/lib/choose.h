@@ -17,13 +17,20 @@ static __always_inline hd_u64 hd_word_of_row(struct hd_work* work, hd_u32 slot, 
   return found ? *found : 0;
 }
 
+static __always_inline int hd_is_identity(struct hd_work* work, hd_u32 bit) {
+  hd_u64 word = bit / 64;
+  HD_OPAQUE(word);
+  return word < HD_IDENTITY_WORDS && (work->facts.identities[word] >> (bit & 63) & 1);
+}
+
 static __always_inline hd_u64 hd_list_of_key(struct hd_work* work, struct hd_key* key) {
   hd_u32 slot = key->slot, at = key->word;
   if (slot < HD_SLOTS) return hd_word_of_row(work, slot, at);
   if (slot == HD_SLOT_CALLER) {
-    if (!work->facts.has_peer) return 0;
+    if (work->decision.caller == HD_NONE) return 0;
     at += work->decision.caller;
   }
+  if (slot >= HD_SLOT_IDENTITY && !hd_is_identity(work, slot - HD_SLOT_IDENTITY)) return 0;
   hd_u64* found = bpf_map_lookup_elem(&hd_sets, &at);
   return found ? *found : 0;
 }
@@ -36,7 +43,7 @@ static __always_inline int hd_test_holds(struct hd_work* work, struct hd_test* t
   hd_u64 word = bit / 64;
   HD_OPAQUE(word);
   if (slot == HD_SLOT_ATOM) return word < HD_ATOM_WORDS && (work->facts.atoms[word] >> (bit & 63) & 1);
-  return word < HD_IDENTITY_WORDS && (work->facts.identities[word] >> (bit & 63) & 1);
+  return hd_is_identity(work, bit);
 }
 
 /* The next candidate of the list in hand. Behind the best one so far nobody counts any more. */
@@ -108,6 +115,10 @@ __attribute__((noinline)) hd_u32 hd_choose(struct hd_work* work, hd_u32 number) 
   if (!chooser) return HD_NONE;
   struct hd_choosing begin = {
       .key = chooser->first_key, .keys = chooser->key_count, .test = HD_TEST_FAILS, .best = HD_NONE};
+  if (work->facts.has_peer && work->decision.caller == HD_NONE) {
+    begin.key = chooser->first_peer_key;
+    begin.keys = chooser->peer_key_count;
+  }
   work->choosing = begin;
   bpf_loop(HD_CHOICE_MAX, hd_choose_step, &work, 0);
   hd_u32 best = work->choosing.best;

@@ -107,6 +107,14 @@ static __always_inline int hd_may_go_fast(struct hd_work* work, struct hd_servic
          !(workload->flags & HD_WORKLOAD_NOT_FAST);
 }
 
+/* Nothing but a tunnel leads to the endpoint that was chosen, and connections of tcp services go straight to it: it is refused. */
+static __always_inline void hd_refuse_without_tunnel(struct hd_work* work) {
+  hd_u32 number = work->decision.service;
+  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
+  if (work->decision.verdict != HD_VERDICT_FORWARD || !service || service->transport == HD_TRANSPORT_PLAINTEXT) return;
+  hd_end(work, HD_VERDICT_UNHEALTHY, 503, service->unhealthy_rule);
+}
+
 static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct hd_work* work) {
   hd_resolve(work);
   hd_u32 number = work->facts.service;
@@ -128,6 +136,7 @@ static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct
     return flags & HD_CONNECTION_BYTES ? HD_WAY_EARLY : HD_WAY_HANDLER;
   } else {
     hd_decide_facts(work);
+    hd_refuse_without_tunnel(work);
     hd_commit(work);
     if (work->decision.verdict == HD_VERDICT_FORWARD) {
       hd_remember(sk, work, HD_CONNECTION_TCP | HD_CONNECTION_REWRITTEN);

@@ -119,7 +119,15 @@ static __always_inline void hd_set_caller(struct hd_work* work, hd_u32 number) {
   if (!workload) return;
   work->facts.has_peer = 1;
   work->decision.caller = number;
+  work->caller_digest = workload->digest;
   __builtin_memcpy(work->facts.identities, workload->identities, sizeof(workload->identities));
+}
+
+/* Whoever a certificate names is what it says, and none of this node's workloads. */
+static __always_inline void hd_set_peer(struct hd_work* work) {
+  work->facts.has_peer = 1;
+  work->caller_digest = work->peer.digest;
+  __builtin_memcpy(work->facts.identities, work->peer.identities, sizeof(work->peer.identities));
 }
 
 static __always_inline void hd_set_service(struct hd_work* work, hd_u32 number, hd_u32 endpoint) {
@@ -149,13 +157,21 @@ __attribute__((noinline)) int hd_resolve(struct hd_work* work) {
   hd_begin(work);
   struct hd_cgroup* cgroup = 0;
   hd_u64 id = work->request.cgroup;
-  if (id) cgroup = bpf_map_lookup_elem(&hd_cgroups, &id);
+  hd_u16 flags = work->request.flags;
+  if (id && !(flags & HD_REQUEST_PEER)) cgroup = bpf_map_lookup_elem(&hd_cgroups, &id);
   __builtin_memset(work->facts.identities, 0, sizeof(work->facts.identities));
+  if (flags & HD_REQUEST_PEER) hd_set_peer(work);
   if (cgroup && cgroup->kind == HD_CGROUP_WORKLOAD) hd_set_caller(work, cgroup->workload);
   struct hd_address_key key = {.port = work->request.destination_port};
   __builtin_memcpy(key.address, work->request.destination, sizeof(key.address));
   struct hd_address* address = bpf_map_lookup_elem(&hd_addresses, &key);
-  if (address) hd_set_service(work, address->service, address->endpoint);
+  if (!address) return 0;
+  hd_u32 endpoint = address->endpoint;
+  if (flags & HD_REQUEST_TUNNEL) {
+    endpoint = address->server;
+    if (endpoint == HD_NONE) return 0;
+  }
+  hd_set_service(work, address->service, endpoint);
   return 0;
 }
 
@@ -530,7 +546,7 @@ static __always_inline int hd_decide_facts(struct hd_work* work) {
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
   work->decision.access = number;
   if (!rule || rule->action != HD_ACTION_ALLOW) return hd_end(work, HD_VERDICT_DENY, 403, number);
-  if (work->limit_count) {
+  if (work->limit_count && !(work->request.flags & HD_REQUEST_TUNNEL)) {
     hd_u32 limited = hd_refusing_limit(work);
     if (limited != HD_NONE) return hd_end_limited(work, limited);
   }
@@ -538,11 +554,11 @@ static __always_inline int hd_decide_facts(struct hd_work* work) {
   return hd_follow(work, work->route_chooser == HD_NONE ? hd_route(&work->facts) : hd_choose(work, work->route_chooser));
 }
 
-/* A destination of no service. */
+/* A destination of no service. No tunnel leads there. */
 static __always_inline int hd_decide_outside(struct hd_work* work) {
   hd_u32 number = HD_RULE_OUTSIDE;
   struct hd_rule* rule = bpf_map_lookup_elem(&hd_rules, &number);
-  if (rule && rule->action == HD_ACTION_ALLOW) return hd_end(work, HD_VERDICT_OUTSIDE, 0, number);
+  if (rule && rule->action == HD_ACTION_ALLOW && !(work->request.flags & HD_REQUEST_TUNNEL)) return hd_end(work, HD_VERDICT_OUTSIDE, 0, number);
   return hd_end(work, HD_VERDICT_DENY, 403, number);
 }
 

@@ -53,11 +53,8 @@ static long hd_key_part(hd_u32 index, struct hd_keying* keying) {
     return 0;
   }
   if (part->kind == HD_KEY_IDENTITY && work->facts.has_peer) {
-    hd_u32 caller = work->decision.caller;
-    struct hd_workload* workload = bpf_map_lookup_elem(&hd_workloads, &caller);
-    if (!workload) return 1;
     hd_sip_word(work, HD_KEY_IS_WORDS);
-    hd_sip_word(work, workload->digest);
+    hd_sip_word(work, work->caller_digest);
     return 0;
   }
   if (part->kind == HD_KEY_FIELD && hd_reader_at(work, part->field)) {

@@ -174,7 +174,7 @@ static long one_slot(hd_u32 index, struct hd_round* round) {
   if (slot->op == HD_OP_FINISH) {
     slot->finish.time_ns = bpf_ktime_get_ns();
     hd_finished(&slot->finish);
-    struct hd_use* use = hd_use_of(slot->finish.cgroup);
+    struct hd_use* use = slot->finish.cgroup ? hd_use_of(slot->finish.cgroup) : 0;
     if (use) __sync_fetch_and_add(&use->handler, 1);
     hd_emit(&slot->finish);
     return 0;
@@ -182,6 +182,7 @@ static long one_slot(hd_u32 index, struct hd_round* round) {
   struct hd_work* work = bpf_map_lookup_elem(&hd_work, &number);
   if (slot->op != HD_OP_DECIDE || !work) return 0;
   work->request = slot->request; /* what is decided is this copy, whatever the owner of the slot does meanwhile */
+  if (work->request.flags & HD_REQUEST_PEER) work->peer = slot->peer;
   work->v4_only = 0;
   work->open_end = 0;
   decide_head(work);

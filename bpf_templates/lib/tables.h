@@ -22,6 +22,8 @@
   } name SEC(".maps")
 
 HD_TABLE(hd_self, hd_u64);
+HD_TABLE(hd_mesh, struct hd_mesh); /* for the handler alone, as hd_patterns */
+HD_TABLE(hd_patterns, struct hd_pattern);
 HD_TABLE(hd_workloads, struct hd_workload);
 HD_TABLE(hd_services, struct hd_service);
 HD_TABLE(hd_rules, struct hd_rule);

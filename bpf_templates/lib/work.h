@@ -57,6 +57,7 @@ struct hd_choosing {
 
 struct hd_work {
   struct hd_request request;
+  struct hd_peer peer; /* with HD_REQUEST_PEER */
   struct hd_decision decision;
   hd_u64 resolved;       /* the generation that said who calls and what was dialled, when that was asked before; else 0 */
   hd_u32 fixed_endpoint; /* HD_NONE: the service was dialled */
@@ -93,6 +94,7 @@ struct hd_work {
   hd_u32 filters;     /* as of the service */
   hd_u32 filters_end;
   hd_u64 wait; /* until there is room, where a limit has none */
+  hd_u64 caller_digest; /* of the peer's SPIFFE ID, if there is a peer */
   hd_u64 value_draw; /* by the value that says the endpoint */
   struct hd_charge charges[HD_LIMITS_MAX];
   struct hd_reader reader;

@@ -115,14 +115,13 @@ Result<std::unique_ptr<KernelEngine>> KernelEngine::make(const Checked& checked,
 eval::Answer KernelEngine::decide(const eval::Request& request) {
   loader::DecideInput input;
   if (request.spiffe) {
+    // Whoever is no workload of the policy comes from elsewhere, with a certificate.
     input.workload = find_workload(session_.manifest(), *eval::own_spiffe(policy_, request.spiffe));
-    if (!input.workload) {
-      return eval::EngineFailure{
-          "no workload has the id `" + *request.spiffe + "`, and the kernel knows callers by theirs",
-          "declare a workload with this identity, or use `--engine evaluator`"};
-    }
+    if (!input.workload) input.peer = session_.find_peer(*request.spiffe);
+    if (!input.workload && !input.peer) return eval::EngineFailure{"`" + *request.spiffe + "` is no SPIFFE ID", ""};
   }
-  const auto to = eval::find_destination(policy_, request.destination);
+  input.tunnelled = request.tunnelled;
+  const auto to = input.tunnelled ? eval::find_server(policy_, request.destination) : eval::find_destination(policy_, request.destination);
   const Received received = receive(request.head, to ? policy_.services[to->service].paths : model::Paths{});
   input.source = {request.source.ip.bytes, request.source.port};
   input.destination = {request.destination.ip.bytes, request.destination.port};

@@ -14,8 +14,7 @@ namespace heddle::cli {
 /// The compiled policy in the running kernel, asked through its syscall entry, with state of its own. Nothing
 /// is attached, and nothing stays.
 ///
-/// The kernel knows a caller by the cgroup of a workload: a request from an id that no workload has cannot be
-/// decided here. The size and framing of a head are found by the reference, as the handler finds them before
+/// A caller is the cgroup of the workload that has its id, or else a peer with a certificate. The size and framing of a head are found by the reference, as the handler finds them before
 /// it asks.
 class KernelEngine final : public eval::Engine {
  public:

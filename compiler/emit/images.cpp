@@ -61,6 +61,8 @@ Image blob(const std::string& text) {
 std::vector<Image> make_images(const plan::Tables& tables) {
   std::vector<Image> images;
   images.push_back(hash<hd_u64, hd_cgroup>("hd_cgroups", {}, cgroup_entries));
+  images.push_back(array("hd_mesh", tables.mesh));
+  images.push_back(array("hd_patterns", tables.patterns));
   images.push_back(array("hd_workloads", tables.workloads));
   images.push_back(hash("hd_addresses", tables.addresses));
   images.push_back(array("hd_services", tables.services));

@@ -56,13 +56,15 @@ Json services(const model::Policy& policy) {
   for (const model::Service& service : policy.services) {
     Json addresses = Json::array();
     for (const model::SocketAddress& address : service.addresses) addresses.push_back(address.text());
-    Json entry = {{"name", service.name}, {"protocol", model::protocol_name(service.protocol)}, {"addresses", addresses}};
+    Json entry = {{"name", service.name}, {"protocol", model::protocol_name(service.protocol)},
+                  {"transport", model::transport_text(service)}, {"addresses", addresses}};
     if (service.eject) {
       entry["eject"] = {{"digest", identity_digest("service\n" + service.name)},
                         {"failures", service.eject->failures},
                         {"time_ms", service.eject->time_ms},
                         {"share_ppm", service.eject->share_ppm}};
     }
+    if (service.identity) entry["identity"] = policy.identities[*service.identity].name;
     if (service.at_most) entry["connections"] = service.at_most->connections;
     if (!service.prefer.empty()) entry["prefer"] = service.prefer;
     out.push_back(std::move(entry));
@@ -165,6 +167,7 @@ std::string make_manifest(const model::Policy& policy, const plan::Plan& plan,
       {"compiler", "heddle " + compiler_version + " (LLVM " LLVM_VERSION_STRING ")"},
       {"mesh", policy.name},
       {"trust_domain", policy.trust_domain},
+      {"trust_domain_alias", policy.trust_domain_alias},
       {"targets", targets(plan)},
       {"source_digest", source_digest(sources)},
       {"outside", policy.outside == model::Outside::allow ? "allow" : "deny"},

@@ -63,13 +63,14 @@ void Decision::say_why() {
 }
 
 bool Decision::decide_destination() {
-  destination_ = find_destination(policy_, request_.destination);
+  destination_ = request_.tunnelled ? find_server(policy_, request_.destination) : find_destination(policy_, request_.destination);
   note([&] { return destination_step(policy_, request_, destination_); });
   if (destination_) {
     outcome_.service = destination_->service;
     return false;
   }
-  outcome_.verdict = policy_.outside == model::Outside::allow ? Verdict::outside : Verdict::deny;
+  const bool leaves = policy_.outside == model::Outside::allow && !request_.tunnelled;  // no tunnel leads out of the mesh
+  outcome_.verdict = leaves ? Verdict::outside : Verdict::deny;
   outcome_.rule = model::rule_outside;
   return true;
 }
@@ -177,6 +178,7 @@ bool Decision::access_applies(const model::AccessRule& rule, bool audited) {
 /// All limits that apply are looked at, in the order of their names. If one has no room nothing is charged, and the answer
 /// names the first such, and the longest wait.
 bool Decision::decide_limits() {
+  if (request_.tunnelled) return false;
   std::vector<Accounts::Question> charges;
   for (const model::Limit& limit : service().limits) {
     const Match found = applies(limit.when);

@@ -41,7 +41,7 @@ Step destination_step(const model::Policy& policy, const Request& request,
                       const std::optional<Destination>& found) {
   const std::string address = request.destination.text();
   if (!found) {
-    const bool allowed = policy.outside == model::Outside::allow;
+    const bool allowed = policy.outside == model::Outside::allow && !request.tunnelled;
     return rule_step(Stage::destination, model::rule_outside, true,
                      address + " belongs to no service: " + (allowed ? "left alone" : "refused"));
   }

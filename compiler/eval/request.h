@@ -21,6 +21,7 @@ struct Request {
   std::optional<bool> delayed = {};  // what is drawn of a fault, where somebody says it
   std::optional<bool> aborted = {};
   std::uint64_t draw = 0;  // one number per request or connection, for splits and random balancing
+  bool tunnelled = false;  // another node has let it go: `destination` is an endpoint, and limits were charged there
 };
 
 }  // namespace heddle::eval

@@ -65,6 +65,12 @@ const char* balance_name(Balance balance) {
   return names[static_cast<std::size_t>(balance)];
 }
 
+std::string transport_text(const Service& service) {
+  static constexpr const char* names[] = {"plaintext", "mtls", "tls"};
+  const std::string name = names[static_cast<std::size_t>(service.transport)];
+  return service.or_plaintext ? name + " or plaintext" : name;
+}
+
 std::string balance_text(const Service& service) {
   std::string name = service.prefer.empty() ? "" : "prefer same_" + service.prefer + " ";
   name += balance_name(service.balance);

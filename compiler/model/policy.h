@@ -255,6 +255,9 @@ struct Service {
   std::string prefer;  // label: endpoints with the agent's own value of it come first; `node`, `zone`, or none
 };
 
+/// `mtls`, `mtls or plaintext`.
+std::string transport_text(const Service& service);
+
 /// `maglev by header "x-user"`, `prefer same_zone random`.
 std::string balance_text(const Service& service);
 

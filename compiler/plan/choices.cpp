@@ -1,5 +1,7 @@
 #include "compiler/plan/choices.h"
 
+#include <algorithm>
+
 namespace heddle::plan {
 
 std::uint32_t ChoiceWriter::write(const std::optional<Chooser>& chooser, const Fields& fields,
@@ -15,21 +17,36 @@ std::uint32_t ChoiceWriter::write(const std::optional<Chooser>& chooser, const F
     lists.push_back(tables_.candidates.size() | std::uint64_t{list.size()} << 32);
     for (const std::uint32_t number : list) tables_.candidates.push_back(first + number);
   }
-  const hd_chooser entry{static_cast<hd_u32>(tables_.keys.size()), static_cast<hd_u32>(chooser->keys.size())};
+  std::vector<hd_key> keys;
   for (const Chooser::Key& key : chooser->keys) {
     ListWords words;
     for (const std::uint32_t list : key.lists) words.push_back(lists[list]);
     if (key.slot >= HD_SLOTS) {
-      tables_.keys.push_back({key.slot, static_cast<hd_u32>(tables_.sets.size())});
+      keys.push_back({key.slot, static_cast<hd_u32>(tables_.sets.size())});
       tables_.sets.insert(tables_.sets.end(), words.begin(), words.end());
       continue;
     }
     std::vector<ListWords>& column = columns[key.slot];
-    tables_.keys.push_back({key.slot, fields.at(key.slot).words + static_cast<hd_u32>(column.size())});
+    keys.push_back({key.slot, fields.at(key.slot).words + static_cast<hd_u32>(column.size())});
     column.push_back(std::move(words));
   }
+  hd_chooser entry{};
+  std::tie(entry.first_key, entry.key_count) = write_keys(*chooser, keys, &Chooser::Key::is_for_workloads);
+  const auto for_all = [](const Chooser::Key& key) { return key.is_for_workloads() && key.is_for_peers(); };
+  std::tie(entry.first_peer_key, entry.peer_key_count) = std::tie(entry.first_key, entry.key_count);
+  if (!std::ranges::all_of(chooser->keys, for_all))
+    std::tie(entry.first_peer_key, entry.peer_key_count) = write_keys(*chooser, keys, &Chooser::Key::is_for_peers);
   tables_.choosers.push_back(entry);
   return static_cast<std::uint32_t>(tables_.choosers.size() - 1);
+}
+
+std::pair<hd_u32, hd_u32> ChoiceWriter::write_keys(const Chooser& chooser, const std::vector<hd_key>& keys,
+                                                   bool (Chooser::Key::*wanted)() const) {
+  const auto first = static_cast<hd_u32>(tables_.keys.size());
+  for (std::size_t at = 0; at < keys.size(); ++at) {
+    if ((chooser.keys[at].*wanted)()) tables_.keys.push_back(keys[at]);
+  }
+  return {first, static_cast<hd_u32>(tables_.keys.size()) - first};
 }
 
 std::uint32_t ChoiceWriter::write_tests(const Formula& formula, const Fields& fields, std::uint32_t yes,

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include "compiler/plan/chooser.h"
 #include "compiler/plan/fields.h"
@@ -26,6 +27,9 @@ class ChoiceWriter {
                       std::map<std::uint32_t, std::vector<ListWords>>& columns);
 
  private:
+  /// Those of the keys that are wanted, one behind the other: where they begin, and how many there are.
+  std::pair<hd_u32, hd_u32> write_keys(const Chooser& chooser, const std::vector<hd_key>& keys,
+                                       bool (Chooser::Key::*wanted)() const);
   /// The entry where a walk through the formula begins.
   std::uint32_t write_tests(const Formula& formula, const Fields& fields, std::uint32_t yes, std::uint32_t no);
   std::uint32_t write_test(std::uint32_t slot, std::uint32_t bit, std::uint32_t yes, std::uint32_t no);

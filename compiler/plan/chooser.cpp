@@ -147,6 +147,7 @@ class ListMaker {
       Chooser::Key key{slot, {}};
       for (const Numbers& set : classes_.at(slot)) key.lists.push_back(add(list_of(set, by_bit)));
       if (listed_ > listed_limit || !finish(std::move(key))) return false;
+      if (slot == HD_SLOT_CALLER && !add_identities(by_bit)) return false;
     }
     return of_all_.empty() || finish({HD_SLOT_ALL, {add(cut(of_all_))}});
   }
@@ -175,6 +176,14 @@ class ListMaker {
     return list;
   }
 
+  /// Of who is no workload one class is not enough: nobody knows which identities go together.
+  bool add_identities(const ByBit& by_bit) {
+    for (const auto& [bit, numbers] : by_bit) {
+      if (!finish({HD_SLOT_IDENTITY + bit, {add(list_of({bit}, by_bit))}}) || listed_ > listed_limit) return false;
+    }
+    return true;
+  }
+
   std::uint32_t add(Numbers list) {
     const auto [found, is_new] = numbers_.try_emplace(std::move(list), static_cast<std::uint32_t>(out_.lists.size()));
     if (!is_new) return found->second;
@@ -191,9 +200,10 @@ class ListMaker {
       for (const std::uint32_t alternative : out_.lists[number]) cost += 1 + count_tests(out_.alternatives[alternative].rest);
       longest = std::max(longest, cost);
     }
-    cost_ += longest + 1;
+    if (key.is_for_workloads()) cost_ += longest + 1;
+    if (key.is_for_peers()) peer_cost_ += longest + 1;
     out_.keys.push_back(std::move(key));
-    return cost_ < HD_CHOICE_MAX;
+    return std::max(cost_, peer_cost_) < HD_CHOICE_MAX;
   }
 
   Chooser& out_;
@@ -203,6 +213,7 @@ class ListMaker {
   std::map<Numbers, std::uint32_t> numbers_;
   std::size_t listed_ = 0;
   std::size_t cost_ = 0;
+  std::size_t peer_cost_ = 0;
 };
 
 }  // namespace

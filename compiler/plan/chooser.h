@@ -18,7 +18,10 @@ using Classes = std::map<std::uint32_t, std::vector<std::vector<std::uint32_t>>>
 struct Chooser {
   struct Key {
     std::uint32_t slot = 0;
-    std::vector<std::uint32_t> lists;  // by class, indexes into Chooser::lists; of HD_SLOT_ALL there is one
+    std::vector<std::uint32_t> lists;  // by class, indexes into Chooser::lists; of HD_SLOT_ALL and of an identity there is one
+    /// Callers that are workloads are asked for their class, and all others for each identity by itself.
+    [[nodiscard]] bool is_for_workloads() const { return slot < HD_SLOT_IDENTITY; }
+    [[nodiscard]] bool is_for_peers() const { return slot != HD_SLOT_CALLER; }
   };
   std::vector<Alternative> alternatives;
   std::vector<std::vector<std::uint32_t>> lists;  // no two are equal

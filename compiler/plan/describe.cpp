@@ -82,6 +82,7 @@ std::string describe(const Plan& plan, const model::Policy& policy) {
   const Tables& t = plan.tables;
   out += "tables\n";
   out += table_line("hd_workloads", t.workloads.size(), sizeof(hd_workload));
+  out += table_line("hd_patterns", t.patterns.size(), sizeof(hd_pattern));
   out += table_line("hd_services", t.services.size(), sizeof(hd_service));
   out += table_line("hd_rules", t.rules.size(), sizeof(hd_rule));
   out += table_line("hd_parts", t.parts.size(), sizeof(hd_part));

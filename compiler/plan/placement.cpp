@@ -59,8 +59,20 @@ bool holds(const model::Identity& identity, const model::SpiffePattern& caller) 
       });
 }
 
+/// A service whose endpoints are reached through tunnels: this one, or one that its route sends to. Null: none.
+const model::Service* tunnelled(const model::Policy& policy, model::ServiceId own) {
+  if (policy.services[own].transport != model::Transport::plaintext) return &policy.services[own];
+  for (const model::ServiceId other : model::other_targets(policy, own)) {
+    if (policy.services[other].transport != model::Transport::plaintext) return &policy.services[other];
+  }
+  return nullptr;
+}
+
 Placement placement(const model::Service& service, const model::Policy& policy) {
   const auto own = static_cast<model::ServiceId>(&service - policy.services.data());
+  const model::Service* const far = tunnelled(policy, own);
+  if (far == &service) return {Tier::handler, "tunnels lead to its endpoints, and begin in the handler"};
+  if (far != nullptr) return {Tier::handler, "tunnels lead to its target `" + far->name + "`, and begin in the handler"};
   if (service.protocol == model::Protocol::tcp && !collect_fields(policy, own).asks_address()) return {Tier::connect, ""};
   if (service.protocol == model::Protocol::tcp) return {Tier::handler, "a client's address is known when it has connected"};
   if (service.protocol == model::Protocol::tls) return {Tier::handler, "what a client asks for is known when it has sent it"};

@@ -69,6 +69,8 @@ struct PoolInfo {
 };
 
 struct Tables {
+  std::vector<hd_mesh> mesh;
+  std::vector<hd_pattern> patterns;
   std::vector<hd_workload> workloads;
   std::vector<hd_service> services;
   std::vector<hd_rule> rules;

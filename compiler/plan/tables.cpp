@@ -11,6 +11,7 @@
 #include "compiler/plan/head_scan.h"
 #include "compiler/plan/maglev.h"
 #include "compiler/plan/meaning.h"
+#include "compiler/plan/peers.h"
 #include "compiler/plan/placement.h"
 
 namespace heddle::plan {
@@ -142,6 +143,7 @@ void TableWriter::write() {
   rules_in_code_ = rules_in_code();
   write_builtin_rules();
   write_workloads();
+  write_peers(policy_, tables());
   std::uint32_t pools = 0;
   for (const model::Service& service : policy_.services) {
     first_pools_.push_back(pools);
@@ -233,6 +235,8 @@ void TableWriter::write_service(model::ServiceId id) {
   entry.name_offset = add_text(service.name);
   entry.name_length = static_cast<std::uint32_t>(service.name.size());
   if (service.at_most) entry.pending_max = service.at_most->pending;
+  entry.transport = transport_number(service);
+  entry.identity = service.identity.value_or(HD_NONE);
   const Tier tier = placement(service, policy_).tier;
   if (tier == Tier::kernel) entry.flags |= HD_SERVICE_FAST;
   if (service.protocol == model::Protocol::tcp && tier == Tier::handler) entry.flags |= HD_SERVICE_ACCEPTED;
@@ -326,6 +330,10 @@ void TableWriter::append_entrances() {
     through.entry.timeout_rule = tables().services[through.from].timeout_rule;
     through.entry.pending_max = to.pending_max;
     through.entry.pool = to.pool;
+    through.entry.name_offset = to.name_offset;
+    through.entry.name_length = to.name_length;
+    through.entry.transport = to.transport;
+    through.entry.identity = to.identity;
     tables().services.push_back(through.entry);
     out_.plan.services.push_back(std::move(through.rules));
     out_.plan.throughs.push_back(through.from);
@@ -373,13 +381,18 @@ std::uint32_t TableWriter::add_outcome(model::ServiceId id, const char* what) {
 /// stands.
 void TableWriter::write_addresses(model::ServiceId id, std::uint32_t first_endpoint) {
   const model::Service& service = policy_.services[id];
+  std::map<model::SocketAddress, hd_u32> servers;
+  for (std::uint32_t e = 0; e < service.endpoints.size(); ++e)
+    servers.try_emplace(service.endpoints[e].address, first_endpoint + e);
   std::set<model::SocketAddress> own(service.addresses.begin(), service.addresses.end());
-  for (const model::SocketAddress& address : own)
-    tables().addresses.push_back({key_of(address), {id, HD_NONE}});
-  for (std::size_t e = 0; e < service.endpoints.size(); ++e) {
-    const model::SocketAddress& address = service.endpoints[e].address;
-    if (!own.insert(address).second) continue;
-    tables().addresses.push_back({key_of(address), {id, first_endpoint + static_cast<std::uint32_t>(e)}});
+  for (const model::SocketAddress& address : own) {
+    const auto server = servers.find(address);
+    tables().addresses.push_back({key_of(address), {id, HD_NONE, server == servers.end() ? HD_NONE : server->second}});
+  }
+  for (const model::Endpoint& endpoint : service.endpoints) {
+    if (!own.insert(endpoint.address).second) continue;
+    const hd_u32 number = servers.at(endpoint.address);
+    tables().addresses.push_back({key_of(endpoint.address), {id, number, number}});
   }
 }
 

@@ -124,7 +124,7 @@ class Services {
             .with_help("during a migration to tunnels it is `transport mtls or plaintext`; else there is one");
     }
     if (service.transport == model::Transport::plaintext) return;
-    analysis_.not_built(text, written.span);
+    if (service.transport == model::Transport::tls || service.or_plaintext) analysis_.not_built(text, written.span);
     require(analysis_, node, node.name, "service", "identity", !node.identities.empty());
   }
 

@@ -280,7 +280,7 @@ Result<void> Workers::offer(const loader::Generation& generation) {
   Result<UniqueFd> decide = duplicate(generation.program("decide"));
   if (!decide) return decide.error();
   given.fds.push_back(std::move(*decide));
-  for (const char* table : {"hd_rules", "hd_services", "hd_answers", "hd_blob"}) {
+  for (const char* table : {"hd_rules", "hd_services", "hd_answers", "hd_blob", "hd_mesh", "hd_patterns"}) {
     Result<UniqueFd> fd = duplicate(generation.table(table));  // frozen: there is nothing to write
     if (!fd) return fd.error();
     given.fds.push_back(std::move(*fd));

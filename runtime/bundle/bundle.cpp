@@ -27,7 +27,9 @@ enum SectionKind : std::uint32_t { section_manifest = 1, section_object = 2, sec
 constexpr std::uint32_t small = 1U << 16U;
 constexpr std::uint32_t large = 1U << 24U;  // a state of an automaton has 24 bits
 
-constexpr std::array<MapShape, 23> shapes{{
+constexpr std::array<MapShape, 25> shapes{{
+    {"hd_mesh", false, 4, sizeof(hd_mesh), 1},
+    {"hd_patterns", false, 4, sizeof(hd_pattern), small},
     {"hd_cgroups", true, 8, sizeof(hd_cgroup), 1U << 20U},
     {"hd_workloads", false, 4, sizeof(hd_workload), small},
     {"hd_addresses", true, sizeof(hd_address_key), sizeof(hd_address), 1U << 20U},

@@ -110,6 +110,8 @@ void read_lists(Fields& fields, Manifest& manifest) {
   fields.get("services", manifest.services, [](Fields& in, Manifest::Service& service) {
     in.get("name", service.name);
     in.get("protocol", service.protocol);
+    in.get("transport", service.transport);
+    in.get("identity", service.identity, true);
     in.get("addresses", service.addresses);
     in.get("connections", service.connections, true);
     in.get("prefer", service.prefer, true);
@@ -210,6 +212,7 @@ Result<Manifest> parse_manifest(std::string_view json) {
   fields.get("compiler", manifest.compiler);
   fields.get("mesh", manifest.mesh);
   fields.get("trust_domain", manifest.trust_domain);
+  fields.get("trust_domain_alias", manifest.trust_domain_alias, true);
   fields.get("source_digest", manifest.source_digest);
   fields.get("outside", manifest.outside);
   fields.get("programs", manifest.programs);

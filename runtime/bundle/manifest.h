@@ -29,6 +29,8 @@ struct Manifest {
   struct Service {
     std::string name;
     std::string protocol;  // http, tcp or tls
+    std::string transport;  // plaintext, mtls, tls, or `mtls or plaintext`
+    std::string identity;   // that its endpoints must present; empty: they present nothing
     std::vector<std::string> addresses;
     struct Eject {
       Digest digest{};
@@ -97,6 +99,7 @@ struct Manifest {
   std::string compiler;
   std::string mesh;
   std::string trust_domain;
+  std::string trust_domain_alias;  // accepted as well; empty: none
   std::string source_digest;
   std::string outside;
   std::vector<Rule> rules;

@@ -58,21 +58,27 @@ class Array {
 
 class MappedTables final : public Tables {
  public:
-  MappedTables(Array rules, Array services, Array answers, Array blob)
-      : Tables(rules.values<hd_rule>(), services.values<hd_service>(), answers.values<hd_answer>(), blob.text()),
+  MappedTables(Array rules, Array services, Array answers, Array blob, Array mesh, Array patterns)
+      : Tables({rules.values<hd_rule>(), services.values<hd_service>(), answers.values<hd_answer>(), mesh.values<hd_mesh>(),
+                patterns.values<hd_pattern>(), blob.text()}),
         rules_(std::move(rules)),
         services_(std::move(services)),
         answers_(std::move(answers)),
-        blob_(std::move(blob)) {}
+        blob_(std::move(blob)),
+        mesh_(std::move(mesh)),
+        patterns_(std::move(patterns)) {}
 
  private:
   Array rules_;
   Array services_;
   Array answers_;
   Array blob_;
+  Array mesh_;
+  Array patterns_;
 };
 
-static_assert(sizeof(hd_rule) % 8 == 0 && sizeof(hd_service) % 8 == 0 && sizeof(hd_answer) % 8 == 0 && sizeof(hd_slot) % 8 == 0);
+static_assert(sizeof(hd_rule) % 8 == 0 && sizeof(hd_service) % 8 == 0 && sizeof(hd_answer) % 8 == 0 && sizeof(hd_slot) % 8 == 0 &&
+              sizeof(hd_mesh) % 8 == 0 && sizeof(hd_pattern) % 8 == 0);
 
 }  // namespace
 
@@ -108,11 +114,16 @@ Result<void> BpfDecider::add_generation(std::uint64_t number, GenerationFds fds)
   if (!answers) return answers.error();
   Result<Array> blob = Array::make(fds.blob, "hd_blob", 0);
   if (!blob) return blob.error();
+  Result<Array> mesh = Array::make(fds.mesh, "hd_mesh", sizeof(hd_mesh));
+  if (!mesh) return mesh.error();
+  Result<Array> patterns = Array::make(fds.patterns, "hd_patterns", sizeof(hd_pattern));
+  if (!patterns) return patterns.error();
   drop_generation(number);
   generations_.push_back(
       {number, std::move(fds.decide),
        std::make_shared<MappedTables>(std::move(rules).value(), std::move(services).value(),
-                                      std::move(answers).value(), std::move(blob).value())});
+                                      std::move(answers).value(), std::move(blob).value(), std::move(mesh).value(),
+                                      std::move(patterns).value())});
   return {};
 }
 

@@ -28,6 +28,8 @@ class BpfDecider final : public Decider {
     UniqueFd services;
     UniqueFd answers;
     UniqueFd blob;
+    UniqueFd mesh;
+    UniqueFd patterns;
   };
 
   /// `worker`: number of this worker, below HD_WORKERS_MAX.

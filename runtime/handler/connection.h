@@ -135,6 +135,7 @@ class Connection final : public Client,
   bool connect_anew();
   void wait_for_room();
   void connect_failed();
+  void find_tunnel();
   void on_late();
   void begin_flows();
   bool connect();

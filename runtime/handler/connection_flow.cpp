@@ -109,8 +109,7 @@ void Connection::on_flow() {
 /// A request that was decided in the kernel is the handler's from here on; `was`: how far it came there. The generation that
 /// decided may be gone by now, with its texts; a response does not depend on them.
 void Connection::adopt_request(hd_flow_state was) {
-  static const auto no_texts = std::make_shared<const Tables>(
-      std::span<const hd_rule>(), std::span<const hd_service>(), std::span<const hd_answer>(), std::string_view());
+  static const auto no_texts = std::make_shared<const Tables>(Tables::Parts{});
   const hd_flow& flow = fast_.flow.record();
   next_request();
   engine_.fast_path->no_wait(fast_);

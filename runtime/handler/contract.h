@@ -62,6 +62,8 @@ enum GenerationFd {
   generation_services,
   generation_answers,
   generation_blob,
+  generation_mesh,
+  generation_patterns,
   generation_fds
 };
 

@@ -1,9 +1,12 @@
 #include "runtime/handler/engine.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "runtime/handler/connection.h"
 #include "runtime/handler/listener.h"
+#include "runtime/handler/log.h"
 #include "runtime/handler/passage.h"
 
 namespace heddle::handler {
@@ -126,6 +129,12 @@ void Engine::accepted(UniqueFd client) {
 bool Engine::reserve(const upstream::Endpoint& endpoint) {
   if (pool.reserve(endpoint)) return true;
   return fast_path != nullptr && fast_path->make_room(endpoint.state) && pool.reserve(endpoint);
+}
+
+void Engine::note_missing_tunnel(std::string_view service) {
+  if (std::exchange(missed_tunnel_, true)) return;
+  log_line("warning", "service `" + std::string(service) +
+                          "` has `transport mtls`, which this version cannot speak yet: its requests are answered with 503");
 }
 
 void Engine::bury(Client& client) {

@@ -95,6 +95,8 @@ class Engine {
   /// Takes a place for one more connection to an endpoint, for which an idle link may have to go. False: it
   /// is full.
   [[nodiscard]] bool reserve(const upstream::Endpoint& endpoint);
+  /// Requests were for a service that only a tunnel leads to. It is logged once.
+  void note_missing_tunnel(std::string_view service);
   /// The connection is closed; it is freed at the end of the round.
   void bury(Client& client);
 
@@ -128,6 +130,7 @@ class Engine {
   std::uint32_t connections_max_;
   std::uint32_t connection_count_ = 0;
   bool draining_ = false;
+  bool missed_tunnel_ = false;
 };
 
 }  // namespace heddle::handler

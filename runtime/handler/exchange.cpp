@@ -36,10 +36,21 @@ void Connection::begin_exchange() {
 
 /// False: the endpoint is full.
 bool Connection::find_upstream() {
+  if (tables_->transport(decision_.service) != HD_TRANSPORT_PLAINTEXT) {
+    find_tunnel();
+    return true;
+  }
   upstream_ = engine_.pool.take_idle(chosen_endpoint(), *this);
   if (upstream_ == nullptr) return connect_anew();
   begin_flows();
   return true;
+}
+
+/// The place of tunnels. There are none yet: what would have to go through one goes nowhere.
+void Connection::find_tunnel() {
+  engine_.note_missing_tunnel(tables_->service_name(decision_.service));
+  decision_.verdict = HD_VERDICT_UNHEALTHY;  // the endpoint has seen nothing of the request: it has not failed
+  unhealthy();
 }
 
 upstream::Endpoint Connection::chosen_endpoint() const {

@@ -165,6 +165,11 @@ void Passage::refuse() {
 }
 
 void Passage::forward() {
+  if (tables_->transport(decision_.service) != HD_TRANSPORT_PLAINTEXT) {
+    engine_.note_missing_tunnel(tables_->service_name(decision_.service));
+    decision_.verdict = HD_VERDICT_UNHEALTHY;  // the endpoint has seen nothing of it: it has not failed
+    return unhealthy();
+  }
   upstream::Endpoint endpoint;
   std::copy(std::begin(decision_.address), std::end(decision_.address), endpoint.address.begin());
   endpoint.port = decision_.port;
@@ -178,6 +183,10 @@ void Passage::forward() {
 
 void Passage::connect_failed() {
   event_flags_ |= HD_EVENT_CONNECT_FAILED;
+  unhealthy();
+}
+
+void Passage::unhealthy() {
   const std::uint32_t rule = tables_->unhealthy_rule(decision_.service);
   if (rule != HD_NONE) decision_.rule = rule;
   refuse();

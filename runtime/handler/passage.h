@@ -72,6 +72,7 @@ class Passage final : public Client, public io::EventSink, public io::Deadline, 
 
   void forward();
   void connect_failed();
+  void unhealthy();
   void full();
   bool connect();
   bool pass();

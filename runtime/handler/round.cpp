@@ -96,6 +96,11 @@ bool Round::fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& ne
   in.destination_port = origin.destination_port;
   in.form = static_cast<hd_u16>(form);
   in.flags = request.flags();
+  if (const hd_peer* const peer = request.peer()) {
+    slot.peer = *peer;
+    in.flags |= HD_REQUEST_PEER;
+    in.cgroup = 0;
+  }
   in.page = decider_.first_page() + next_page;
   in.head_length = static_cast<hd_u32>(head.size());
   in.draw = 0;

@@ -18,6 +18,8 @@ class Undecided {
   [[nodiscard]] virtual std::string_view head() const = 0;
   /// Of enum hd_request_flag.
   [[nodiscard]] virtual hd_u16 flags() const = 0;
+  /// Whom a certificate names, where the peer has one (Tables::find_peer); null: it is whoever origin() says.
+  [[nodiscard]] virtual const hd_peer* peer() const { return nullptr; }
 
   virtual void decided(const hd_decision& decision) = 0;
   /// The decision function did not run; nothing may be forwarded.

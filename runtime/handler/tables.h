@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "bpf_templates/include/heddle/abi.h"
+#include "runtime/base/peers.h"
 #include "runtime/handler/http/location.h"
 #include "runtime/handler/http/normalise.h"
 
@@ -14,9 +16,20 @@ namespace heddle::handler {
 /// empty texts.
 class Tables {
  public:
-  Tables(std::span<const hd_rule> rules, std::span<const hd_service> services, std::span<const hd_answer> answers,
-         std::string_view blob)
-      : rules_(rules), services_(services), answers_(answers), blob_(blob) {}
+  struct Parts {
+    std::span<const hd_rule> rules;
+    std::span<const hd_service> services;
+    std::span<const hd_answer> answers;
+    std::span<const hd_mesh> mesh;
+    std::span<const hd_pattern> patterns;
+    std::string_view blob;
+  };
+  explicit Tables(const Parts& parts)
+      : rules_(parts.rules),
+        services_(parts.services),
+        answers_(parts.answers),
+        blob_(parts.blob),
+        peers_(parts.mesh, parts.patterns, parts.blob) {}
   Tables(const Tables&) = delete;
   Tables& operator=(const Tables&) = delete;
   virtual ~Tables() = default;
@@ -54,6 +67,20 @@ class Tables {
     if ((flags & HD_SERVICE_DECODE) != 0) return http::PathMode::decode;
     return (flags & HD_SERVICE_MERGE) != 0 ? http::PathMode::merge : http::PathMode::strict;
   }
+  [[nodiscard]] std::string_view service_name(std::uint32_t service) const {
+    return service < services_.size() ? text(services_[service].name_offset, services_[service].name_length)
+                                      : std::string_view();
+  }
+  /// How requests reach its endpoints.
+  [[nodiscard]] hd_transport transport(std::uint32_t service) const {
+    return service < services_.size() ? static_cast<hd_transport>(services_[service].transport) : HD_TRANSPORT_PLAINTEXT;
+  }
+  /// Whom a certificate with this SPIFFE ID names; none: it is no SPIFFE ID.
+  [[nodiscard]] std::optional<hd_peer> find_peer(std::string_view spiffe) const { return peers_.find(spiffe); }
+  /// Whether who is named so may be an endpoint of the service.
+  [[nodiscard]] bool may_serve(std::uint32_t service, const hd_peer& peer) const {
+    return service < services_.size() && heddle::may_serve(services_[service], peer);
+  }
   /// From the complete head to the last byte of the response; 0: unbounded.
   [[nodiscard]] std::uint32_t timeout_ms(std::uint32_t rule) const {
     return rule < rules_.size() ? rules_[rule].timeout_ms : 0;
@@ -69,6 +96,7 @@ class Tables {
   std::span<const hd_service> services_;
   std::span<const hd_answer> answers_;
   std::string_view blob_;
+  Peers peers_;
 };
 
 }  // namespace heddle::handler

@@ -234,7 +234,8 @@ void Worker::take_generation(Received& received) {
   BpfDecider::GenerationFds fds{
       std::move(received.fds[generation_decide]), std::move(received.fds[generation_rules]),
       std::move(received.fds[generation_services]), std::move(received.fds[generation_answers]),
-      std::move(received.fds[generation_blob])};
+      std::move(received.fds[generation_blob]),     std::move(received.fds[generation_mesh]),
+      std::move(received.fds[generation_patterns])};
   const Result<void> added = decider_->add_generation(generation, std::move(fds));
   // Without an answer the supervisor does not flip, and the old generation goes on deciding.
   if (!added) return log_line("error", added.error().what);

@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "runtime/base/file.h"
+#include "runtime/base/peers.h"
 #include "runtime/loader/endpoints.h"
 #include "runtime/loader/generation.h"
 #include "runtime/loader/requirements.h"
@@ -21,6 +22,8 @@ hd_u16 flags_of(const DecideInput& input) {
   if (input.normalised) flags |= HD_REQUEST_NORMALISED;
   if (input.protocol == HD_PROTOCOL_TLS) flags |= HD_REQUEST_TLS;
   if (input.protocol == HD_PROTOCOL_TCP) flags |= HD_REQUEST_TCP;
+  if (input.peer) flags |= HD_REQUEST_PEER;
+  if (input.tunnelled) flags |= HD_REQUEST_TUNNEL;
   return static_cast<hd_u16>(flags);
 }
 
@@ -31,12 +34,40 @@ std::uint64_t cgroup_of(std::uint32_t workload) {
 
 }  // namespace
 
+/// The tables by which peers are known, as they are in the bundle.
+class PeerTables {
+ public:
+  explicit PeerTables(const bundle::Bundle& bundle)
+      : mesh_(bytes_of(bundle, "hd_mesh")), patterns_(bytes_of(bundle, "hd_patterns")), blob_(bytes_of(bundle, "hd_blob")) {}
+
+  [[nodiscard]] std::optional<hd_peer> find(std::string_view spiffe) const {
+    const std::string_view blob(reinterpret_cast<const char*>(blob_.data()), blob_.size());
+    return Peers(values<hd_mesh>(mesh_), values<hd_pattern>(patterns_), blob).find(spiffe);
+  }
+
+ private:
+  static std::vector<std::byte> bytes_of(const bundle::Bundle& bundle, const char* name) {
+    const auto is_it = [name](const bundle::MapImage& map) { return map.name == name; };
+    const auto found = std::find_if(bundle.maps.begin(), bundle.maps.end(), is_it);
+    return found == bundle.maps.end() ? std::vector<std::byte>() : found->values;
+  }
+  template <typename T>
+  static std::span<const T> values(const std::vector<std::byte>& bytes) {
+    return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+  }
+
+  std::vector<std::byte> mesh_;
+  std::vector<std::byte> patterns_;
+  std::vector<std::byte> blob_;
+};
+
 struct DecideSession::Parts {
   State state;
   Generation generation;
   MapView slots;
   MapView arena;
   EndpointStates states;
+  PeerTables peers;
   std::size_t pages = 0;
   std::uint64_t calls = 0;
 
@@ -82,7 +113,7 @@ Result<DecideSession> DecideSession::make(const bundle::Opened& opened, const Pl
   if (Result<void> flipped = state->set_generation(1); !flipped) return flipped.error();
   return DecideSession(
       std::unique_ptr<Parts>(new Parts{std::move(*state), std::move(*generation), std::move(*slots),
-                                       std::move(*arena), std::move(*states), pages, 0}));
+                                       std::move(*arena), std::move(*states), PeerTables(opened.bundle), pages, 0}));
 }
 
 std::uint32_t DecideSession::Parts::write(std::size_t index, const DecideInput& input, std::uint32_t page) {
@@ -97,6 +128,7 @@ std::uint32_t DecideSession::Parts::write(std::size_t index, const DecideInput& 
   request.destination_port = input.destination.port;
   request.form = static_cast<hd_u16>(input.form);
   request.flags = flags_of(input);
+  if (input.peer) slot.peer = *input.peer;
   request.draw = input.draw.value_or(0);
   request.now = input.now_ns;
   request.page = page;
@@ -160,6 +192,10 @@ std::string DecideSession::rule_id(std::uint32_t rule) const {
 
 const bundle::Manifest& DecideSession::manifest() const {
   return parts_->generation.manifest();
+}
+
+std::optional<hd_peer> DecideSession::find_peer(std::string_view spiffe) const {
+  return parts_->peers.find(spiffe);
 }
 
 Result<std::uint64_t> DecideSession::decisions(std::uint32_t rule) const {

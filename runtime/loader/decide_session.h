@@ -33,6 +33,8 @@ struct DecideInput {
   std::uint64_t now_ns = 0;  // what the clock of limits says; 0: the machine's
   bool normalised = false;   // the path was put into its canonical form
   hd_protocol protocol = HD_PROTOCOL_HTTP;  // of the service when it was dialled
+  std::optional<hd_peer> peer = {};  // whom a certificate names; there is no workload then
+  bool tunnelled = false;            // another node has let it go
 };
 
 /// The syscall entry of one bundle, loaded for its own use: state maps of its own, nothing pinned or
@@ -50,6 +52,8 @@ class DecideSession {
   /// Text of hd_decision::rule or ::access; `-` for HD_NONE.
   [[nodiscard]] std::string rule_id(std::uint32_t rule) const;
   [[nodiscard]] const bundle::Manifest& manifest() const;
+  /// What the policy makes of who has this SPIFFE ID; none: it is none.
+  [[nodiscard]] std::optional<hd_peer> find_peer(std::string_view spiffe) const;
 
   /// Decisions that the rule ended, summed over all CPUs.
   [[nodiscard]] Result<std::uint64_t> decisions(std::uint32_t rule) const;

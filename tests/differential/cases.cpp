@@ -40,6 +40,17 @@ void set_caller(const model::Policy& policy, std::optional<model::WorkloadId> ca
   made.request.spiffe = "spiffe://" + pattern.trust_domain + "/" + pattern.path;
 }
 
+/// The same caller with a certificate, or another peer that is no workload.
+void come_from_afar(Case& made, Random& random) {
+  static const std::vector<std::string> ids = {
+      "spiffe://t.example/ns/a/batch-77", "spiffe://t.example/ns/a/batch-", "spiffe://t.example/ns/a/we2", "spiffe://t.example/ns/b/web",
+      "spiffe://t.example/ns/a/batch-1/deep/er", "spiffe://old.example/ns/a/web", "spiffe://old.example/ns/a/batch-9",
+      "spiffe://old.example/ns/c/far", "spiffe://far.example/ns/a/web", "spiffe://far.example/ns/x/far", "spiffe://far.example/ns/far",
+      "spiffe://t.example/ns/x/far", "spiffe://other.example/ns/a/web"};
+  made.caller.reset();
+  if (!made.request.spiffe || random.chance(60)) made.request.spiffe = random.pick(ids);
+}
+
 bool is_tls(const model::Service& service) {
   return service.protocol == model::Protocol::tls;
 }
@@ -93,7 +104,7 @@ bool holds_as_aimed(const Case& made, const eval::Facts& facts) {
 }  // namespace
 
 bool keeps_aim(const model::Policy& policy, const Case& made) {
-  eval::Facts facts{eval::make_caller(policy, made.request.spiffe), nullptr, "", made.request.source.ip,
+  eval::Facts facts{eval::make_caller(policy, eval::own_spiffe(policy, made.request.spiffe)), nullptr, "", made.request.source.ip,
                     made.request.destination.port};
   facts.sni = made.request.sni;
   if (is_tcp(*made.service)) return holds_as_aimed(made, facts);
@@ -184,7 +195,11 @@ Case CaseMaker::make() {
     made.aim = leaf.condition;
     made.service = rule.service;
     set_caller(policy_, draft.caller, made);
+    if (random_.chance(25)) come_from_afar(made, random_);
     made.request.destination = draft.destination ? *draft.destination : pick_destination(*rule.service, random_);
+    made.request.tunnelled = random_.chance(5);
+    if (made.request.tunnelled && !rule.service->endpoints.empty() && random_.chance(80))
+      made.request.destination = random_.pick(rule.service->endpoints).address;
     made.request.draw = random_.next();
     made.request.source = draft.source ? *draft.source : random_source(random_);
     if (is_tcp(*rule.service)) return made;
@@ -224,6 +239,8 @@ std::vector<Case> tcp_cases(const model::Policy& policy, Random& random) {
       for (const auto& destination : destinations) {
         Case made;
         set_caller(policy, caller == policy.workloads.size() ? std::nullopt : std::optional(caller), made);
+        if (random.chance(30)) come_from_afar(made, random);
+        made.request.tunnelled = random.chance(15);
         made.request.destination = destination;
         made.request.draw = random.next();
         made.request.source = random_source(random);

@@ -25,7 +25,7 @@ std::string operator_name(const model::Test& test);
 struct Case {
   eval::Request request;
   std::optional<eval::World> world;  // how the endpoints are; none: as the requests before have left them
-  std::optional<model::WorkloadId> caller;
+  std::optional<model::WorkloadId> caller;  // none: nobody, or who has request.spiffe by a certificate
   const model::Condition* aim = nullptr;  // one test of one rule; none: whatever comes to a tcp service
   const model::Service* service = nullptr;
   Shape shape = Shape::hit;

@@ -77,8 +77,9 @@ Head receive_name(const eval::Request& request) {
 class OwnTables final : public handler::Tables {
  public:
   explicit OwnTables(std::vector<bundle::MapImage> maps)
-      : Tables(values<hd_rule>(maps, "hd_rules"), values<hd_service>(maps, "hd_services"),
-               values<hd_answer>(maps, "hd_answers"), text(maps, "hd_blob")),
+      : Tables({values<hd_rule>(maps, "hd_rules"), values<hd_service>(maps, "hd_services"),
+                values<hd_answer>(maps, "hd_answers"), values<hd_mesh>(maps, "hd_mesh"),
+                values<hd_pattern>(maps, "hd_patterns"), text(maps, "hd_blob")}),
         maps_(std::move(maps)) {}
 
  private:
@@ -122,8 +123,12 @@ Result<CompiledPolicy> CompiledPolicy::make(const model::Policy& policy,
   return CompiledPolicy(policy, std::move(*session), std::make_unique<OwnTables>(opened->bundle.maps));
 }
 
+std::optional<eval::Destination> CompiledPolicy::destination_of(const model::SocketAddress& address, bool tunnelled) const {
+  return tunnelled ? eval::find_server(policy_, address) : eval::find_destination(policy_, address);
+}
+
 hd_protocol CompiledPolicy::protocol_of(const eval::Request& request) const {
-  const auto to = eval::find_destination(policy_, request.destination);
+  const auto to = destination_of(request.destination, request.tunnelled);
   if (!to || model::has_requests(policy_.services[to->service].protocol)) return HD_PROTOCOL_HTTP;
   return policy_.services[to->service].protocol == model::Protocol::tls ? HD_PROTOCOL_TLS : HD_PROTOCOL_TCP;
 }
@@ -141,6 +146,9 @@ Result<std::vector<std::optional<Compiled>>> CompiledPolicy::decide(const std::v
     inputs.push_back({cases[at].caller, as_loaded(request.source), as_loaded(request.destination),
                       heads[at]->form, heads[at]->bytes, request.draw, request.now_ns});
     inputs.back().protocol = protocol_of(request);
+    inputs.back().tunnelled = request.tunnelled;
+    // Who is no workload has a certificate: the worker reads it by its own tables.
+    if (!cases[at].caller && request.spiffe) inputs.back().peer = tables_->find_peer(*request.spiffe);
   }
   std::vector<std::optional<Compiled>> answers(cases.size());
   for (std::size_t at = 0, next = 0; at < cases.size();) {
@@ -182,7 +190,7 @@ Result<std::map<std::string, std::uint64_t>> CompiledPolicy::counted() const {
 
 /// As the handler does it: the head once more, its path in the canonical form.
 Result<hd_decision> CompiledPolicy::decide_normalised(loader::DecideInput input, std::string& head) {
-  const auto to = eval::find_destination(policy_, {{input.destination.address}, input.destination.port});
+  const auto to = destination_of({{input.destination.address}, input.destination.port}, input.tunnelled);
   static constexpr std::array<http::PathMode, 3> modes = {http::PathMode::strict, http::PathMode::merge,
                                                           http::PathMode::decode};
   if (!to) return broken("the head of a request to nobody is not canonical");
@@ -227,9 +235,8 @@ Compiled CompiledPolicy::in_words(const hd_decision& decision) const {
   Compiled words;
   words.verdict = verdict_text(decision.verdict);
   const std::uint32_t service = manifest.service_of(decision.service);
-  const bool tcp =
-      service < manifest.services.size() && manifest.services[service].protocol != "http";
-  words.status = tcp ? 0 : decision.status;  // a connect is refused without words
+  const bool http = service < manifest.services.size() && manifest.services[service].protocol == "http";
+  words.status = http ? decision.status : hd_u16{0};  // a connect is refused without words, and so is what belongs to nobody
   words.rule = session_.rule_id(decision.rule);
   words.access_rule = decision.access == HD_NONE ? "" : session_.rule_id(decision.access);
   words.service = name_at(manifest.services, service);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/eval/destination.h"
 #include "compiler/model/policy.h"
 #include "compiler/plan/plan.h"
 #include "compiler/source/source_manager.h"
@@ -47,6 +48,7 @@ class CompiledPolicy {
   [[nodiscard]] Result<std::map<std::string, std::uint64_t>> counted() const;
 
  private:
+  [[nodiscard]] std::optional<eval::Destination> destination_of(const model::SocketAddress& address, bool tunnelled) const;
   [[nodiscard]] hd_protocol protocol_of(const eval::Request& request) const;
   CompiledPolicy(const model::Policy& policy, loader::DecideSession session, std::unique_ptr<handler::Tables> tables)
       : policy_(policy), session_(std::move(session)), tables_(std::move(tables)) {}

@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t second = 1'000'000'000;
 
 const std::string frame = R"(
-mesh m { trust_domain "t.example" }
+mesh m { trust_domain "t.example" alias "old.example" }
 identity web = spiffe "ns/web"
 identity job = spiffe "ns/job"
 workload job { cgroup "t/job" identity job }
@@ -49,6 +49,8 @@ struct Sent {
   std::string host = "s";
   std::uint8_t source = 1;
   bool tcp = false;
+  std::string spiffe = {};  // who has a certificate instead
+  bool tunnelled = false;
 };
 
 /// A policy with accounts on both sides; every request is asked of both, and they have to agree.
@@ -68,7 +70,13 @@ class Both {
     Case made;
     made.caller = sent.caller;
     if (sent.caller) made.request.spiffe = *sent.caller == 0 ? "spiffe://t.example/ns/job" : "spiffe://t.example/ns/web";
-    made.request.destination = parsed_.policy->services[sent.tcp ? 0 : 1].addresses.front();
+    if (!sent.spiffe.empty()) {
+      made.caller.reset();
+      made.request.spiffe = sent.spiffe;
+    }
+    const model::Service& to = parsed_.policy->services[sent.tcp ? 0 : 1];
+    made.request.destination = sent.tunnelled ? to.endpoints.front().address : to.addresses.front();
+    made.request.tunnelled = sent.tunnelled;
     made.request.source.ip.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, sent.source};
     made.request.now_ns = now_;
     if (!sent.tcp) {
@@ -107,6 +115,30 @@ TEST(Limits, BurstThenRate) {
   both.pass(100 * second);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(both.rule({}), passed) << "no more than the burst is saved";
   EXPECT_EQ(both.rule({}), "limit s/l");
+}
+
+/// Who has a certificate shares the account of the workload with the same ID; everybody else's is another one.
+TEST(Limits, AnIdentityIsTheWholeId) {
+  Both both("limit l on s { rate 1/h burst 2  key identity }");
+  EXPECT_EQ(both.rule({.caller = 1}), passed);
+  EXPECT_EQ(both.rule({.spiffe = "spiffe://t.example/ns/web"}), passed);
+  EXPECT_EQ(both.rule({.caller = 1}), "limit s/l");
+  EXPECT_EQ(both.rule({.spiffe = "spiffe://old.example/ns/web"}), "limit s/l");
+  for (const char* other : {"spiffe://t.example/ns/we", "spiffe://far.example/ns/web", "spiffe://t.example/ns/x", "spiffe://t.example/ns/y"}) {
+    EXPECT_EQ(both.rule({.spiffe = other}), passed) << other;
+    EXPECT_EQ(both.rule({.spiffe = other}), passed) << other;
+    EXPECT_EQ(both.rule({.spiffe = other}), "limit s/l") << other;
+  }
+  EXPECT_EQ(both.rule({.caller = std::nullopt}), passed) << "nobody is somebody else";
+}
+
+/// They were asked and charged where the request came from.
+TEST(Limits, NotBehindATunnel) {
+  Both both("limit l on s { rate 1/h burst 1 }");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(both.rule({.spiffe = "spiffe://t.example/ns/web", .tunnelled = true}), "access s/2");
+  EXPECT_EQ(both.rule({}), passed) << "nothing was charged";
+  EXPECT_EQ(both.rule({}), "limit s/l");
+  EXPECT_EQ(both.rule({.tunnelled = true}), "access s/2");
 }
 
 TEST(Limits, WaitIsInWholeSeconds) {

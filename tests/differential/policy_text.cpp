@@ -11,7 +11,7 @@ namespace {
 
 // `we`, `web`, `web2` end within each other on purpose.
 constexpr char preamble[] = R"(mesh m {
-  trust_domain "t.example"
+  trust_domain "t.example" alias "old.example"
 }
 identity web    = spiffe "ns/a/web"
 identity we     = spiffe "ns/a/we"
@@ -19,14 +19,17 @@ identity web2   = spiffe "spiffe://t.example/ns/a/web2"
 identity batch1 = spiffe "ns/a/batch-1"
 identity deep   = spiffe "ns/a/batch-1/deep"
 identity batch  = spiffe "ns/a/batch-*"
+identity far    = spiffe "spiffe://far.example/ns/*/far"
+identity afar   = spiffe "ns/*/far"
 identity both   = web or batch
+identity any-far = far or afar or batch
 workload web    { cgroup "t/web"    identity web }
 workload we     { cgroup "t/we"     identity we }
 workload web2   { cgroup "t/web2"   identity web2 }
 workload batch1 { cgroup "t/batch1" identity batch1 }
 workload deep   { cgroup "t/deep"   identity deep }
 )";
-const std::vector<std::string> identities = {"web", "we", "web2", "batch1", "deep", "batch", "both"};
+const std::vector<std::string> identities = {"web", "we", "web2", "batch1", "deep", "batch", "both", "far", "afar", "any-far"};
 
 std::string quoted(const std::string& bytes) {
   std::string text = "\"";

@@ -442,5 +442,71 @@ TEST(Decide, CountsAndOneCallForARound) {
   EXPECT_EQ(decided.session().decisions(decisions->at(0).access).value(), 64U);
 }
 
+/// Who has a certificate, to an endpoint or to the service.
+loader::DecideInput peer_input(Decided& decided, const std::string& spiffe, const std::string& head) {
+  loader::DecideInput input;
+  input.peer = decided.session().find_peer(spiffe);
+  EXPECT_TRUE(input.peer) << spiffe;
+  input.destination = test::dialled(test::address("10.96.0.1", 80));
+  input.head = head;
+  return input;
+}
+
+/// As code and as tables: there is no class of callers for who is no workload.
+TEST(Decide, PeersWithACertificate) {
+  for (const std::size_t rules_in_code : {std::size_t{32}, std::size_t{0}}) {
+    model::Policy p = routed(combine(Condition::Kind::any, {holder(0), holder(2)}));
+    p.workloads.clear();  // nobody of this node
+    Decided decided(p, {.rules = rules_in_code});
+    const std::string head = get("/");
+    const auto rule = [&](const std::string& spiffe) {
+      const hd_decision decision = decided.one(peer_input(decided, spiffe, head));
+      EXPECT_EQ(decision.caller, HD_NONE);
+      return decided.session().rule_id(decision.rule);
+    };
+    EXPECT_EQ(rule("spiffe://shop.example/ns/web"), hit);
+    EXPECT_EQ(rule("spiffe://shop.example/ns/batch-7"), hit);
+    EXPECT_EQ(rule("spiffe://shop.example/ns/batch-8"), hit) << "by the pattern";
+    EXPECT_EQ(rule("spiffe://shop.example/ns/batch/8"), miss);
+    EXPECT_EQ(rule("spiffe://other.example/ns/web"), miss);
+    EXPECT_EQ(decided.rule(head, std::nullopt), miss) << "the last one's identities are not kept";
+  }
+}
+
+TEST(Decide, APeerIsAuthenticatedWhoeverItIs) {
+  for (const std::size_t rules_in_code : {std::size_t{32}, std::size_t{0}}) {
+    Condition known = test(Attribute::from, Operator::is, "");
+    known.test.callers.kind = model::Callers::Kind::authenticated;
+    Decided decided(routed(known), {.rules = rules_in_code});
+    const std::string head = get("/");
+    const hd_decision decision = decided.one(peer_input(decided, "spiffe://nowhere.example/x", head));
+    EXPECT_EQ(decided.session().rule_id(decision.rule), hit);
+    EXPECT_EQ(decided.rule(head, std::nullopt), miss);
+    EXPECT_EQ(decided.rule(head, 1), hit);
+  }
+}
+
+/// What comes through a tunnel is for one endpoint: its service's access is judged, and nothing else.
+TEST(Decide, ThroughATunnel) {
+  model::Policy p = routed(test(Attribute::path, Operator::is, "/"));
+  p.services[0].addresses.push_back(p.services[0].endpoints[0].address);  // a server that joined the mesh as it stands
+  Decided decided(p);
+  const std::string head = get("/");
+  loader::DecideInput input = peer_input(decided, "spiffe://shop.example/ns/web", head);
+  input.destination = test::dialled(test::address("10.0.0.1", 8080));
+  EXPECT_EQ(decided.session().rule_id(decided.one(input).rule), hit) << "without a tunnel it is an address of the service";
+  input.tunnelled = true;
+  const hd_decision direct = decided.one(input);
+  EXPECT_EQ(direct.verdict, HD_VERDICT_FORWARD);
+  EXPECT_EQ(direct.endpoint, 0U);
+  EXPECT_EQ(decided.session().rule_id(direct.rule), "access s/1");
+  for (const auto& [address, port] : {std::pair{"10.96.0.1", 80}, std::pair{"10.9.9.9", 80}}) {
+    input.destination = test::dialled(test::address(address, static_cast<std::uint16_t>(port)));
+    const hd_decision none = decided.one(input);
+    EXPECT_EQ(none.verdict, HD_VERDICT_DENY) << address << " is no endpoint";
+    EXPECT_EQ(none.rule, std::uint32_t{HD_RULE_OUTSIDE});
+  }
+}
+
 }  // namespace
 }  // namespace heddle

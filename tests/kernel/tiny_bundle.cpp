@@ -106,7 +106,7 @@ std::string manifest(const TinyPolicy& policy, std::size_t endpoint_count) {
     document["rules"].push_back(
         {{"id", ids[i]}, {"digest", digest_text(i == tiny_route ? policy.route_digest : i)}});
   }
-  document["services"] = {{{"name", "echo"}, {"protocol", "tcp"}, {"addresses", {"10.96.0.10:7000"}}}};
+  document["services"] = {{{"name", "echo"}, {"protocol", "tcp"}, {"transport", "plaintext"}, {"addresses", {"10.96.0.10:7000"}}}};
   document["targets"] = nlohmann::json::array();
   document["workloads"] = {{{"name", "friend"}, {"cgroup", policy.allowed}},
                            {{"name", "foe"}, {"cgroup", policy.denied}}};
@@ -136,7 +136,7 @@ bundle::Bundle make(const TinyPolicy& policy) {
     hd_address_key key{};
     set_address(key.address, text);
     key.port = 7000;
-    addresses.push_back({key, hd_address{0, HD_NONE}});
+    addresses.push_back({key, hd_address{0, HD_NONE, HD_NONE}});
   }
   std::vector<hd_workload> workloads(2);
   workloads[0].identities[0] = 1;

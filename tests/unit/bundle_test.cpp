@@ -43,7 +43,7 @@ std::string manifest_text() {
   return R"({"abi":10,"compiler":"heddle 0.1.0","mesh":"shop","trust_domain":"shop.example","source_digest":"00",
   "outside":"allow","rules":[{"id":"mesh/malformed","digest":"000102030405060708090a0b0c0d0e0f"},
   {"id":"route a/1","digest":"100102030405060708090a0b0c0d0e0f","service":"a","file":"a.mesh","line":3,"column":1}],
-  "services":[{"name":"a","protocol":"http","addresses":["10.0.0.1:80"]}],
+  "services":[{"name":"a","protocol":"http","transport":"plaintext","addresses":["10.0.0.1:80"]}],
   "targets":[],
   "workloads":[{"name":"web","cgroup":"shop.slice/web-*","spiffe":"spiffe://shop.example/web"}],
   "pools":[{"name":"a","digest":"200102030405060708090a0b0c0d0e0f"}],

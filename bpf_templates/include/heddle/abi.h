@@ -64,6 +64,8 @@ enum hd_limit {
 
 #define HD_NONE 0xffffffffu
 
+#include "bpf_templates/include/heddle/peers.h"
+
 /* ---- state: one of each per node, outlives every generation ---------------------------------------------- */
 
 /* hd_word[0], memory-mapped: the generation that decides now; 0 before the first. A generation owns one place in
@@ -130,7 +132,7 @@ struct hd_decision {
   hd_u32 service;   /* HD_NONE: outside */
   hd_u32 pool;      /* HD_NONE: none was asked */
   hd_u32 endpoint;  /* index into hd_endpoints of that generation; HD_NONE: none */
-  hd_u32 caller;    /* index of the workload in that generation; HD_NONE: no peer */
+  hd_u32 caller;    /* index of the workload in that generation; HD_NONE: no peer, or none of this node */
   hd_u16 verdict;   /* enum hd_verdict */
   hd_u16 status;    /* HTTP status for all but FORWARD */
   hd_u16 port;
@@ -277,7 +279,7 @@ enum hd_form {
 };
 
 struct hd_request {
-  hd_u64 cgroup;       /* from hd_connection; 0: no peer */
+  hd_u64 cgroup;       /* from hd_connection; 0: no peer of this node */
   hd_u64 netns_cookie;
   hd_u8 source[16];
   hd_u8 destination[16];
@@ -298,6 +300,8 @@ enum hd_request_flag {
   HD_REQUEST_NORMALISED = 2, /* its path was put into canonical form: one that is not is refused */
   HD_REQUEST_TLS = 4,        /* a connection that begins with TLS, and no request: any service but one of TLS refuses it */
   HD_REQUEST_TCP = 8,        /* a connection of which nothing is read: any service but one of tcp refuses it */
+  HD_REQUEST_PEER = 16,      /* the peer is who hd_slot.peer says, whatever `cgroup` is */
+  HD_REQUEST_TUNNEL = 32,    /* another node has let it go: `destination` is an endpoint, and limits were charged there */
 };
 
 enum hd_tier {
@@ -338,10 +342,11 @@ struct hd_slot {
   hd_u32 op;
   hd_u32 pad;
   struct hd_request request;   /* HD_OP_DECIDE */
+  struct hd_peer peer;         /* with HD_REQUEST_PEER */
   struct hd_decision decision; /* HD_OP_DECIDE: out */
   struct hd_event finish;      /* HD_OP_FINISH: all but time_ns */
 };
-HD_STATIC_ASSERT(sizeof(struct hd_slot) == 304, "hd_slot");
+HD_STATIC_ASSERT(sizeof(struct hd_slot) == 440, "hd_slot");
 
 /* Context of the syscall entry `decide` (BPF_PROG_TEST_RUN, ctx_in). */
 struct hd_round {
@@ -561,6 +566,7 @@ HD_STATIC_ASSERT(sizeof(struct hd_address_key) == 20, "hd_address_key");
 struct hd_address {
   hd_u32 service;
   hd_u32 endpoint; /* HD_NONE: an address of the service; else that endpoint, dialled directly */
+  hd_u32 server;   /* the endpoint that listens there, also where that is an address of the service; HD_NONE: none does */
 };
 
 enum hd_protocol {
@@ -603,9 +609,11 @@ struct hd_service {
   hd_u32 route_chooser;  /* HD_NONE: hd_route has */
   hd_u32 filters;        /* that its rules ask: one bit each */
   hd_u32 filters_end;    /* number of the last of them, plus one; 0: none */
+  hd_u32 transport;      /* enum hd_transport */
+  hd_u32 identity;       /* that its endpoints must present; HD_NONE: they present nothing */
   hd_u32 pad;
 };
-HD_STATIC_ASSERT(sizeof(struct hd_service) == 112, "hd_service");
+HD_STATIC_ASSERT(sizeof(struct hd_service) == 120, "hd_service");
 
 enum hd_service_flag {
   HD_SERVICE_FAST = 1, /* it has rules that the kernel decides, and no workload of it is opted out */

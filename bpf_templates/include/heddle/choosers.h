@@ -24,19 +24,23 @@ enum hd_slot_number {
   HD_SLOT_FILTER,                  /* bits of hd_facts.filters */
   HD_SLOT_ATOM,                    /* of a test: bits of hd_facts.atoms, for a value on several lines */
   HD_SLOT_ALL,                     /* of a key: whatever the request is */
+  HD_SLOT_IDENTITY = 64,           /* of a key: this, and from here on one for each identity */
 };
 
 /* hd_choosers: the rules of one service, one entry for its access or its route. A rule is one or several alternatives; those that
- * may hold are on one of the lists of its keys, and the one with the lowest number that holds decides. */
+ * may hold are on one of the lists of its keys, and the one with the lowest number that holds decides. A workload is one class of
+ * callers; who is none of this node is asked for each identity that a key names. */
 struct hd_chooser {
   hd_u32 first_key; /* into hd_keys */
   hd_u32 key_count;
+  hd_u32 first_peer_key; /* for peers that are no workload */
+  hd_u32 peer_key_count;
 };
 
 /* hd_keys: one value, and where its list of candidates is: the first in hd_candidates, and << 32 how many. */
 struct hd_key {
   hd_u32 slot;
-  hd_u32 word; /* of the slot's row; CALLER: into hd_sets, behind it one for each workload; ALL: into hd_sets */
+  hd_u32 word; /* of the slot's row; CALLER: into hd_sets, behind it one for each workload; ALL, IDENTITY: into hd_sets */
 };
 
 /* hd_candidates: u32, indexes into hd_alternatives; each list ascends. */

@@ -36,7 +36,7 @@ std::string manifest() {
 "trust_domain_alias":"old.example","source_digest":"00","outside":"allow",
 "rules":[{"id":"mesh/malformed","digest":"000102030405060708090a0b0c0d0e0f"},
 {"id":"route a/1","digest":"100102030405060708090a0b0c0d0e0f","service":"a","file":"a.mesh","line":3,"column":1,"timeout_ms":250}],
-"services":[{"name":"a","protocol":"http","addresses":["10.0.0.1:80","[fd00::1]:80"],"connections":4,"prefer":"zone",
+"services":[{"name":"a","protocol":"http","transport":"mtls","identity":"a","addresses":["10.0.0.1:80","[fd00::1]:80"],"connections":4,"prefer":"zone",
 "eject":{"digest":"400102030405060708090a0b0c0d0e0f","failures":5,"time_ms":30000,"share_ppm":500000}}],
 "targets":[{"service":0}],
 "workloads":[{"name":"web","cgroup":"shop.slice/web-*","spiffe":"spiffe://shop.example/web","fast_path":false}],

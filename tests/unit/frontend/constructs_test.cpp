@@ -18,7 +18,7 @@ namespace heddle::frontend {
 namespace {
 
 /// Where a construct that is built has its effect.
-enum class Where { both, handler, passage, connect, node, normal, build, check, tests };
+enum class Where { both, handler, passage, tunnel, connect, node, normal, build, check, tests };
 
 struct Row {
   const char* label;    // of the grammar's alternative; what has none is called by its keyword
@@ -89,7 +89,7 @@ const std::vector<Row>& rows() {
       {"protocol grpc", "protocol grpc", in_service("", "grpc")},
       {"protocol tls", "protocol tls", in_service("", "tls"), Where::passage},
       {"serviceTransport", "transport plaintext", in_service("")},
-      {"transport mtls", "transport mtls", in_service("", "http", "mtls")},
+      {"transport mtls", "transport mtls", in_service("", "http", "mtls"), Where::tunnel},
       {"transport tls", "transport tls", in_service("", "http", "tls")},
       {"transport or", "transport mtls or plaintext", in_service("", "http", "mtls or plaintext")},
       {"serviceIdentity", "identity cart", in_service("")},
@@ -256,6 +256,8 @@ std::string table_line(const Row& row) {
       return begin + "yes | yes | yes | sent by the handler |\n";
     case Where::passage:
       return begin + "yes | yes | yes | decided by the handler |\n";
+    case Where::tunnel:
+      return begin + "yes | yes | answered with 503: tunnels are not built | never past the handler |\n";
     case Where::connect:
       return begin + "yes | yes | | when a socket connects |\n";
     case Where::node:

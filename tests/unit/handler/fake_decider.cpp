@@ -69,6 +69,8 @@ struct FakeDecider::Texts {
     add_answer(responded, redirect);
     set_body(big, std::string(300'000, 'b'));
     rules[hasty].timeout_ms = hasty_ms;
+    services[0].name_offset = add("echo");
+    services[0].name_length = 4;
     services[0].unhealthy_rule = unhealthy;
     services[0].full_rule = full;
     services[0].timeout_rule = timeout;
@@ -95,7 +97,7 @@ FakeDecider::FakeDecider(std::uint16_t default_port)
     : default_port_(default_port), slots_(HD_ROUND_MAX), arena_(HD_PAGES_PER_WORKER * HD_PAGE_SIZE) {
   struct OwnTables final : Tables {
     explicit OwnTables(std::unique_ptr<Texts> owned)
-        : Tables(owned->rules, owned->services, owned->answers, owned->blob), texts(std::move(owned)) {}
+        : Tables({owned->rules, owned->services, owned->answers, {}, {}, owned->blob}), texts(std::move(owned)) {}
     std::unique_ptr<Texts> texts;
   };
   auto texts = std::make_unique<Texts>();
@@ -117,6 +119,7 @@ std::optional<hd_connection> FakeDecider::find_origin(int accepted) {
 
 std::shared_ptr<const Tables> FakeDecider::tables(std::uint64_t generation) {
   texts_->services[0].pending_max = pending_max;
+  texts_->services[0].transport = transport;
   return generation == 1 ? tables_ : nullptr;
 }
 

@@ -35,6 +35,7 @@ class FakeDecider final : public Decider {
   std::atomic<bool> knows_nobody{false};
   std::uint64_t flow = 0;         // of the next client
   std::uint32_t pending_max = 0;  // requests that wait for a full endpoint
+  std::atomic<hd_transport> transport{HD_TRANSPORT_PLAINTEXT};
   static constexpr std::uint32_t hasty_ms = 60;
 
   // What was seen.

@@ -88,6 +88,8 @@ class Commands final : public io::EventSink {
     if (command == "allow") decider_.denies_all = false;
     if (command == "fail") decider_.fails = true;
     if (command == "work") decider_.fails = false;
+    if (command == "mtls") decider_.transport = HD_TRANSPORT_MTLS;
+    if (command == "plaintext") decider_.transport = HD_TRANSPORT_PLAINTEXT;
     if (command == "unknown") decider_.knows_nobody = true;
     if (command == "known") decider_.knows_nobody = false;
     if (command == "drain") engine_.drain();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,17 +13,20 @@ namespace {
 
 class Asker final : public Undecided {
  public:
-  explicit Asker(std::string head, hd_form form = HD_FORM_OK) : head_(std::move(head)), form_(form) {}
+  explicit Asker(std::string head, hd_form form = HD_FORM_OK) : head_(std::move(head)), form_(form) { origin_.cgroup = 42; }
   const hd_connection& origin() const override { return origin_; }
   hd_form form() const override { return form_; }
   std::string_view head() const override { return head_; }
-  hd_u16 flags() const override { return 0; }
+  hd_u16 flags() const override { return tunnelled ? HD_REQUEST_TUNNEL : 0; }
+  const hd_peer* peer() const override { return certified ? &*certified : nullptr; }
   void decided(const hd_decision& decision) override {
     verdict = decision.verdict;
     if (again != nullptr) again->submit(*this);
   }
   void undecided() override { ++failures; }
 
+  std::optional<hd_peer> certified;
+  bool tunnelled = false;
   int verdict = -1;
   int failures = 0;
   Round* again = nullptr;
@@ -48,6 +52,28 @@ TEST(Round, OneCallForAllThatIsReady) {
   for (std::size_t i = 0; i < askers.size(); ++i) {
     EXPECT_EQ(askers[i].verdict, i % 2 == 0 ? HD_VERDICT_DENY : HD_VERDICT_RESPOND) << i;
     EXPECT_EQ(decider.heads[i], askers[i].head());
+  }
+}
+
+/// Whom a certificate names is nobody's cgroup, and nothing of it is left for the next one in its slot.
+TEST(Round, APeerIsToldWithItsRequest) {
+  FakeDecider decider(80);
+  Round round(decider);
+  Asker known(get("/deny"));
+  Asker peer(get("/deny"));
+  peer.certified = hd_peer{{3, 0, 1}, 7};
+  peer.tunnelled = true;
+  for (Asker* first : {&known, &peer, &known}) {
+    round.submit(*first);
+    round.run(0);
+    const hd_slot& slot = decider.slots()[0];
+    const bool is_peer = first == &peer;
+    EXPECT_EQ(slot.request.flags, is_peer ? HD_REQUEST_PEER | HD_REQUEST_TUNNEL : 0);
+    EXPECT_EQ(slot.request.cgroup, is_peer ? 0U : 42U);
+    if (!is_peer) continue;
+    EXPECT_EQ(slot.peer.digest, 7U);
+    EXPECT_EQ(slot.peer.identities[0], 3U);
+    EXPECT_EQ(slot.peer.identities[2], 1U);
   }
 }
 

@@ -98,6 +98,18 @@ TEST(Chooser, CallersAreKeysToo) {
   EXPECT_EQ(list(out, HD_SLOT_CALLER, 1), std::vector<std::uint32_t>{0});
 }
 
+/// Who is no workload may hold any identities together, so that each has a list of its own.
+TEST(Chooser, EachIdentityIsAKeyOfPeers) {
+  const auto identity = [](std::uint32_t bit) { return Formula{Kind::identity, bit, 0, {}}; };
+  const Chooser out =
+      *make_chooser({{5, identity(1)}, {6, of(Kind::any, {identity(0), identity(2)})}, {7, identity(1)}}, classes(0));
+  using List = std::vector<std::uint32_t>;
+  EXPECT_EQ(list(out, HD_SLOT_IDENTITY + 0, 0), List{1});
+  EXPECT_EQ(list(out, HD_SLOT_IDENTITY + 1, 0), List{0}) << "the first holds by that alone";
+  EXPECT_EQ(list(out, HD_SLOT_IDENTITY + 2, 0), List{2}) << "no workload holds it";
+  for (const Chooser::Key& key : out.keys) EXPECT_NE(key.is_for_workloads(), key.is_for_peers());
+}
+
 TEST(Chooser, NobodyIsListedBehindOneThatAlwaysHolds) {
   const Chooser out = *make_chooser({{1, atom(2, 0)}, {2, atom(2, 1)}, {3, Formula()}, {4, Formula()}}, classes(0));
   EXPECT_EQ(list(out, 2, 2), std::vector<std::uint32_t>{0});

@@ -52,6 +52,18 @@ class Decisions(Traffic):
         self.assertEqual(peer.read_response().field("connection"), "close")
         self.assertTrue(peer.ended())
 
+    def test_nothing_goes_in_clear_where_a_tunnel_leads(self):
+        server = self.server(echo)
+        self.assertEqual(self.ask(get(f"/to/{server.port}/")).status, 200)
+        self.harness.say("mtls")
+        try:
+            for _ in range(3):
+                response = self.ask(get(f"/to/{server.port}/secret"))
+                self.assertEqual((response.status, response.field("x-heddle-rule")), (503, "service echo/unhealthy"))
+        finally:
+            self.harness.say("plaintext")
+        self.assertEqual(self.ask(get(f"/to/{server.port}/")).status, 200)
+
     def test_outside_closes(self):
         peer = self.client()
         peer.send(get("/outside"))
