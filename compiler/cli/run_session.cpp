@@ -86,6 +86,7 @@ int RunSession::start_agent() {
   std::vector<std::string> arguments = {program_folder() + "/heddled", "--bundle", bundle_, "--control",
                                         options_.control, "--cgroup-root", options_.cgroup_root,
                                         "--log-level", options_.log_level, "--detach-at-end"};
+  if (!options_.identities.empty()) arguments.insert(arguments.end(), {"--identities", options_.identities});
   if (!options_.zone.empty()) arguments.insert(arguments.end(), {"--zone", options_.zone});
   if (!options_.node.empty()) arguments.insert(arguments.end(), {"--node", options_.node});
   const Result<pid_t> pid = start_program(arguments);

@@ -19,6 +19,7 @@ struct RunOptions {
   std::string control;
   std::string cgroup_root;
   std::string zone;
+  std::string identities;
   std::string node;
   std::string log_level = "warn";
 };

@@ -209,7 +209,9 @@ void TableWriter::write_workloads() {
     for (std::size_t i = 0; i < policy_.identities.size(); ++i) {
       if (holds(policy_.identities[i], caller)) entry.identities[i / 64] |= std::uint64_t{1} << (i % 64);
     }
-    entry.digest = fnv1a("spiffe://" + caller.trust_domain + "/" + caller.path);
+    const std::string spiffe = "spiffe://" + caller.trust_domain + "/" + caller.path;
+    entry.digest = fnv1a(spiffe);
+    entry.spiffe = text_of(spiffe);
     if (!workload.fast_path) entry.flags |= HD_WORKLOAD_NOT_FAST;
     tables().workloads.push_back(entry);
   }

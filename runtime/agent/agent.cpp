@@ -26,6 +26,11 @@ constexpr milliseconds drain_within{3000};
 constexpr milliseconds quiet_within{1000};
 constexpr milliseconds event_batch{10};
 
+/// As Istio's ambient mesh has it (HBONE).
+constexpr std::uint16_t tunnel_port = 15008;
+
+constexpr milliseconds look_at_addresses_every{1000};
+
 std::size_t worker_count(const Options& options, std::size_t capacity) {
   const std::size_t wanted =
       options.workers != 0 ? options.workers : std::max(2U, std::thread::hardware_concurrency());
@@ -110,12 +115,37 @@ Result<std::unique_ptr<Policy>> Agent::load(const bundle::Opened& opened) {
   return Policy::load(node_, opened, [namespaces = namespaces_.get()] { namespaces->wake(); });
 }
 
+/// Certificates, and the port where other nodes come.
+Result<void> Agent::begin_tunnels() {
+  if (options_.identities.empty()) return {};
+  Result<TunnelListeners> listeners = TunnelListeners::make(workers_->count(), tunnel_port);
+  if (!listeners) return listeners.error();
+  workers_->listen_for_tunnels(std::move(*listeners));
+  identities_ = std::make_unique<Identities>(loop_, options_.identities);
+  identities_->begin(*workers_);
+  return {};
+}
+
+/// Addresses come and go. Which endpoints are here is known before a policy decides, and again when that changes.
+void Agent::look_at_addresses() {
+  loader::Addresses own = own_addresses();
+  if (policy_ && own != own_addresses_) {
+    own_addresses_ = std::move(own);
+    if (Result<void> marked = loader::mark_local(node_.state(), policy_->generation(), own_addresses_); !marked)
+      spdlog::error("which endpoints are on this node is not known: {}", marked.error().what);
+  }
+  loop_.after(look_at_addresses_every, [this] { look_at_addresses(); });
+}
+
 Result<void> Agent::begin(const bundle::Opened& opened) {
   Result<std::unique_ptr<Policy>> policy = load(opened);
   if (!policy) return policy.error();
   Result<std::unique_ptr<Workers>> workers = Workers::start(loop_, node_.state(), worker_count(options_, node_.state().worker_capacity()));
   if (!workers) return workers.error();
   workers_ = std::move(*workers);
+  if (Result<void> tunnels = begin_tunnels(); !tunnels) return tunnels;
+  own_addresses_ = own_addresses();
+  if (Result<void> marked = loader::mark_local(node_.state(), (*policy)->generation(), own_addresses_); !marked) return marked;
   if (Result<void> offered = workers_->offer((*policy)->generation()); !offered) return offered;
   if (Result<void> watched = watch_events(); !watched) return watched;
 
@@ -125,6 +155,7 @@ Result<void> Agent::begin(const bundle::Opened& opened) {
   if (Result<void> published = publish_config(); !published) return published;
   if (Result<void> begun = namespaces_->begin(*workers_); !begun) return begun;
   namespaces_->look_at(policy_->tree());
+  loop_.after(look_at_addresses_every, [this] { look_at_addresses(); });
   if (!node_.attached()) before_attach_ = list_connections(policy_->tree(), policy_->manifest());
   if (Result<void> attached = node_.attach(); !attached) return attached;
   if (adopted_) test_fast_path();
@@ -260,7 +291,9 @@ Result<void> Agent::replace(const bundle::Opened& opened) {
     std::this_thread::sleep_for(grace);
     retire_replaced();
   }
-  if (Result<void> active = node_.activate((*policy)->generation()); !active) {
+  Result<void> active = loader::mark_local(node_.state(), (*policy)->generation(), own_addresses_);
+  if (active) active = node_.activate((*policy)->generation());
+  if (!active) {
     workers_->drop((*policy)->generation().number(), [] {});
     return active;
   }

@@ -10,9 +10,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/agent/addresses.h"
 #include "runtime/agent/connections.h"
 #include "runtime/agent/control.h"
 #include "runtime/agent/home.h"
+#include "runtime/agent/identities.h"
 #include "runtime/agent/loop.h"
 #include "runtime/agent/namespaces.h"
 #include "runtime/agent/options.h"
@@ -49,6 +51,8 @@ class Agent {
       : options_(std::move(options)), loop_(std::move(loop)), node_(std::move(node)) {}
   Result<void> prepare();
   Result<void> begin(const bundle::Opened& opened);
+  Result<void> begin_tunnels();
+  void look_at_addresses();
   Result<void> publish_config();
   void test_fast_path();
   void warn_nowhere(const bundle::Manifest& manifest);
@@ -81,6 +85,8 @@ class Agent {
   std::optional<Home> home_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<Workers> workers_;
+  loader::Addresses own_addresses_;         // as the endpoints were told
+  std::unique_ptr<Identities> identities_;  // null: this node has none
   std::unique_ptr<Namespaces> namespaces_;  // policies wake it
   std::unique_ptr<Policy> policy_;
   std::unique_ptr<Policy> replaced_;  // decides no more; somebody may still be looking at it

@@ -126,6 +126,23 @@ Result<void> listen_on(UniqueFd& to, int family, bool early, std::uint16_t& port
   return {};
 }
 
+/// Also where connections of an earlier agent have not quite ended.
+Result<void> listen_everywhere(UniqueFd& to, int family, std::uint16_t port) {
+  Result<UniqueFd> fd = make_socket(family, false);
+  if (!fd) return fd.error();
+  share_port(fd->get());
+  const int on = 1;
+  ::setsockopt(fd->get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  sockaddr_storage any{};
+  any.ss_family = static_cast<sa_family_t>(family);
+  reinterpret_cast<sockaddr_in&>(any).sin_port = htons(port);  // at the same place in both
+  const socklen_t size = family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  if (::bind(fd->get(), reinterpret_cast<sockaddr*>(&any), size) != 0 || ::listen(fd->get(), backlog) != 0)
+    return system_error("cannot listen on port " + std::to_string(port) + ", where other nodes come", errno);
+  to = std::move(*fd);
+  return {};
+}
+
 bool has_ipv6_loopback() {
   // /proc/net is that of the main thread.
   return read_text("/proc/thread-self/net/if_inet6").find("00000000000000000000000000000001 ") != std::string::npos;
@@ -162,6 +179,16 @@ Result<std::uint64_t> find_netns_cookie() {
   if (::getsockopt(socket->get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
     return system_error("cannot tell the network namespace", errno);
   return cookie;
+}
+
+Result<TunnelListeners> TunnelListeners::make(std::size_t workers, std::uint16_t port) {
+  TunnelListeners made;
+  for (Pair& pair : made.pairs = std::vector<Pair>(workers)) {
+    Result<void> done = listen_everywhere(pair.four, AF_INET, port);
+    if (done && has_ipv6_loopback()) done = listen_everywhere(pair.six, AF_INET6, port);
+    if (!done) return done.error();
+  }
+  return made;
 }
 
 }  // namespace heddle::agent

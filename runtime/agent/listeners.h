@@ -31,6 +31,17 @@ struct Listeners {
   static Result<Listeners> make(std::size_t workers, hd_listener liked = {});
 };
 
+/// Where other nodes come with tunnels: for each worker on one port of all addresses of the calling thread's namespace.
+struct TunnelListeners {
+  struct Pair {
+    UniqueFd four;
+    UniqueFd six;  // none: this machine has no IPv6
+  };
+  std::vector<Pair> pairs;
+
+  static Result<TunnelListeners> make(std::size_t workers, std::uint16_t port);
+};
+
 /// The cookie of the calling thread's network namespace.
 Result<std::uint64_t> find_netns_cookie();
 

@@ -45,6 +45,9 @@ void declare(CLI::App& app, heddle::agent::Options& options) {
   app.add_option("--zone", options.zone, "the zone of this machine, which `balance prefer same_zone` compares with labels")
       ->type_name("NAME");
   app.add_option("--node", options.node, "and its name, for `prefer same_node`")->type_name("NAME");
+  app.add_option("--identities", options.identities,
+                 "certificates of this node's workloads, a folder for each with svid.pem, key.pem and bundle.pem (`heddle ca` makes them)")
+      ->type_name("DIR");
   app.add_option("--workers", options.workers,
                  "processes of the handler (default: one for each CPU, at least 2)")
       ->type_name("N")

@@ -38,6 +38,7 @@ nlohmann::json Agent::status() const {
                        {"ready", worker.ready},
                        {"restarts", worker.restarts}});
   }
+  const Json identities = identities_ != nullptr ? identities_->status() : Json();
   return {
       {"pid", ::getpid()},
       {"started", started_},
@@ -53,6 +54,7 @@ nlohmann::json Agent::status() const {
       {"listeners", {{"ipv4", workers_->listeners().ports.port4}, {"ipv6", workers_->listeners().ports.port6}}},
       {"namespaces", status_of_namespaces()},
       {"workers", workers},
+      {"identities", identities},
       {"workloads", status_of_workloads()},
       {"fast_path", status_of_fast_path()},
       {"rules", status_of_rules()},

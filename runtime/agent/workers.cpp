@@ -150,13 +150,49 @@ Result<void> Workers::introduce(std::size_t number) {
   for (const auto& [cookie, listeners] : elsewhere_) {
     if (Result<void> sent = give_listeners(number, listeners); !sent) return sent;
   }
-  return {};
+  if (identities_) {
+    if (Result<void> sent = hand_identities(number); !sent) return sent;
+  }
+  return for_tunnels_.pairs.empty() ? Result<void>() : give_tunnel_listeners(number);
 }
 
 Result<void> Workers::give_listeners(std::size_t number, const Listeners& listeners) {
   Message message = message_of(MessageKind::listen, 0);
   message.netns_cookie = listeners.netns_cookie;
   return workers_[number].process->send(message, listeners.sets[number].fds());
+}
+
+/// Without IPv6 the second is the first once more: two descriptors of one queue do no harm.
+Result<void> Workers::give_tunnel_listeners(std::size_t number) {
+  const TunnelListeners::Pair& pair = for_tunnels_.pairs[number];
+  return workers_[number].process->send(message_of(MessageKind::tunnels, 0), {pair.four.get(), pair.six ? pair.six.get() : pair.four.get()});
+}
+
+Result<void> Workers::hand_identities(std::size_t number) {
+  Message message = message_of(MessageKind::identities, 0);
+  message.bytes = identities_bytes_;
+  return workers_[number].process->send(message, {identities_.get()});
+}
+
+/// In memory that has no name, and that nobody changes afterwards.
+Result<void> Workers::give_identities(std::span<const std::byte> packed) {
+  UniqueFd memory(::memfd_create("heddle-identities", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!memory || ::write(memory.get(), packed.data(), packed.size()) != static_cast<ssize_t>(packed.size()) ||
+      ::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+    return system_error("cannot make memory for the workers", errno);
+  identities_ = std::move(memory);
+  identities_bytes_ = packed.size();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i].process && !hand_identities(i)) lost(i);
+  }
+  return {};
+}
+
+void Workers::listen_for_tunnels(TunnelListeners listeners) {
+  for_tunnels_ = std::move(listeners);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i].process && !give_tunnel_listeners(i)) lost(i);
+  }
 }
 
 void Workers::listen(Listeners listeners) {
@@ -280,7 +316,7 @@ Result<void> Workers::offer(const loader::Generation& generation) {
   Result<UniqueFd> decide = duplicate(generation.program("decide"));
   if (!decide) return decide.error();
   given.fds.push_back(std::move(*decide));
-  for (const char* table : {"hd_rules", "hd_services", "hd_answers", "hd_blob", "hd_mesh", "hd_patterns"}) {
+  for (const char* table : {"hd_rules", "hd_services", "hd_answers", "hd_blob", "hd_mesh", "hd_patterns", "hd_workloads", "hd_endpoints", "hd_addresses"}) {
     Result<UniqueFd> fd = duplicate(generation.table(table));  // frozen: there is nothing to write
     if (!fd) return fd.error();
     given.fds.push_back(std::move(*fd));

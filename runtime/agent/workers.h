@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,11 @@ class Workers {
   /// Nobody listens in that namespace any more.
   void unlisten(std::uint64_t netns_cookie);
 
+  /// Certificates and keys for all workers (tls::pack()); one that starts later gets them too.
+  Result<void> give_identities(std::span<const std::byte> packed);
+  /// Where other nodes come with tunnels.
+  void listen_for_tunnels(TunnelListeners listeners);
+
   /// Lets all finish what they do, at most so long, and ends them.
   void end(std::chrono::milliseconds patience);
 
@@ -77,7 +83,9 @@ class Workers {
   Result<void> share_ledger();
   void settle_ledger(std::size_t number);
   Result<void> give(std::size_t number, const Given& given);
+  Result<void> hand_identities(std::size_t number);
   Result<void> give_listeners(std::size_t number, const Listeners& listeners);
+  Result<void> give_tunnel_listeners(std::size_t number);
   void read(std::size_t number);
   void take(Worker& worker, const handler::Message& message);
   void lost(std::size_t number);
@@ -94,6 +102,9 @@ class Workers {
   std::map<std::uint64_t, Listeners> elsewhere_;  // by cookie of their namespace
   std::vector<UniqueFd> shared_;                  // in the order of handler::StartFd, from the word on
   std::vector<UniqueFd> fast_path_;               // and from the flows on; without the bell; empty: it is off
+  UniqueFd identities_;  // memory; none: nobody gave any
+  std::size_t identities_bytes_ = 0;
+  TunnelListeners for_tunnels_;
   loader::MapView endpoints_;
   loader::MapView ledger_;  // of each worker: what it has added to the counts of the endpoints
   std::size_t endpoint_count_ = 0;

@@ -58,15 +58,17 @@ class Array {
 
 class MappedTables final : public Tables {
  public:
-  MappedTables(Array rules, Array services, Array answers, Array blob, Array mesh, Array patterns)
+  MappedTables(Array rules, Array services, Array answers, Array blob, Array mesh, Array patterns, Array workloads, Array endpoints)
       : Tables({rules.values<hd_rule>(), services.values<hd_service>(), answers.values<hd_answer>(), mesh.values<hd_mesh>(),
-                patterns.values<hd_pattern>(), blob.text()}),
+                patterns.values<hd_pattern>(), workloads.values<hd_workload>(), endpoints.values<hd_endpoint>(), blob.text()}),
         rules_(std::move(rules)),
         services_(std::move(services)),
         answers_(std::move(answers)),
         blob_(std::move(blob)),
         mesh_(std::move(mesh)),
-        patterns_(std::move(patterns)) {}
+        patterns_(std::move(patterns)),
+        workloads_(std::move(workloads)),
+        endpoints_(std::move(endpoints)) {}
 
  private:
   Array rules_;
@@ -75,10 +77,12 @@ class MappedTables final : public Tables {
   Array blob_;
   Array mesh_;
   Array patterns_;
+  Array workloads_;
+  Array endpoints_;
 };
 
 static_assert(sizeof(hd_rule) % 8 == 0 && sizeof(hd_service) % 8 == 0 && sizeof(hd_answer) % 8 == 0 && sizeof(hd_slot) % 8 == 0 &&
-              sizeof(hd_mesh) % 8 == 0 && sizeof(hd_pattern) % 8 == 0);
+              sizeof(hd_mesh) % 8 == 0 && sizeof(hd_pattern) % 8 == 0 && sizeof(hd_workload) % 8 == 0 && sizeof(hd_endpoint) % 8 == 0);
 
 }  // namespace
 
@@ -118,12 +122,16 @@ Result<void> BpfDecider::add_generation(std::uint64_t number, GenerationFds fds)
   if (!mesh) return mesh.error();
   Result<Array> patterns = Array::make(fds.patterns, "hd_patterns", sizeof(hd_pattern));
   if (!patterns) return patterns.error();
+  Result<Array> workloads = Array::make(fds.workloads, "hd_workloads", sizeof(hd_workload));
+  if (!workloads) return workloads.error();
+  Result<Array> endpoints = Array::make(fds.endpoints, "hd_endpoints", sizeof(hd_endpoint));
+  if (!endpoints) return endpoints.error();
   drop_generation(number);
   generations_.push_back(
-      {number, std::move(fds.decide),
+      {number, std::move(fds.decide), std::move(fds.addresses),
        std::make_shared<MappedTables>(std::move(rules).value(), std::move(services).value(),
                                       std::move(answers).value(), std::move(blob).value(), std::move(mesh).value(),
-                                      std::move(patterns).value())});
+                                      std::move(patterns).value(), std::move(workloads).value(), std::move(endpoints).value())});
   return {};
 }
 
@@ -158,11 +166,27 @@ std::span<char> BpfDecider::arena() {
   return {arena_.data() + worker_ * bytes, bytes};
 }
 
+std::shared_ptr<const Tables> BpfDecider::begin_round() {
+  round_ = current();
+  return tables(round_);
+}
+
+std::optional<hd_address> BpfDecider::find_server(const std::uint8_t* address, std::uint16_t port) {
+  const Generation* const generation = find(current());
+  hd_address_key key{};
+  std::memcpy(key.address, address, sizeof key.address);
+  key.port = port;
+  hd_address found{};
+  if (generation == nullptr || !io::bpf::lookup(generation->addresses.get(), &key, &found) || found.server == HD_NONE) return std::nullopt;
+  // The address of one service may be where an endpoint of another listens.
+  found.service = generation->tables->service_of_endpoint(found.server);
+  return found;
+}
+
 bool BpfDecider::run(std::uint32_t count) {
-  const std::uint64_t number = current();
-  const Generation* const generation = find(number);
+  const Generation* const generation = find(round_);
   if (generation == nullptr) {
-    log_.line("error", "generation " + std::to_string(number) + " decides, and it is unknown here");
+    log_.line("error", "generation " + std::to_string(round_) + " decides, and it is unknown here");
     return false;
   }
   hd_round round{worker_ * HD_ROUND_MAX, count};  // the kernel writes it back

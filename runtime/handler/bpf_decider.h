@@ -30,6 +30,9 @@ class BpfDecider final : public Decider {
     UniqueFd blob;
     UniqueFd mesh;
     UniqueFd patterns;
+    UniqueFd workloads;
+    UniqueFd endpoints;
+    UniqueFd addresses;  // asked, not read as a whole
   };
 
   /// `worker`: number of this worker, below HD_WORKERS_MAX.
@@ -44,13 +47,17 @@ class BpfDecider final : public Decider {
   std::span<hd_slot, HD_ROUND_MAX> slots() override;
   std::span<char> arena() override;
   std::uint32_t first_page() const override { return worker_ * HD_PAGES_PER_WORKER; }
+  std::shared_ptr<const Tables> begin_round() override;
   bool run(std::uint32_t count) override;
+  std::optional<hd_address> find_server(const std::uint8_t* address, std::uint16_t port) override;
+  std::shared_ptr<const Tables> current_tables() override { return tables(current()); }
   std::shared_ptr<const Tables> tables(std::uint64_t generation) override;
 
  private:
   struct Generation {
     std::uint64_t number = 0;
     UniqueFd decide;
+    UniqueFd addresses;
     std::shared_ptr<const Tables> tables;
   };
 
@@ -64,6 +71,7 @@ class BpfDecider final : public Decider {
   io::Mapping slots_;
   io::Mapping arena_;
   std::vector<Generation> generations_;
+  std::uint64_t round_ = 0;  // the generation that decides this round
   LimitedLog log_;
 };
 

@@ -14,11 +14,12 @@ constexpr int steps_per_round = 64;
 
 }  // namespace
 
-Connection::Connection(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin)
+Connection::Connection(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin, std::unique_ptr<RemotePeer> peer)
     : engine_(engine),
       client_(std::move(client)),
       in_(engine.buffers),
       out_(engine.buffers),
+      peer_(std::move(peer)),
       origin_(origin) {}
 
 void Connection::start() {

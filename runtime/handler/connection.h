@@ -35,7 +35,8 @@ class Connection final : public Client,
                          public FlowOwner,
                          public RoomWaiter {
  public:
-  Connection(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin);
+  /// `peer`: who comes from another node; null: `origin` says who it is.
+  Connection(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin, std::unique_ptr<RemotePeer> peer = nullptr);
 
   void start() override;
   void resume() override;
@@ -56,7 +57,8 @@ class Connection final : public Client,
   [[nodiscard]] const hd_connection& origin() const override { return origin_; }
   [[nodiscard]] hd_form form() const override { return request_.form; }
   [[nodiscard]] std::string_view head() const override { return in_.view().substr(0, request_.length); }
-  [[nodiscard]] hd_u16 flags() const override { return normalised_ ? HD_REQUEST_NORMALISED : 0; }
+  [[nodiscard]] hd_u16 flags() const override { return static_cast<hd_u16>((normalised_ ? HD_REQUEST_NORMALISED : 0) | (peer_ != nullptr ? HD_REQUEST_TUNNEL : 0)); }
+  [[nodiscard]] RemotePeer* peer() override { return peer_.get(); }
   void decided(const hd_decision& decision) override;
   void undecided() override;
 
@@ -130,12 +132,10 @@ class Connection final : public Client,
 
   // the exchange (exchange.cpp)
   void begin_exchange();
-  [[nodiscard]] upstream::Endpoint chosen_endpoint() const;
   bool find_upstream();
   bool connect_anew();
   void wait_for_room();
   void connect_failed();
-  void find_tunnel();
   void on_late();
   void begin_flows();
   bool connect();
@@ -184,6 +184,7 @@ class Connection final : public Client,
   http::Request request_;
   http::Body body_;  // of the request
   http::Body response_body_;
+  upstream::Endpoint target_;  // of the request in hand
   upstream::Connection* upstream_ = nullptr;
   Link* link_ = nullptr;  // that upstream_ is the handler's end of, if it is
   FastClient fast_;
@@ -214,6 +215,7 @@ class Connection final : public Client,
   bool armed_ahead_ : 1 = false;  // before the last bytes of the response were sent
   bool wants_link_ : 1 = false;   // there was no room for a link while the request had a connection
 
+  const std::unique_ptr<RemotePeer> peer_;
   hd_connection origin_;
   hd_decision decision_{};
 };

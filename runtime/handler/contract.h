@@ -15,6 +15,8 @@ enum class MessageKind : std::uint32_t {
   drain = 4,       // accept nothing, finish what runs, then end
   listen = 5,      // fds in the order of ListenFd: serve this network namespace too
   unlisten = 6,    // accept no more from it
+  identities = 7,  // one fd: memory with `bytes` of tls::pack(), in place of those before
+  tunnels = 8,     // fds in the order of TunnelFd: other nodes come here
   // worker -> supervisor
   ready = 101,
   generation_ready = 102,
@@ -28,6 +30,7 @@ struct Message {
   std::uint32_t user = 0;
   std::uint32_t group = 0;
   std::uint64_t netns_cookie = 0;  // listen, unlisten
+  std::uint64_t bytes = 0;         // identities
 };
 
 enum StartFd {
@@ -56,6 +59,8 @@ enum StartFd {
 
 enum ListenFd { listen_four, listen_six, listen_early_four, listen_early_six, listen_fds };
 
+enum TunnelFd { tunnel_four, tunnel_six, tunnel_fds };
+
 enum GenerationFd {
   generation_decide,
   generation_rules,
@@ -64,6 +69,9 @@ enum GenerationFd {
   generation_blob,
   generation_mesh,
   generation_patterns,
+  generation_workloads,
+  generation_endpoints,
+  generation_addresses,
   generation_fds
 };
 

@@ -24,9 +24,16 @@ class Decider {
   [[nodiscard]] virtual std::span<char> arena() = 0;
   [[nodiscard]] virtual std::uint32_t first_page() const = 0;
 
-  /// Works off the first `count` slots in one call, by the generation that is current. False: nothing was
+  /// The texts of the generation that decides now, and of every run() until this is called again; null: it is unknown here.
+  [[nodiscard]] virtual std::shared_ptr<const Tables> begin_round() = 0;
+  /// Works off the first `count` slots in one call, by the generation of the round. False: nothing was
   /// decided, and the reason is logged.
   [[nodiscard]] virtual bool run(std::uint32_t count) = 0;
+
+  /// What listens at an address, by the generation that decides now; none: no endpoint of a service does.
+  [[nodiscard]] virtual std::optional<hd_address> find_server(const std::uint8_t* address, std::uint16_t port) = 0;
+  /// The texts of that generation.
+  [[nodiscard]] virtual std::shared_ptr<const Tables> current_tables() = 0;
 
   /// The texts of a generation; null when it is gone.
   [[nodiscard]] virtual std::shared_ptr<const Tables> tables(std::uint64_t generation) = 0;

@@ -59,7 +59,9 @@ Engine::Engine(io::EventLoop made, tls::HelloReader reader, Decider& edge, std::
                                               : nullptr),
       round(edge, &ledger),
       now_ns_(io::monotonic_ns()),
+      endpoints_(shared.endpoints),
       connections_max_(connections_max) {
+  pool.set_dialer(tunnelling);
   unfinished_.reserve(256);
   resuming_.reserve(256);
   buried_.reserve(256);
@@ -71,9 +73,16 @@ Engine::~Engine() {
 }
 
 Result<void> Engine::listen(UniqueFd listener, std::uint64_t netns_cookie) {
-  Result<std::unique_ptr<Listener>> made = Listener::make(*this, std::move(listener));
+  Result<std::unique_ptr<Listener>> made = Listener::make(*this, std::move(listener), &Engine::accepted);
   if (!made) return made.error();
   listeners_.emplace(netns_cookie, std::move(made).value());
+  return {};
+}
+
+Result<void> Engine::listen_for_tunnels(UniqueFd listener) {
+  Result<std::unique_ptr<Listener>> made = Listener::make(*this, std::move(listener), &Engine::tunnel_accepted);
+  if (!made) return made.error();
+  tunnel_listeners_.push_back(std::move(made).value());
   return {};
 }
 
@@ -83,12 +92,15 @@ void Engine::unlisten(std::uint64_t netns_cookie) {
 
 void Engine::run_round(int wait_ms) {
   loop.run_round(find_wait(wait_ms), [this] { now_ns_ = io::monotonic_ns(); });
+  tunnelling.tunnels.run(now_ms());
+  tunnelling.tunnels.tell();
   resume_unfinished();
   pool.expire(now_ms());
   timeouts.expire(now_ms());
   if (fast_path != nullptr) fast_path->run(now_ns());
   room.run();
   round.run(now_ms());
+  tunnelling.tunnels.flush();
   if (fast_path != nullptr) fast_path->links.collect();
   pool.collect();
   free_buried();
@@ -99,6 +111,7 @@ int Engine::find_wait(int wait_ms) const {
   std::int64_t wait = sooner(wait_ms, timeouts.next_in(now_ms()));
   wait = sooner(wait, pool.next_in(now_ms()));
   wait = sooner(wait, round.next_in(now_ms()));
+  wait = sooner(wait, tunnelling.tunnels.next_in(now_ms()));
   if (fast_path != nullptr) wait = sooner(wait, fast_path->next_in(now_ms()));
   if (!room.empty()) wait = sooner(wait, RoomQueue::look_ms);
   return static_cast<int>(std::min<std::int64_t>(wait, 60'000));
@@ -121,9 +134,24 @@ void Engine::accepted(UniqueFd client) {
   } else {
     made = new Connection(*this, std::make_unique<io::Socket>(std::move(client)), *origin);
   }
+  add(made);
+}
+
+void Engine::arrived(std::unique_ptr<io::Stream> client, const hd_connection& origin, std::string spiffe) {
+  auto peer = std::make_unique<RemotePeer>(std::move(spiffe));
+  const bool passed = (origin.flags & (HD_CONNECTION_TLS | HD_CONNECTION_BYTES)) != 0;
+  if (passed) {
+    add(new Passage(*this, std::move(client), origin, std::move(peer)));
+  } else {
+    client->accept();
+    add(new Connection(*this, std::move(client), origin, std::move(peer)));
+  }
+}
+
+void Engine::add(Client* client) {
   ++connection_count_;
-  made->link(first_);
-  made->start();
+  client->link(first_);
+  client->start();
 }
 
 bool Engine::reserve(const upstream::Endpoint& endpoint) {
@@ -131,10 +159,21 @@ bool Engine::reserve(const upstream::Endpoint& endpoint) {
   return fast_path != nullptr && fast_path->make_room(endpoint.state) && pool.reserve(endpoint);
 }
 
-void Engine::note_missing_tunnel(std::string_view service) {
-  if (std::exchange(missed_tunnel_, true)) return;
-  log_line("warning", "service `" + std::string(service) +
-                          "` has `transport mtls`, which this version cannot speak yet: its requests are answered with 503");
+std::optional<upstream::Endpoint> Engine::endpoint_of(const hd_decision& decision, const Tables& tables, const hd_connection& origin,
+                                                      bool from_tunnel) {
+  upstream::Endpoint endpoint;
+  std::copy(std::begin(decision.address), std::end(decision.address), endpoint.address.begin());
+  endpoint.port = decision.port;
+  endpoint.state = decision.endpoint_state;
+  std::uint32_t owner = tables.service_of_endpoint(decision.endpoint);
+  if (owner == HD_NONE) owner = decision.service;
+  // What came through a tunnel has arrived; and nobody needs one to his own node.
+  const bool here = endpoint.state < endpoints_.size() && __atomic_load_n(&endpoints_[endpoint.state].local, __ATOMIC_RELAXED) != 0;
+  if (from_tunnel || here || tables.transport(owner) == HD_TRANSPORT_PLAINTEXT) return endpoint;
+  endpoint.way = tunnelling.find_way(tables, owner, std::string(tables.spiffe_of(decision.caller)), endpoint);
+  std::copy(std::begin(origin.source), std::end(origin.source), endpoint.client.begin());
+  if (endpoint.way == 0) return std::nullopt;
+  return endpoint;
 }
 
 void Engine::bury(Client& client) {
@@ -155,6 +194,8 @@ void Engine::free_buried() {
 void Engine::drain() {
   draining_ = true;
   listeners_.clear();
+  tunnel_listeners_.clear();
+  tunnelling.tunnels.drain();
   Client* client = first_;
   while (client != nullptr) {
     Client* const next = client->next();

@@ -15,6 +15,7 @@
 #include "runtime/handler/round.h"
 #include "runtime/handler/route_deadlines.h"
 #include "runtime/handler/tls/client_hello.h"
+#include "runtime/handler/tunnelling.h"
 #include "runtime/handler/upstream/pool.h"
 
 namespace heddle::handler {
@@ -74,6 +75,8 @@ class Engine {
 
   /// Serves what connects to a listening socket in a network namespace (0: the own).
   [[nodiscard]] Result<void> listen(UniqueFd listener, std::uint64_t netns_cookie = 0);
+  /// Serves other nodes' tunnels that come to a listening socket.
+  [[nodiscard]] Result<void> listen_for_tunnels(UniqueFd listener);
   /// Accepts no more in that namespace.
   void unlisten(std::uint64_t netns_cookie);
   /// One round: waits at most `wait_ms` (-1: as long as nothing happens) and works off everything that is
@@ -89,14 +92,18 @@ class Engine {
   [[nodiscard]] std::uint64_t now_ns() const { return now_ns_; }
   [[nodiscard]] std::uint64_t now_ms() const { return now_ns_ / 1'000'000; }
   void accepted(UniqueFd client);
+  void tunnel_accepted(UniqueFd client) { tunnelling.accepted(std::move(client)); }
+  /// A stream from another node: a client like any other, whom `spiffe` names.
+  void arrived(std::unique_ptr<io::Stream> client, const hd_connection& origin, std::string spiffe);
   [[nodiscard]] bool full() const { return connection_count_ >= connections_max_; }
   /// Goes on with a connection in the next round, because it had its share of this one.
   void resume_later(Client& client) { unfinished_.push_back(&client); }
   /// Takes a place for one more connection to an endpoint, for which an idle link may have to go. False: it
   /// is full.
   [[nodiscard]] bool reserve(const upstream::Endpoint& endpoint);
-  /// Requests were for a service that only a tunnel leads to. It is logged once.
-  void note_missing_tunnel(std::string_view service);
+  /// Where a decision sends somebody, and how that is reached. None: a tunnel would have to lead there, and none can.
+  [[nodiscard]] std::optional<upstream::Endpoint> endpoint_of(const hd_decision& decision, const Tables& tables, const hd_connection& origin,
+                                                              bool from_tunnel);
   /// The connection is closed; it is freed at the end of the round.
   void bury(Client& client);
 
@@ -106,6 +113,7 @@ class Engine {
   upstream::Ledger ledger;
   Timeouts timeouts;
   Decider& decider;
+  Tunnelling tunnelling{*this};  // outlives its streams, which clients and the pool have
   upstream::Pool pool;
   std::unique_ptr<FastPath> fast_path;  // null: it is off
   RoomQueue room;
@@ -117,20 +125,22 @@ class Engine {
   Engine(io::EventLoop made, tls::HelloReader hellos, Decider& decider, std::uint32_t connections_max, const Patience& patience,
          const Shared& shared);
 
+  void add(Client* client);
   [[nodiscard]] int find_wait(int wait_ms) const;
   void resume_unfinished();
   void free_buried();
 
   std::multimap<std::uint64_t, std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Listener>> tunnel_listeners_;
   std::vector<Client*> unfinished_;
   std::vector<Client*> resuming_;
   std::vector<Client*> buried_;
   Client* first_ = nullptr;  // all of them, for drain()
   std::uint64_t now_ns_ = 0;
+  std::span<hd_endpoint_state> endpoints_;
   std::uint32_t connections_max_;
   std::uint32_t connection_count_ = 0;
   bool draining_ = false;
-  bool missed_tunnel_ = false;
 };
 
 }  // namespace heddle::handler

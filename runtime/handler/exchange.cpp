@@ -29,42 +29,28 @@ void Connection::begin_exchange() {
     upload_left_ -= cut;
   }
   replayable_ = body_.done();
+  const auto endpoint = engine_.endpoint_of(decision_, *tables_, origin_, peer_ != nullptr);
+  if (!endpoint) {
+    decision_.verdict = HD_VERDICT_UNHEALTHY;  // the endpoint has seen nothing of the request: it has not failed
+    return unhealthy();
+  }
+  target_ = *endpoint;
   if (!find_upstream()) wait_for_room();
-  if (!fast_ || upstream_ == nullptr) return;
-  wants_link_ = !engine_.fast_path->links.want(chosen_endpoint(), fast_.flow.links());
+  if (!fast_ || upstream_ == nullptr || target_.way != 0) return;
+  wants_link_ = !engine_.fast_path->links.want(target_, fast_.flow.links());
 }
 
 /// False: the endpoint is full.
 bool Connection::find_upstream() {
-  if (tables_->transport(decision_.service) != HD_TRANSPORT_PLAINTEXT) {
-    find_tunnel();
-    return true;
-  }
-  upstream_ = engine_.pool.take_idle(chosen_endpoint(), *this);
+  upstream_ = engine_.pool.take_idle(target_, *this);
   if (upstream_ == nullptr) return connect_anew();
   begin_flows();
   return true;
 }
 
-/// The place of tunnels. There are none yet: what would have to go through one goes nowhere.
-void Connection::find_tunnel() {
-  engine_.note_missing_tunnel(tables_->service_name(decision_.service));
-  decision_.verdict = HD_VERDICT_UNHEALTHY;  // the endpoint has seen nothing of the request: it has not failed
-  unhealthy();
-}
-
-upstream::Endpoint Connection::chosen_endpoint() const {
-  upstream::Endpoint endpoint;
-  std::copy(std::begin(decision_.address), std::end(decision_.address), endpoint.address.begin());
-  endpoint.port = decision_.port;
-  endpoint.state = decision_.endpoint_state;
-  return endpoint;
-}
-
 bool Connection::connect_anew() {
-  const upstream::Endpoint endpoint = chosen_endpoint();
-  if (!engine_.reserve(endpoint)) return false;
-  upstream_ = engine_.pool.connect(endpoint, *this);
+  if (!engine_.reserve(target_)) return false;
+  upstream_ = engine_.pool.connect(target_, *this);
   if (upstream_ == nullptr) {
     connect_failed();
   } else {
@@ -360,7 +346,7 @@ bool Connection::complete_exchange() {
     upstream_ = nullptr;
   }
   drop_upstream();
-  if (wants_link_) (void)engine_.fast_path->links.want(chosen_endpoint(), fast_.flow.links());
+  if (wants_link_) (void)engine_.fast_path->links.want(target_, fast_.flow.links());
   record();
   // A server that answers early does not want the rest of the request, and nobody else does.
   if (uploaded && !close_after_) {

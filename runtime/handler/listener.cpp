@@ -19,7 +19,7 @@ constexpr int accepts_per_round = 32;
 
 }  // namespace
 
-Result<std::unique_ptr<Listener>> Listener::make(Engine& engine, UniqueFd fd) {
+Result<std::unique_ptr<Listener>> Listener::make(Engine& engine, UniqueFd fd, Accepted accepted) {
   const int flags = ::fcntl(fd.get(), F_GETFL);
   const int on = 1;
   if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
@@ -27,7 +27,7 @@ Result<std::unique_ptr<Listener>> Listener::make(Engine& engine, UniqueFd fd) {
       ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
     return Error{ErrorKind::io, std::string("cannot set up a listener: ") + std::strerror(errno), ""};
   }
-  auto listener = std::make_unique<Listener>(engine, std::move(fd));
+  auto listener = std::make_unique<Listener>(engine, std::move(fd), accepted);
   if (!listener->watch()) {
     return Error{ErrorKind::io, std::string("cannot watch a listener: ") + std::strerror(errno), ""};
   }
@@ -49,7 +49,7 @@ void Listener::on_events(std::uint32_t) {
     if (engine_.full()) return pause();
     UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client) {
-      engine_.accepted(std::move(client));
+      (engine_.*accepted_)(std::move(client));
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) return pause();

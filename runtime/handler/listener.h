@@ -10,8 +10,11 @@ namespace heddle::handler {
 /// Accepts from a listening socket that workers share.
 class Listener final : public io::EventSink, public io::Deadline {
  public:
-  static Result<std::unique_ptr<Listener>> make(Engine& engine, UniqueFd fd);
-  Listener(Engine& engine, UniqueFd fd) : engine_(engine), fd_(std::move(fd)) {}
+  /// What the engine does with whoever connects.
+  using Accepted = void (Engine::*)(UniqueFd client);
+
+  static Result<std::unique_ptr<Listener>> make(Engine& engine, UniqueFd fd, Accepted accepted);
+  Listener(Engine& engine, UniqueFd fd, Accepted accepted) : engine_(engine), fd_(std::move(fd)), accepted_(accepted) {}
   ~Listener();
 
   void on_events(std::uint32_t events) override;
@@ -24,6 +27,7 @@ class Listener final : public io::EventSink, public io::Deadline {
 
   Engine& engine_;
   UniqueFd fd_;
+  Accepted accepted_;
 };
 
 }  // namespace heddle::handler

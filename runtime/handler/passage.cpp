@@ -12,9 +12,10 @@ constexpr int steps_per_round = 64;
 
 }  // namespace
 
-Passage::Passage(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin)
+Passage::Passage(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin, std::unique_ptr<RemotePeer> peer)
     : engine_(engine),
       client_(std::move(client)),
+      peer_(std::move(peer)),
       in_(engine.buffers),
       origin_(origin) {
   if (is_tls()) hello_ = std::make_unique<tls::ClientHello>(engine.hellos);
@@ -25,6 +26,7 @@ void Passage::start() {
   client_->assume_writable();
   started_ns_ = engine_.now_ns();
   if (!is_tls()) return submit(HD_FORM_OK);
+  client_->accept();  // or it would not say whom it asks for
   engine_.timeouts.head.set(*this, engine_.now_ms());  // for all of the ClientHello, however it comes
 }
 
@@ -160,22 +162,18 @@ void Passage::undecided() {
 /// orderly end may be an answer, and so it is told of a failure.
 void Passage::refuse() {
   record();
-  if (!is_tls()) client_->reset_on_close();
+  if (!is_tls()) client_->refuse(decision_.verdict == HD_VERDICT_DENY ? 403 : 503);
   close();
 }
 
 void Passage::forward() {
-  if (tables_->transport(decision_.service) != HD_TRANSPORT_PLAINTEXT) {
-    engine_.note_missing_tunnel(tables_->service_name(decision_.service));
+  const auto endpoint = engine_.endpoint_of(decision_, *tables_, origin_, peer_ != nullptr);
+  if (!endpoint) {
     decision_.verdict = HD_VERDICT_UNHEALTHY;  // the endpoint has seen nothing of it: it has not failed
     return unhealthy();
   }
-  upstream::Endpoint endpoint;
-  std::copy(std::begin(decision_.address), std::end(decision_.address), endpoint.address.begin());
-  endpoint.port = decision_.port;
-  endpoint.state = decision_.endpoint_state;
-  if (!engine_.reserve(endpoint)) return full();
-  upstream_ = engine_.pool.connect(endpoint, *this);
+  if (!engine_.reserve(*endpoint)) return full();
+  upstream_ = engine_.pool.connect(*endpoint, *this);
   if (upstream_ == nullptr) return connect_failed();
   set_phase(Phase::connecting);
   engine_.timeouts.connect.set(*this, engine_.now_ms());
@@ -212,6 +210,7 @@ bool Passage::connect() {
     return false;
   }
   set_phase(Phase::passing);
+  client_->accept();
   return true;
 }
 

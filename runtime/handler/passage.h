@@ -21,7 +21,8 @@ namespace heddle::handler {
 /// side. An end is passed on as an end, a reset as a reset.
 class Passage final : public Client, public io::EventSink, public io::Deadline, public upstream::Owner, public Undecided {
  public:
-  Passage(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin);
+  /// `peer`: who comes from another node; null: `origin` says who it is.
+  Passage(Engine& engine, std::unique_ptr<io::Stream> client, const hd_connection& origin, std::unique_ptr<RemotePeer> peer = nullptr);
 
   void start() override;
   void resume() override;
@@ -36,7 +37,10 @@ class Passage final : public Client, public io::EventSink, public io::Deadline, 
   [[nodiscard]] hd_form form() const override { return form_; }
   /// Of TLS the name that the client asks for.
   [[nodiscard]] std::string_view head() const override { return name_; }
-  [[nodiscard]] hd_u16 flags() const override { return is_tls() ? HD_REQUEST_TLS : HD_REQUEST_TCP; }
+  [[nodiscard]] hd_u16 flags() const override {
+    return static_cast<hd_u16>((is_tls() ? HD_REQUEST_TLS : HD_REQUEST_TCP) | (peer_ != nullptr ? HD_REQUEST_TUNNEL : 0));
+  }
+  [[nodiscard]] RemotePeer* peer() override { return peer_.get(); }
   void decided(const hd_decision& decision) override;
   void undecided() override;
 
@@ -84,6 +88,7 @@ class Passage final : public Client, public io::EventSink, public io::Deadline, 
 
   Engine& engine_;
   const std::unique_ptr<io::Stream> client_;
+  const std::unique_ptr<RemotePeer> peer_;
   io::Buffer in_;                           // what the client sent
   std::unique_ptr<tls::ClientHello> hello_;  // until it has been read
   std::string name_;

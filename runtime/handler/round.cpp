@@ -21,6 +21,15 @@ bool is_scanned(hd_form form) {
 
 }  // namespace
 
+/// An ID that is none holds nothing: it can only come from a certificate that was read otherwise.
+const hd_peer& RemotePeer::look_up(const std::shared_ptr<const Tables>& tables) {
+  if (tables_ != tables) {
+    tables_ = tables;
+    peer_ = tables->find_peer(spiffe_).value_or(hd_peer{});
+  }
+  return peer_;
+}
+
 Round::Round(Decider& decider, upstream::Ledger* ledger) : decider_(decider), ledger_(ledger) {
   heads_.reserve(1024);
   current_.reserve(1024);
@@ -45,6 +54,7 @@ bool Round::events_due(std::uint64_t now_ms) const {
 void Round::run(std::uint64_t now_ms) {
   if (heads_.empty() && !events_due(now_ms)) return;
   current_.swap(heads_);
+  tables_ = decider_.begin_round();
   std::size_t next_head = 0;
   std::size_t next_event = 0;
   do {
@@ -79,7 +89,7 @@ std::uint32_t Round::fill(std::size_t& next_head, std::size_t& next_event) {
   return count;
 }
 
-bool Round::fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& next_page) {
+bool Round::fill_head(hd_slot& slot, Undecided& request, std::uint32_t& next_page) {
   const hd_connection& origin = request.origin();
   const hd_form form = request.form();
   const std::string_view head = is_scanned(form) ? request.head() : std::string_view();
@@ -96,14 +106,15 @@ bool Round::fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& ne
   in.destination_port = origin.destination_port;
   in.form = static_cast<hd_u16>(form);
   in.flags = request.flags();
-  if (const hd_peer* const peer = request.peer()) {
-    slot.peer = *peer;
-    in.flags |= HD_REQUEST_PEER;
-    in.cgroup = 0;
-  }
   in.page = decider_.first_page() + next_page;
   in.head_length = static_cast<hd_u32>(head.size());
   in.draw = 0;
+  RemotePeer* const peer = request.peer();
+  if (peer != nullptr && tables_ != nullptr) {
+    in.flags |= HD_REQUEST_PEER;
+    in.cgroup = 0;
+    slot.peer = peer->look_up(tables_);
+  }
   slot.decision.verdict = HD_VERDICT_NONE;
   next_page += pages;
   return true;

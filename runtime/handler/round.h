@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -8,6 +10,19 @@
 #include "runtime/handler/upstream/ledger.h"
 
 namespace heddle::handler {
+
+/// Somebody on another node, as his certificate names him. What the policy takes him for is looked up once for each generation.
+class RemotePeer {
+ public:
+  explicit RemotePeer(std::string spiffe) : spiffe_(std::move(spiffe)) {}
+  [[nodiscard]] const std::string& spiffe() const { return spiffe_; }
+  [[nodiscard]] const hd_peer& look_up(const std::shared_ptr<const Tables>& tables);
+
+ private:
+  std::string spiffe_;
+  std::shared_ptr<const Tables> tables_;  // that `peer_` was found in
+  hd_peer peer_{};
+};
 
 /// A request whose head is complete, or a connection whose ClientHello is.
 class Undecided {
@@ -18,8 +33,8 @@ class Undecided {
   [[nodiscard]] virtual std::string_view head() const = 0;
   /// Of enum hd_request_flag.
   [[nodiscard]] virtual hd_u16 flags() const = 0;
-  /// Whom a certificate names, where the peer has one (Tables::find_peer); null: it is whoever origin() says.
-  [[nodiscard]] virtual const hd_peer* peer() const { return nullptr; }
+  /// Whom a certificate names who asks; null: nobody, `origin` says who it is.
+  [[nodiscard]] virtual RemotePeer* peer() { return nullptr; }
 
   virtual void decided(const hd_decision& decision) = 0;
   /// The decision function did not run; nothing may be forwarded.
@@ -54,13 +69,14 @@ class Round {
   static constexpr std::uint64_t report_within_ms = 10;
 
   [[nodiscard]] std::uint32_t fill(std::size_t& next_head, std::size_t& next_event);
-  [[nodiscard]] bool fill_head(hd_slot& slot, const Undecided& request, std::uint32_t& next_page);
+  [[nodiscard]] bool fill_head(hd_slot& slot, Undecided& request, std::uint32_t& next_page);
   void note_ended(std::size_t first_event, std::size_t end);
   void give_out(std::size_t first_head, std::uint32_t count, bool ran);
   [[nodiscard]] bool events_due(std::uint64_t now_ms) const;
 
   Decider& decider_;
   upstream::Ledger* ledger_;
+  std::shared_ptr<const Tables> tables_;  // of the generation that decides this round
   std::vector<Undecided*> heads_;
   std::vector<Undecided*> current_;
   std::vector<hd_event> events_;

@@ -9,6 +9,7 @@
 #include "runtime/base/peers.h"
 #include "runtime/handler/http/location.h"
 #include "runtime/handler/http/normalise.h"
+#include "runtime/handler/tls/expected_peers.h"
 
 namespace heddle::handler {
 
@@ -22,12 +23,18 @@ class Tables {
     std::span<const hd_answer> answers;
     std::span<const hd_mesh> mesh;
     std::span<const hd_pattern> patterns;
+    std::span<const hd_workload> workloads;
+    std::span<const hd_endpoint> endpoints;
     std::string_view blob;
   };
   explicit Tables(const Parts& parts)
       : rules_(parts.rules),
         services_(parts.services),
         answers_(parts.answers),
+        workloads_(parts.workloads),
+        endpoints_(parts.endpoints),
+        patterns_(parts.patterns),
+        mesh_(parts.mesh),
         blob_(parts.blob),
         peers_(parts.mesh, parts.patterns, parts.blob) {}
   Tables(const Tables&) = delete;
@@ -71,6 +78,19 @@ class Tables {
     return service < services_.size() ? text(services_[service].name_offset, services_[service].name_length)
                                       : std::string_view();
   }
+  [[nodiscard]] hd_protocol protocol(std::uint32_t service) const {
+    return service < services_.size() ? static_cast<hd_protocol>(services_[service].protocol) : HD_PROTOCOL_HTTP;
+  }
+  /// The service whose endpoint it is; HD_NONE: there is no such endpoint.
+  [[nodiscard]] std::uint32_t service_of_endpoint(std::uint32_t endpoint) const {
+    return endpoint < endpoints_.size() ? endpoints_[endpoint].service : HD_NONE;
+  }
+  /// The SPIFFE ID of a workload of this node; empty: it is none.
+  [[nodiscard]] std::string_view spiffe_of(std::uint32_t workload) const {
+    return workload < workloads_.size() ? text(workloads_[workload].spiffe) : std::string_view();
+  }
+  /// Whom the calling side takes for an endpoint of the service.
+  [[nodiscard]] tls::ExpectedPeers expected_peers(std::uint32_t service) const;
   /// How requests reach its endpoints.
   [[nodiscard]] hd_transport transport(std::uint32_t service) const {
     return service < services_.size() ? static_cast<hd_transport>(services_[service].transport) : HD_TRANSPORT_PLAINTEXT;
@@ -95,6 +115,10 @@ class Tables {
   std::span<const hd_rule> rules_;
   std::span<const hd_service> services_;
   std::span<const hd_answer> answers_;
+  std::span<const hd_workload> workloads_;
+  std::span<const hd_endpoint> endpoints_;
+  std::span<const hd_pattern> patterns_;
+  std::span<const hd_mesh> mesh_;
   std::string_view blob_;
   Peers peers_;
 };

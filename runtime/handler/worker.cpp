@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <csignal>
 #include <memory>
 #include <string>
@@ -82,6 +83,8 @@ class Worker {
   void obey(Received& received);
   void take_generation(Received& received);
   void take_listeners(Received& received);
+  void take_identities(Received& received);
+  void take_tunnel_listeners(Received& received);
   void drain(const char* why);
   [[nodiscard]] std::size_t endpoint_count() const { return endpoints_.bytes() / sizeof(hd_endpoint_state); }
   [[nodiscard]] Message own(MessageKind kind, std::uint64_t generation = 0) const;
@@ -220,6 +223,10 @@ void Worker::obey(Received& received) {
       return take_listeners(received);
     case MessageKind::unlisten:
       return engine_->unlisten(received.message.netns_cookie);
+    case MessageKind::identities:
+      return take_identities(received);
+    case MessageKind::tunnels:
+      return take_tunnel_listeners(received);
     case MessageKind::start:
     case MessageKind::ready:
     case MessageKind::generation_ready:
@@ -235,7 +242,8 @@ void Worker::take_generation(Received& received) {
       std::move(received.fds[generation_decide]), std::move(received.fds[generation_rules]),
       std::move(received.fds[generation_services]), std::move(received.fds[generation_answers]),
       std::move(received.fds[generation_blob]),     std::move(received.fds[generation_mesh]),
-      std::move(received.fds[generation_patterns])};
+      std::move(received.fds[generation_patterns]), std::move(received.fds[generation_workloads]),
+      std::move(received.fds[generation_endpoints]), std::move(received.fds[generation_addresses])};
   const Result<void> added = decider_->add_generation(generation, std::move(fds));
   // Without an answer the supervisor does not flip, and the old generation goes on deciding.
   if (!added) return log_line("error", added.error().what);
@@ -247,6 +255,25 @@ void Worker::take_listeners(Received& received) {
   if (received.fds.size() != listen_fds) return log_line("error", "a namespace without its listeners");
   for (UniqueFd& listener : received.fds) {
     const Result<void> done = engine_->listen(std::move(listener), received.message.netns_cookie);
+    if (!done) log_line("error", done.error().what);
+  }
+}
+
+/// Those before stay in use where these cannot be read.
+void Worker::take_identities(Received& received) {
+  if (received.fds.size() != 1) return log_line("error", "identities without their memory");
+  const io::Mapping memory = io::Mapping::of(received.fds[0].get(), received.message.bytes, io::Mapping::Access::read);
+  if (!memory) return log_line("error", "identities that cannot be mapped");
+  Result<tls::Handover> handover = tls::unpack(std::as_bytes(std::span(memory.data(), memory.bytes())), std::time(nullptr));
+  if (!handover) return log_line("error", handover.error().what);
+  engine_->tunnelling.set_identities(std::move(handover).value());
+}
+
+void Worker::take_tunnel_listeners(Received& received) {
+  if (engine_->draining()) return;
+  if (received.fds.size() != tunnel_fds) return log_line("error", "tunnels without their listeners");
+  for (UniqueFd& listener : received.fds) {
+    const Result<void> done = engine_->listen_for_tunnels(std::move(listener));
     if (!done) log_line("error", done.error().what);
   }
 }

@@ -207,7 +207,7 @@ hd_endpoint_state& DecideSession::Parts::state_of(std::uint32_t endpoint) const 
 }
 
 void DecideSession::set_unhealthy(std::uint32_t endpoint, bool unhealthy) {
-  parts_->state_of(endpoint).unhealthy = unhealthy ? 1 : 0;
+  parts_->state_of(endpoint).unhealthy = static_cast<hd_u16>(unhealthy ? 1 : 0);
 }
 
 void DecideSession::set_ejected(std::uint32_t endpoint, bool ejected) {

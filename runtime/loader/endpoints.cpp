@@ -1,5 +1,7 @@
 #include "runtime/loader/endpoints.h"
 
+#include <bpf/bpf.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -7,6 +9,8 @@
 #include <map>
 #include <string_view>
 #include <vector>
+
+#include "runtime/base/file.h"
 
 namespace heddle::loader {
 namespace {
@@ -33,6 +37,13 @@ void link(const EndpointStates& states, const std::vector<std::uint32_t>& member
     store(state.eject_next, members[(i + 1) % members.size()]);
     store(state.eject_count, static_cast<hd_u32>(members.size()));
   }
+}
+
+/// 127.0.0.0/8 and ::1 are everybody's own.
+bool is_loopback(const std::array<std::uint8_t, 16>& address) {
+  constexpr std::array<std::uint8_t, 13> four{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+  constexpr std::array<std::uint8_t, 16> six{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return address == six || std::equal(four.begin(), four.end(), address.begin());
 }
 
 }  // namespace
@@ -78,6 +89,20 @@ Result<void> configure_endpoints(const State& state, const bundle::Manifest& man
     const hd_eject_group entry{0, ejectable(members.size(), service.eject.share_ppm)};
     if (Result<void> written = write_entry(state.fd("hd_eject_groups"), &group, &entry); !written)
       return written;
+  }
+  return {};
+}
+
+Result<void> mark_local(const State& state, const Generation& generation, const Addresses& own) {
+  Result<EndpointStates> states = EndpointStates::make(state);
+  if (!states) return states.error();
+  const std::span<const std::uint32_t> slots = generation.endpoint_slots();
+  for (std::uint32_t number = 0; number < slots.size(); ++number) {
+    hd_endpoint endpoint{};
+    if (bpf_map_lookup_elem(generation.table("hd_endpoints"), &number, &endpoint) != 0) return system_error("cannot read `hd_endpoints`", errno);
+    std::array<std::uint8_t, 16> address{};
+    std::copy(std::begin(endpoint.address), std::end(endpoint.address), address.begin());
+    store(states->at(slots[number]).local, static_cast<hd_u16>(own.contains(address) || is_loopback(address) ? 1 : 0));
   }
   return {};
 }

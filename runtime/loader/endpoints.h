@@ -1,11 +1,14 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <set>
 #include <span>
 
 #include "bpf_templates/include/heddle/abi.h"
 #include "runtime/base/result.h"
 #include "runtime/bundle/manifest.h"
+#include "runtime/loader/generation.h"
 #include "runtime/loader/map_io.h"
 #include "runtime/loader/state.h"
 
@@ -31,5 +34,11 @@ std::uint32_t ejectable(std::size_t count, std::uint32_t share_ppm);
 /// nothing.
 Result<void> configure_endpoints(const State& state, const bundle::Manifest& manifest,
                                  std::span<const std::uint32_t> slots, std::span<const std::uint32_t> groups);
+
+/// Addresses in 16 bytes, IPv4 in its v4-mapped form.
+using Addresses = std::set<std::array<std::uint8_t, 16>>;
+
+/// Tells the endpoints of a generation which of them are on this node: no tunnel leads to those.
+Result<void> mark_local(const State& state, const Generation& generation, const Addresses& own);
 
 }  // namespace heddle::loader

@@ -79,7 +79,8 @@ class OwnTables final : public handler::Tables {
   explicit OwnTables(std::vector<bundle::MapImage> maps)
       : Tables({values<hd_rule>(maps, "hd_rules"), values<hd_service>(maps, "hd_services"),
                 values<hd_answer>(maps, "hd_answers"), values<hd_mesh>(maps, "hd_mesh"),
-                values<hd_pattern>(maps, "hd_patterns"), text(maps, "hd_blob")}),
+                values<hd_pattern>(maps, "hd_patterns"), values<hd_workload>(maps, "hd_workloads"),
+                values<hd_endpoint>(maps, "hd_endpoints"), text(maps, "hd_blob")}),
         maps_(std::move(maps)) {}
 
  private:

@@ -8,7 +8,7 @@ build_packages=(
 )
 demo_packages=(curl iproute2 procps bpftool)
 test_packages=(
-  clang-format-19 clang-tidy-19 wrk nghttp2-client openssl strace
+  clang-format-19 clang-tidy-19 wrk nghttp2-client openssl strace python3-h2
   qemu-system-x86 busybox-static cpio mmdebstrap
 )
 demo_peers=(nginx redis-server)

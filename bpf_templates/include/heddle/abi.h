@@ -215,7 +215,8 @@ struct hd_latency {
 
 /* hd_endpoint_state, memory-mapped, index is a slot that the loader keeps for an endpoint of a service. */
 struct hd_endpoint_state {
-  hd_u32 unhealthy;
+  hd_u16 unhealthy;
+  hd_u16 local;          /* written by the agent. 1: its address is one of this node */
   hd_u32 in_flight;      /* requests decided for it whose response has not ended, where the policy asks for it */
   hd_u32 connections;    /* of the handler and of the fast path */
   hd_u32 failures;       /* in a row */
@@ -549,6 +550,7 @@ struct hd_workload {
   hd_u64 identities[HD_IDENTITY_WORDS];
   hd_u64 digest; /* of its SPIFFE id: equal in every generation */
   hd_u64 flags; /* enum hd_workload_flag */
+  struct hd_text spiffe; /* that ID, for the handler: whose certificate its tunnels show */
 };
 
 enum hd_workload_flag {

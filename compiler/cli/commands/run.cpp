@@ -12,6 +12,8 @@ void declare(CLI::App& app, RunOptions& options) {
                  "govern what lies below this folder (default: all of cgroup v2)")
       ->type_name("DIR");
   declare_place(app, options.zone, options.node);
+  app.add_option("--identities", options.identities, "certificates of this node's workloads, a folder for each (`heddle ca` makes them)")
+      ->type_name("DIR");
   app.add_option("--control", options.control, "socket of the agent")
       ->type_name("SOCKET")
       ->capture_default_str();

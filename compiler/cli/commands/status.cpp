@@ -134,6 +134,20 @@ void print_namespaces(const Json& status) {
   }
 }
 
+void print_identities(const Json& status) {
+  const Json& own = status["identities"];
+  if (own.is_null()) return;
+  std::cout << "\nidentities of this node, from " << text(own, "folder") << "\n";
+  if (own.contains("error")) std::cout << "  " << text(own, "error") << "\n";
+  for (const Json& each : own["identities"]) {
+    if (each.contains("spiffe"))
+      std::cout << fmt::format("  {:<20} {}, {} s left{}\n", text(each, "name"), text(each, "spiffe"), text(each, "seconds_left"),
+                               each["due"] == true ? ": to be renewed" : "");
+    if (each.contains("error")) std::cout << fmt::format("  {:<20} {}\n", text(each, "name"), text(each, "error"));
+    if (!text(each, "help").empty()) std::cout << "    help: " << text(each, "help") << "\n";
+  }
+}
+
 void print_rules(const Json& status) {
   std::size_t width = 20;
   for (const Json& rule : status["rules"]) width = std::max(width, text(rule, "id").size());
@@ -165,6 +179,7 @@ int run(const Options& options) {
   print_workers(*status);
   print_workloads(*status);
   print_namespaces(*status);
+  print_identities(*status);
   print_fast_path(*status);
   print_rules(*status);
   print_connections(*status);

@@ -66,6 +66,9 @@ class Stream {
   [[nodiscard]] virtual bool open() const = 0;
   /// Whether something new may begin on it, once what goes on is done.
   [[nodiscard]] virtual bool reusable() const { return true; }
+  /// Of a stream that somebody asks for: it is his, or it is not, and why as an HTTP status. Others are there already.
+  virtual void accept() {}
+  virtual void refuse(std::uint16_t /*status*/) { reset_on_close(); }
   virtual void shut_down_writing() = 0;
   /// When it is closed, the peer will see a reset, not an end: what it got is incomplete.
   virtual void reset_on_close() = 0;

@@ -123,6 +123,14 @@ int Stream::take_error() {
   return std::exchange(error_, 0);
 }
 
+void Stream::accept() {
+  if (session_ != nullptr) session_->accept(*this);
+}
+
+void Stream::refuse(std::uint16_t status) {
+  if (session_ != nullptr) session_->refuse(*this, status);
+}
+
 void Stream::shut_down_writing() {
   if (session_ == nullptr || ends_) return;
   ends_ = true;

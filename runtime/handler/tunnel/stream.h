@@ -56,6 +56,8 @@ class Stream final : public io::Stream {
   [[nodiscard]] bool open() const override { return !closed_; }
   /// Not on a connection that takes no more streams.
   [[nodiscard]] bool reusable() const override;
+  void accept() override;
+  void refuse(std::uint16_t status) override;
   void shut_down_writing() override;
   void reset_on_close() override { resets_ = true; }
   void close() override;

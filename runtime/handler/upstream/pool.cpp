@@ -16,7 +16,9 @@ constexpr std::size_t lists_max = 4096;
 std::size_t EndpointHash::operator()(const Endpoint& endpoint) const {
   std::uint64_t halves[2];
   std::memcpy(halves, endpoint.address.data(), sizeof halves);
-  std::uint64_t hash = (halves[0] ^ (halves[1] * 0x9e3779b97f4a7c15U)) + endpoint.port;
+  std::uint64_t client[2];
+  std::memcpy(client, endpoint.client.data(), sizeof client);
+  std::uint64_t hash = (halves[0] ^ ((halves[1] ^ client[0] ^ client[1]) * 0x9e3779b97f4a7c15U)) + endpoint.port + (std::uint64_t{endpoint.way} << 16);
   hash ^= hash >> 32;
   return static_cast<std::size_t>(hash * 0xbf58476d1ce4e5b9U);
 }
@@ -47,7 +49,9 @@ Pool::~Pool() {
 
 Connection* Pool::take_idle(const Endpoint& endpoint, Owner& owner) {
   const auto found = lists_.find(endpoint);
-  if (found == lists_.end() || found->second.newest == nullptr) return nullptr;
+  if (found == lists_.end()) return nullptr;
+  while (found->second.newest != nullptr && !found->second.newest->stream_->reusable()) discard(*found->second.newest);
+  if (found->second.newest == nullptr) return nullptr;
   Connection& connection = *found->second.newest;
   unlink(connection);
   connection.owner_ = &owner;
@@ -65,12 +69,12 @@ bool Pool::reserve(const Endpoint& endpoint) {
 }
 
 Connection* Pool::connect(const Endpoint& endpoint, Owner& owner, io::Preparation* preparation) {
-  UniqueFd fd = io::start_connect(endpoint.address.data(), endpoint.port, preparation);
-  if (!fd) {
+  std::unique_ptr<io::Stream> stream = reach(endpoint, preparation);
+  if (stream == nullptr) {
     occupancy_.leave(endpoint.state);
     return nullptr;
   }
-  auto* connection = new Connection(*this, endpoint, std::make_unique<io::Socket>(std::move(fd)), buffers_);
+  auto* connection = new Connection(*this, endpoint, std::move(stream), buffers_);
   ++open_;
   connection->owner_ = &owner;
   if (!connection->stream_->watch(loop_, *connection)) {
@@ -80,7 +84,14 @@ Connection* Pool::connect(const Endpoint& endpoint, Owner& owner, io::Preparatio
   return connection;
 }
 
+std::unique_ptr<io::Stream> Pool::reach(const Endpoint& endpoint, io::Preparation* preparation) {
+  if (endpoint.way != 0) return dialer_ == nullptr ? nullptr : dialer_->dial(endpoint);
+  UniqueFd fd = io::start_connect(endpoint.address.data(), endpoint.port, preparation);
+  return fd ? std::make_unique<io::Socket>(std::move(fd)) : nullptr;
+}
+
 void Pool::keep(Connection& connection) {
+  if (!connection.stream_->reusable()) return discard(connection);
   connection.owner_ = nullptr;
   connection.in.release();
   IdleList& list = lists_[connection.endpoint_];

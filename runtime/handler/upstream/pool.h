@@ -20,6 +20,8 @@ struct Endpoint {
   std::array<std::uint8_t, 16> address{};  // IPv4 in its v4-mapped form
   std::uint16_t port = 0;
   std::uint32_t state = HD_NONE;  // slot in hd_endpoint_state: whose bound its connections count for
+  std::uint32_t way = 0;          // how it is reached, as the dialer calls it; 0: directly
+  std::array<std::uint8_t, 16> client{};  // with a way: whom the connection is for
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -35,6 +37,16 @@ class Owner {
 
  protected:
   ~Owner() = default;
+};
+
+/// Reaches endpoints otherwise than directly.
+class Dialer {
+ public:
+  /// Null: it cannot be reached. What begins now may fail later, as a socket that connects does.
+  [[nodiscard]] virtual std::unique_ptr<io::Stream> dial(const Endpoint& endpoint) = 0;
+
+ protected:
+  ~Dialer() = default;
 };
 
 class Pool;
@@ -88,6 +100,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
+  /// For endpoints that have a way.
+  void set_dialer(Dialer& dialer) { dialer_ = &dialer; }
   /// The idle connection that was used last, or none.
   [[nodiscard]] Connection* take_idle(const Endpoint& endpoint, Owner& owner);
   /// Takes a place for one more connection, which connect() uses up whatever comes of it; an idle one may
@@ -119,6 +133,7 @@ class Pool {
     std::uint32_t count = 0;
   };
 
+  [[nodiscard]] std::unique_ptr<io::Stream> reach(const Endpoint& endpoint, io::Preparation* preparation);
   void unlink(Connection& connection);
   void forget_empty_lists();
 
@@ -126,6 +141,7 @@ class Pool {
   io::BufferPool& buffers_;
   io::Deadlines deadlines_;
   Occupancy occupancy_;
+  Dialer* dialer_ = nullptr;
   std::unordered_map<Endpoint, IdleList, EndpointHash> lists_;
   std::vector<Connection*> discarded_;
   std::uint64_t now_ms_ = 0;

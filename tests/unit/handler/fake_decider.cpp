@@ -97,7 +97,7 @@ FakeDecider::FakeDecider(std::uint16_t default_port)
     : default_port_(default_port), slots_(HD_ROUND_MAX), arena_(HD_PAGES_PER_WORKER * HD_PAGE_SIZE) {
   struct OwnTables final : Tables {
     explicit OwnTables(std::unique_ptr<Texts> owned)
-        : Tables({owned->rules, owned->services, owned->answers, {}, {}, owned->blob}), texts(std::move(owned)) {}
+        : Tables({owned->rules, owned->services, owned->answers, {}, {}, {}, {}, owned->blob}), texts(std::move(owned)) {}
     std::unique_ptr<Texts> texts;
   };
   auto texts = std::make_unique<Texts>();

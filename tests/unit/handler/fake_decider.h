@@ -27,7 +27,10 @@ class FakeDecider final : public Decider {
   std::span<hd_slot, HD_ROUND_MAX> slots() override { return std::span<hd_slot, HD_ROUND_MAX>(slots_); }
   std::span<char> arena() override { return arena_; }
   std::uint32_t first_page() const override { return 7; }
+  std::shared_ptr<const Tables> begin_round() override { return tables_; }
   bool run(std::uint32_t count) override;
+  std::optional<hd_address> find_server(const std::uint8_t* /*address*/, std::uint16_t /*port*/) override { return std::nullopt; }
+  std::shared_ptr<const Tables> current_tables() override { return tables_; }
   std::shared_ptr<const Tables> tables(std::uint64_t generation) override;
 
   std::atomic<bool> denies_all{false};

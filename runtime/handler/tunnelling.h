@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "runtime/handler/log.h"
+#include "runtime/handler/tables.h"
+#include "runtime/handler/tls/handover.h"
+#include "runtime/handler/tunnel/tunnels.h"
+#include "runtime/handler/upstream/pool.h"
+
+namespace heddle::handler {
+
+class Engine;
+
+/// Where the engine meets other nodes: streams to their endpoints, and requests that come from there.
+class Tunnelling final : public tunnel::Host, public upstream::Dialer {
+ public:
+  explicit Tunnelling(Engine& engine);
+
+  void set_identities(tls::Handover handover);
+  /// Somebody has connected to the port of tunnels.
+  void accepted(UniqueFd socket);
+
+  /// The way from a caller to an endpoint of a service, by the number that upstream::Endpoint has; 0: the caller has no certificate here.
+  [[nodiscard]] std::uint32_t find_way(const Tables& tables, std::uint32_t service, const std::string& caller, const upstream::Endpoint& endpoint);
+
+  std::shared_ptr<tls::TlsContext> context_for(const tunnel::Target& local, std::uint16_t port) override;
+  void on_arrival(tunnel::Session& session, std::unique_ptr<tunnel::Stream> stream, const tunnel::Arrival& arrival) override;
+  std::unique_ptr<io::Stream> dial(const upstream::Endpoint& endpoint) override;
+
+  tunnel::Tunnels tunnels;
+
+ private:
+  void note(const tunnel::Ended& ended);
+
+  Engine& engine_;
+  std::map<std::string, std::uint32_t> numbers_;  // of ways, by their keys
+  std::vector<tunnel::Way> ways_;                 // by number - 1
+  std::vector<SpiffeId> own_;                     // the identities that there are
+  LimitedLog log_;
+};
+
+}  // namespace heddle::handler
