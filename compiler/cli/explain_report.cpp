@@ -171,9 +171,11 @@ std::string placed_text(const Placed& placed, const plan::Placement& own) {
 
 std::string service_text(const model::Service& service, const plan::Placement& own) {
   const std::string name = "service `" + service.name + "` (";
+  const bool plain = service.transport == model::Transport::plaintext;
+  const std::string end = plain ? "\n" : ": only a tunnel leads to its endpoints, and this version refuses connections in its place\n";
   if (service.protocol == model::Protocol::tls)
-    return name + "tls): decided per connection by the socket handler, when its ClientHello is there\n";
-  if (own.tier == plan::Tier::connect) return name + "tcp): decided when a socket connects\n";
+    return name + "tls): decided per connection by the socket handler, when its ClientHello is there" + end;
+  if (own.tier == plan::Tier::connect) return name + "tcp): decided when a socket connects" + end;
   if (own.tier == plan::Tier::kernel)
     return name + "http): decided per request in the kernel, at the client's own socket\n";
   return name + "http): decided per request by the socket handler: " + own.why + "\n";

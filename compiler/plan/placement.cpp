@@ -62,12 +62,13 @@ Placement placement(const model::Service& service, const model::Policy& policy) 
   if (service.protocol == model::Protocol::tls) return {Tier::handler, "what a client asks for is known when it has sent it"};
   if (const model::Workload* workload = opted_out(service, policy))
     return {Tier::handler, "workload `" + workload->name + "` serves it and has `fast_path off`"};
-  if (service.transport != model::Transport::plaintext) return {Tier::handler, "tunnels lead to its endpoints, and begin in the handler"};
+  if (service.transport != model::Transport::plaintext)
+    return {Tier::handler, "only a tunnel leads to its endpoints, and this version answers 503 in its place"};
   const auto own = static_cast<model::ServiceId>(&service - policy.services.data());
   for (const model::ServiceId other : model::other_targets(policy, own)) {
     const model::Service& target = policy.services[other];
     if (target.transport != model::Transport::plaintext)
-      return {Tier::handler, "tunnels lead to its target `" + target.name + "`, and begin in the handler"};
+      return {Tier::handler, "only a tunnel leads to its target `" + target.name + "`, and this version answers 503 in its place"};
     if (const model::Workload* workload = opted_out(target, policy))
       return {Tier::handler, "workload `" + workload->name + "` serves its target `" + target.name + "` and has `fast_path off`"};
   }
