@@ -100,6 +100,8 @@ const Printed printed[] = {
     {"explain-tls-no-name", "explain vault.mesh --send 'connect to vault from web at 10.1.0.1'", 0},
     {"explain-tls-placement", "explain vault.mesh --placement", 0},
     {"test-tls", "test --engine evaluator vault.mesh", 0},
+    {"explain-tunnel-placement", "explain tunnel.mesh --placement", 0},
+    {"test-tunnel", "test --engine evaluator tunnel.mesh", 0},
     {"explain-unknown", "explain shop.mesh --send 'GET \"/\" to reviws from web'", 2},
     {"explain-port", "explain shop.mesh --send 'GET \"/\" to reviews port 1 from web'", 2},
     {"explain-nothing", "explain shop.mesh", 2},

@@ -257,7 +257,7 @@ std::string table_line(const Row& row) {
     case Where::passage:
       return begin + "yes | yes | yes | decided by the handler |\n";
     case Where::tunnel:
-      return begin + "yes | yes | answered with 503: tunnels are not built | never past the handler |\n";
+      return begin + "yes | yes | through a tunnel | decided by the handler |\n";
     case Where::connect:
       return begin + "yes | yes | | when a socket connects |\n";
     case Where::node:
