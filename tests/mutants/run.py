@@ -18,7 +18,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HERE = pathlib.Path(__file__).resolve().parent
 # What a test needs to be built; the others find the programs.
-BUILT = {"differential": ("differential",), "unit_handler": ("unit_handler",), "e2e_fast_path_bypass": ("heddle", "heddled")}
+BUILT = {"differential": ("differential",), "unit_handler": ("unit_handler",), "unit_tls": ("unit_tls",),
+         "golden_ca": ("heddle", "golden_ca"), "e2e_fast_path_bypass": ("heddle", "heddled")}
 # Tests that are several for ctest.
 SEVERAL = {"differential": "differential(_.*)?"}
 PROGRAMS = ("heddle", "heddled", "kernel_fast_path", "kernel_decide")
