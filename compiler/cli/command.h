@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 /// The frame of the subcommands. A command is one file in commands/ that ends in
 ///
@@ -27,24 +28,28 @@ void declare_place(CLI::App& app, std::string& zone, std::string& node);
 
 class CommandSet {
  public:
-  explicit CommandSet(CLI::App& root) : root_(root) {}
+  explicit CommandSet(CLI::App& root) : root_(root), selected_(std::make_shared<std::function<int()>>()) {}
 
   template <typename Options>
   void add(const CommandInfo& info, void (*declare)(CLI::App&, Options&), int (*run)(const Options&)) {
     CLI::App* command = add_subcommand(info);
     auto options = std::make_shared<Options>();
     declare(*command, *options);
-    command->callback([this, options, run] { selected_ = [options, run] { return run(*options); }; });
+    command->callback([selected = selected_, options, run] { *selected = [options, run] { return run(*options); }; });
   }
 
+  /// A command that is nothing without one of those that are added to it: `heddle ca init`.
+  CommandSet add_group(const CommandInfo& info);
+
   /// Runs the command that was named on the command line.
-  [[nodiscard]] int run_selected() const { return selected_(); }
+  [[nodiscard]] int run_selected() const { return (*selected_)(); }
 
  private:
+  CommandSet(CLI::App& root, std::shared_ptr<std::function<int()>> selected) : root_(root), selected_(std::move(selected)) {}
   CLI::App* add_subcommand(const CommandInfo& info);
 
   CLI::App& root_;
-  std::function<int()> selected_;
+  std::shared_ptr<std::function<int()>> selected_;  // one for all groups
 };
 
 }  // namespace heddle::cli

@@ -44,9 +44,9 @@ int report_unknown_command(const std::vector<std::string>& names, const std::str
 }
 
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {
-  const auto used = app.get_subcommands();
-  const std::string help = used.empty() ? "heddle --help" : "heddle " + used.front()->get_name() + " --help";
-  return cli::report_error({ErrorKind::usage, error.what(), "`" + help + "` shows how it is used"});
+  std::string command = "heddle";
+  for (auto used = app.get_subcommands(); !used.empty(); used = used.front()->get_subcommands()) command += " " + used.front()->get_name();
+  return cli::report_error({ErrorKind::usage, error.what(), "`" + command + " --help` shows how it is used"});
 }
 
 int run(int argc, char** argv) {

@@ -24,7 +24,7 @@ bool is_path_byte(char c) {
 }
 
 const char* wrong_in_segment(std::string_view segment, bool pattern) {
-  if (segment.empty()) return "its path has an empty segment, or a slash at its end";
+  if (segment.empty()) return "its path has an empty segment: two slashes, or one at its beginning or end";
   if (segment == "." || segment == "..") return "its path has a segment `.` or `..`";
   const bool right = std::ranges::all_of(segment, [&](char c) { return is_path_byte(c) || (pattern && c == '*'); });
   return right ? nullptr : "its path has a byte other than letters, digits, `.`, `-`, `_` and `/`";

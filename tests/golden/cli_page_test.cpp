@@ -36,8 +36,15 @@ Words matches(const std::string& text, const std::string& pattern) {
   return found;
 }
 
+/// Of `heddle`, or of a command that is nothing without another: `heddle ca`.
+Words commands_of(const std::string& program) {
+  return matches(output_of(program + " --help"), R"(^  ([a-z]+)   +[A-Z])");
+}
+
+/// Its own, and those of its commands.
 Words options_of(const std::string& program) {
   Words options = matches(output_of(program + " --help"), R"(^  (?:-[a-z],)?(--[a-z-]+))");
+  for (const std::string& command : commands_of(program)) options.merge(options_of(program + " " + command));
   options.erase("--help");
   options.erase("--version");
   return options;
@@ -58,7 +65,7 @@ std::string section(const std::string& page, const std::string& title) {
 }
 
 Words commands() {
-  return matches(output_of("heddle --help"), R"(^  ([a-z]+)   +[A-Z])");
+  return commands_of("heddle");
 }
 
 TEST(CliPage, HasEveryCommand) {
@@ -81,6 +88,11 @@ TEST(Help, HasAnExample) {
   for (const std::string& command : commands()) {
     const std::string help = output_of("heddle " + command + " --help");
     EXPECT_TRUE(std::regex_search(help, std::regex("Example:\n  (sudo )?heddle " + command))) << help;
+    for (const std::string& part : commands_of("heddle " + command)) {
+      const std::string more = output_of("heddle " + command + " " + part + " --help");
+      EXPECT_NE(more.find("Example:\n  heddle " + command + " " + part), std::string::npos) << more;
+      EXPECT_NE(section(read_page(), "heddle " + command).find("`heddle " + command + " " + part + " "), std::string::npos) << part;
+    }
   }
 }
 

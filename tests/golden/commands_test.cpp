@@ -3,15 +3,15 @@
 // HEDDLE_UPDATE_GOLDEN=1 writes tests/golden/commands/expected anew; read the difference.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+
+#include "tests/golden/run.h"
 
 namespace heddle {
 namespace {
@@ -25,24 +25,6 @@ std::string read_file(const fs::path& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
-}
-
-struct Outcome {
-  std::string output;  // both streams
-  int exit_code = -1;
-};
-
-Outcome run_in(const fs::path& where, const std::string& arguments) {
-  const std::string command =
-      "cd '" + where.string() + "' && NO_COLOR=1 '" HEDDLE_BIN_DIR "/heddle' " + arguments + " 2>&1";
-  Outcome outcome;
-  std::FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  char buffer[4096];
-  for (std::size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
-    outcome.output.append(buffer, got);
-  outcome.exit_code = WEXITSTATUS(pclose(pipe));
-  return outcome;
 }
 
 struct Printed {
@@ -114,6 +96,22 @@ const Printed printed[] = {
      2},
     {"test-engine", "test --engine best shop.mesh tests.mesh", 2},
     {"hosts", "hosts shop.mesh", 0},
+    {"ca-nothing", "ca", 2},
+    {"ca-unknown", "ca renew", 2},
+    {"ca-init-help", "ca init --help", 0},
+    {"ca-issue-help", "ca issue --help", 0},
+    {"ca-init-nameless", "ca init none --trust-domain ''", 2},
+    {"ca-init-name", "ca init none --trust-domain Shop.example", 2},
+    {"ca-init-url", "ca init none --trust-domain spiffe://shop.example", 2},
+    {"ca-init-days", "ca init none --trust-domain shop.example --days 0", 2},
+    {"ca-init-many-days", "ca init none --trust-domain shop.example --days 3651", 2},
+    {"ca-init-nowhere", "ca init shop.mesh --trust-domain shop.example", 2},
+    {"ca-issue-nowhere", "ca issue none web --out none", 2},
+    {"ca-issue-ttl-zero", "ca issue none web --out none --ttl 0h", 2},
+    {"ca-issue-ttl-unit", "ca issue none web --out none --ttl 60", 2},
+    {"ca-issue-ttl-number", "ca issue none web --out none --ttl=-1h", 2},
+    {"ca-issue-ttl-large", "ca issue none web --out none --ttl 24856d", 2},
+    {"ca-issue-ttl-overflow", "ca issue none web --out none --ttl 99999999999999999999s", 2},
 };
 
 std::string name_of(const testing::TestParamInfo<Printed>& info) {

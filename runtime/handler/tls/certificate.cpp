@@ -110,12 +110,4 @@ std::int64_t not_after(const X509& certificate) {
   return seconds_of(X509_get0_notAfter(&certificate), std::numeric_limits<std::int64_t>::min());
 }
 
-std::string time_text(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm parts{};
-  char text[32];
-  if (::gmtime_r(&time, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) return std::to_string(seconds);
-  return text;
-}
-
 }  // namespace heddle::tls

@@ -40,7 +40,5 @@ inline constexpr std::size_t largest_key = 16 * 1024;
 /// Seconds since 1970 in UTC.
 [[nodiscard]] std::int64_t not_before(const x509_st& certificate);
 [[nodiscard]] std::int64_t not_after(const x509_st& certificate);
-/// `2026-12-01T10:00:00Z`
-[[nodiscard]] std::string time_text(std::int64_t seconds);
 
 }  // namespace heddle::tls

@@ -13,6 +13,7 @@
 
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
+#include "runtime/base/time_text.h"
 
 namespace heddle::tls {
 namespace {
@@ -56,6 +57,12 @@ Result<std::string> read_at(int folder, const Part& part, const std::string& fol
   return text;
 }
 
+bool is_in_place(int folder, const std::string& path) {
+  struct stat opened{};
+  struct stat there{};
+  return ::fstat(folder, &opened) == 0 && ::stat(path.c_str(), &there) == 0 && opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
 Result<IdentityFiles> read_files(int folder, const std::string& path) {
   IdentityFiles files;
   files.name = path;
@@ -88,8 +95,11 @@ bool IdentityStore::refresh_one(const std::string& name, std::int64_t now) {
   Entry& entry = entries_[name];
   const Stamps stamps = look(folder.get());
   if (!entry.look_again && stamps == entry.stamps) return false;
-  const std::optional<Error> before = std::exchange(entry.error, std::nullopt);
   Result<IdentityFiles> files = read_files(folder.get(), path);
+  // Who renews an identity may empty the old folder while it is read here: what is in its place counts, at the next call.
+  entry.look_again = true;
+  if (!is_in_place(folder.get(), path)) return false;
+  const std::optional<Error> before = std::exchange(entry.error, std::nullopt);
   if (!files) entry.error = files.error();
   const bool changed = files && take_over(entry, std::move(*files), now);
   entry.stamps = stamps;

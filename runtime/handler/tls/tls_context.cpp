@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include "runtime/base/time_text.h"
 #include "runtime/handler/tls/openssl.h"
 #include "runtime/handler/tls/tls_callbacks.h"
 

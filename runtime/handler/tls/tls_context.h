@@ -16,7 +16,7 @@ namespace heddle::tls {
 /// Seconds since 1970.
 using Clock = std::int64_t (*)();
 
-/// A session to go on with, of a client, and whose it is.
+/// A session to go on with, of a client, and whose it is. For one connection: OpenSSL does not offer it again once it was resumed.
 struct TlsSession {
   std::shared_ptr<ssl_session_st> session;
   Peer peer;

@@ -258,7 +258,15 @@ TEST_F(Resumption, BothStillKnowEachOther) {
   }
 }
 
-TEST_F(Resumption, IsAllowsNoEarlyData) {
+TEST_F(Resumption, ASessionIsForOneConnection) {
+  const auto from = client({root});
+  const auto to = server({root});
+  const auto given = session(from, to);
+  EXPECT_TRUE(resumes(from, to, given));
+  EXPECT_FALSE(resumes(from, to, given));
+}
+
+TEST_F(Resumption, AllowsNoEarlyData) {
   const auto given = session(client({root}), server({root}));
   EXPECT_EQ(SSL_SESSION_get_max_early_data(given->session.get()), 0u);
 }
@@ -271,11 +279,11 @@ TEST_F(Resumption, GoesOnInAnotherContextOfTheSameIdentityAndBundle) {
 
 TEST_F(Resumption, IsNotForAnotherBundle) {
   const Issued more = issue(authority("other.example"));
-  const auto given = session(client({root}), server({root}));
-  EXPECT_TRUE(resumes(client({root}), server({root}), given));
-  EXPECT_FALSE(resumes(client({root}), server({root, more}), given));
-  EXPECT_TRUE(connect(client({root}), server({root, more}), given).open()) << "a whole handshake";
-  EXPECT_FALSE(resumes(client({root, more}), server({root}), given));
+  const auto given = [&] { return session(client({root}), server({root})); };
+  EXPECT_TRUE(resumes(client({root}), server({root}), given()));
+  EXPECT_FALSE(resumes(client({root}), server({root, more}), given()));
+  EXPECT_TRUE(connect(client({root}), server({root, more}), given()).open()) << "a whole handshake";
+  EXPECT_FALSE(resumes(client({root, more}), server({root}), given()));
 }
 
 TEST_F(Resumption, IsRefusedAfterTheRootIsRemoved) {
@@ -291,9 +299,10 @@ TEST_F(Resumption, IsRefusedAfterTheRootIsRemoved) {
 
 TEST_F(Resumption, IsNotForAnotherIdentity) {
   const auto given = session(client({root}), server({root}));
+  const auto another = session(client({root}), server({root}));
   api = issue_by(root, leaf("spiffe://shop.example/ns/shop/sa/another"));
   EXPECT_FALSE(resumes(client({root}), server({root}), given));
-  EXPECT_EQ(connect(client({root}), server({root}), given).client->peer().id.path, "ns/shop/sa/another");
+  EXPECT_EQ(connect(client({root}), server({root}), another).client->peer().id.path, "ns/shop/sa/another");
   const auto again = session(client({root}), server({root}));
   web = issue_by(root, leaf("spiffe://shop.example/ns/shop/sa/batch"));
   EXPECT_FALSE(resumes(client({root}), server({root}), again));
@@ -304,15 +313,17 @@ TEST_F(Resumption, EndsWithTheLifeOfTheClient) {
   form.to = 100;
   web = issue_by(root, form);
   const auto to = server({root});
-  const auto given = session(client({root}), to);
+  const auto early = session(client({root}), to);
+  const auto late = session(client({root}), to);
   form.to = 3600;
   web = issue_by(root, form);  // the client is renewed, and the ticket is of the old one
   const auto from = client({root});
   current = start() + 99;
-  EXPECT_TRUE(resumes(from, to, given));
+  EXPECT_TRUE(resumes(from, to, early));
   current = start() + 100;
-  EXPECT_FALSE(resumes(from, to, given));
-  EXPECT_TRUE(connect(from, to, given).open()) << "a whole handshake";
+  Pair pair = connect(from, to, late);
+  EXPECT_FALSE(pair.server->resumed());
+  EXPECT_TRUE(pair.open()) << "a whole handshake";
 }
 
 TEST_F(Resumption, EndsWithTheLifeOfTheServer) {
@@ -320,13 +331,14 @@ TEST_F(Resumption, EndsWithTheLifeOfTheServer) {
   form.to = 100;
   api = issue_by(root, form);
   const auto from = client({root});
-  const auto given = session(from, server({root}));
+  const auto early = session(from, server({root}));
+  const auto late = session(from, server({root}));
   api = issue_by(root, leaf(api_name));
   const auto to = server({root});
   current = start() + 99;
-  EXPECT_TRUE(resumes(from, to, given));
+  EXPECT_TRUE(resumes(from, to, early));
   current = start() + 100;
-  EXPECT_FALSE(resumes(from, to, given));
+  EXPECT_FALSE(resumes(from, to, late));
 }
 
 TEST_F(Resumption, AServerHasToBeNamedStill) {
@@ -342,15 +354,15 @@ TEST_F(Resumption, AServerHasToBeNamedStill) {
 TEST_F(Resumption, KeysAreRotated) {
   const auto from = client({root});
   const auto to = server({root});
-  const auto given = session(from, to);
+  const auto early = session(from, to);
+  const auto late = session(from, to);
   const TicketKey old = keys.front();
   to->set_ticket_keys({make_ticket_key(), old});
-  EXPECT_TRUE(resumes(from, to, given)) << "the old key still opens";
-  const auto next = connect(from, to, given).client->session();
+  EXPECT_TRUE(resumes(from, to, early)) << "the old key still opens";
   to->set_ticket_keys({make_ticket_key()});
-  EXPECT_FALSE(resumes(from, to, given));
-  EXPECT_FALSE(resumes(from, to, next));
-  EXPECT_TRUE(connect(from, to, given).open()) << "a whole handshake";
+  Pair pair = connect(from, to, late);
+  EXPECT_FALSE(pair.server->resumed());
+  EXPECT_TRUE(pair.open()) << "a whole handshake";
 }
 
 TEST_F(Resumption, TheNewKeySeals) {
@@ -368,10 +380,13 @@ TEST_F(Resumption, TakesNoForgedTicket) {
   const auto from = client({root});
   const auto to = server({root});
   const auto given = session(from, to);
+  const auto other = session(from, to);
   to->set_ticket_keys({TicketKey{keys.front().name, make_ticket_key().cipher, keys.front().mac}});
   EXPECT_FALSE(resumes(from, to, given));
   to->set_ticket_keys({TicketKey{keys.front().name, keys.front().cipher, make_ticket_key().mac}});
-  EXPECT_FALSE(resumes(from, to, given));
+  EXPECT_FALSE(resumes(from, to, other));
+  to->set_ticket_keys(keys);
+  EXPECT_TRUE(resumes(from, to, session(from, to)));
 }
 
 TEST_F(Resumption, NeedsKeys) {

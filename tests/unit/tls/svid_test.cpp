@@ -274,7 +274,7 @@ TEST(Svid, HasAKeyThatIsStrongEnough) {
 TEST(Svid, ARefusalNamesTheRule) {
   const auto checked = check({issue_by(root(), leaf("spiffe://shop.example/a/"))}, bundle_of({root()}));
   EXPECT_EQ(std::get<SvidRefusal>(checked).what,
-            "the leaf's URI is no SPIFFE ID (SPIFFE-ID 2): its path has an empty segment, or a slash at its end");
+            "the leaf's URI is no SPIFFE ID (SPIFFE-ID 2): its path has an empty segment: two slashes, or one at its beginning or end");
 }
 
 TEST(Recheck, HoldsWhileTheRootIsThereAndTheDateFits) {
