@@ -85,7 +85,7 @@ watch() {
 import socket, sys
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 wire.bind((sys.argv[1], 0))
-wire.settimeout(1)
+wire.settimeout(2)
 print("ready", flush=True)
 seen = b""
 try:
@@ -93,7 +93,7 @@ try:
         seen += wire.recv(65536)
 except TimeoutError:
     pass
-print("plaintext" if any(text in seen for text in (b"HTTP/1.1", b"five stars", b"/7")) else "none" if len(seen) > 1000 else "nothing at all")
+print("plaintext" if any(text in seen for text in (b"HTTP/1.1", b"five stars", b"/7")) else "none" if len(seen) > 300 else "nothing at all")
 ' "hd$$b"
 }
 
@@ -122,11 +122,12 @@ ask web POST /7 403
 ask batch GET /7 403
 ask batch GET /all 200
 
-coproc wire { watch; }
-read -r _ <&"${wire[0]}"
+watch >"$work/wire" &
+watcher=$!
+until_true "the wire is watched" grep -q ready "$work/wire"
 ask web GET /7 200
-read -r seen <&"${wire[0]}"
-note "plaintext between the nodes" "$seen" none
+wait "$watcher"
+note "plaintext between the nodes" "$(tail -n 1 "$work/wire")" none
 
 "$bin/heddle" ca init "$work/other-ca" --trust-domain other.example >/dev/null
 "$bin/heddle" ca issue "$work/other-ca" ns/shop/sa/web --out "$work/other" --ttl 1h >/dev/null

@@ -93,10 +93,19 @@ def test_extern():
     expect("as the filter counts: 4\n" in output, "it was asked for every request of the closed country, and counted each")
 
 
+def test_nodes():
+    """A request crosses nodes over mutual TLS."""
+    demo = subprocess.Popen([SOURCE / "examples/two-nodes/demo.sh"], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, start_new_session=True)
+    output = finish(demo)
+    expect(demo.returncode == 0, f"the demo ended with {demo.returncode}")
+    expect(output.count(" ok\n") == 9, "nine lines were to be as expected")
+
+
 def main():
     snapshot = Snapshot("heddle-demo.")
     {"table": test_table, "break": test_break, "interrupt": test_interrupt, "killed": test_killed,
-     "extern": test_extern}[sys.argv[1]]()
+     "extern": test_extern, "nodes": test_nodes}[sys.argv[1]]()
     leftovers = snapshot.leftovers()
     expect(not leftovers, "left behind:\n  " + "\n  ".join(leftovers))
 
