@@ -67,14 +67,17 @@ static __always_inline void hd_remember(struct bpf_sock* sk, struct hd_work* wor
   connection->decision = work->decision;
 }
 
-/* A refused connection leaves its event here: no socket will ever end. */
-static __always_inline void hd_emit_refused(struct hd_work* work) {
+/* A refused connection leaves its event here: no socket will ever end. A function of its own, because the event would lie on the
+ * stack below everything that a decision calls. */
+__attribute__((noinline)) int hd_emit_refused(struct hd_work* work) {
+  if (!work) return 0;
   struct hd_event event = {.time_ns = bpf_ktime_get_ns(),
                            .cgroup = work->request.cgroup,
                            .netns_cookie = work->request.netns_cookie,
                            .tier = HD_TIER_CONNECT,
                            .decision = work->decision};
   hd_emit(&event);
+  return 0;
 }
 
 /* The agent may not know of this namespace yet. A full ring needs no further record: it looks around when it wakes. */
@@ -107,14 +110,6 @@ static __always_inline int hd_may_go_fast(struct hd_work* work, struct hd_servic
          !(workload->flags & HD_WORKLOAD_NOT_FAST);
 }
 
-/* Nothing but a tunnel leads to the endpoint that was chosen, and connections of tcp services go straight to it: it is refused. */
-static __always_inline void hd_refuse_without_tunnel(struct hd_work* work) {
-  hd_u32 number = work->decision.service;
-  struct hd_service* service = bpf_map_lookup_elem(&hd_services, &number);
-  if (work->decision.verdict != HD_VERDICT_FORWARD || !service || service->transport == HD_TRANSPORT_PLAINTEXT) return;
-  hd_end(work, HD_VERDICT_UNHEALTHY, 503, service->unhealthy_rule);
-}
-
 static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct hd_work* work) {
   hd_resolve(work);
   hd_u32 number = work->facts.service;
@@ -136,7 +131,6 @@ static __always_inline enum hd_way hd_decide_connect(struct bpf_sock* sk, struct
     return flags & HD_CONNECTION_BYTES ? HD_WAY_EARLY : HD_WAY_HANDLER;
   } else {
     hd_decide_facts(work);
-    hd_refuse_without_tunnel(work);
     hd_commit(work);
     if (work->decision.verdict == HD_VERDICT_FORWARD) {
       hd_remember(sk, work, HD_CONNECTION_TCP | HD_CONNECTION_REWRITTEN);

@@ -103,8 +103,8 @@ unexpected=0
 make_node a
 make_node b
 join_nodes
-"$bin/heddle" test "$here/policy" --engine evaluator || unexpected=1
-"$bin/heddle" build "$here/policy" -o "$work/shop.bundle" >/dev/null
+"$bin/heddle" test "$here/policy" "$here/env" --engine evaluator || unexpected=1
+"$bin/heddle" build "$here/policy" "$here/env" -o "$work/shop.bundle" >/dev/null
 
 "$bin/heddle" ca init "$work/ca" --trust-domain shop.example
 "$bin/heddle" ca issue "$work/ca" ns/shop/sa/web ns/shop/sa/batch --out "$work/a/identities" --ttl 1h
