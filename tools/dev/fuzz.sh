@@ -10,11 +10,12 @@ declare -A fuzzed=(
   [http_response]="runtime/handler/http"
   [http_chunked]="runtime/handler/http"
   [tls_hello]="runtime/handler/tls/client_hello.cpp"
+  [tunnel]="runtime/handler/tunnel/session.cpp runtime/handler/tunnel/stream.cpp runtime/handler/tunnel/head.cpp runtime/handler/tunnel/pending.cpp"
   [tls_svid]="runtime/base/spiffe_id.cpp runtime/handler/tls/svid.cpp runtime/handler/tls/trust_bundle.cpp runtime/handler/tls/identity.cpp
     runtime/handler/tls/certificate.cpp"
 )
 # A policy takes a thousand times as long as a head, and its language is the largest of these.
-declare -A fuzz_share=([policy]=10 [evaluate]=3 [bundle]=3 [http_request]=3 [http_response]=1 [http_chunked]=1 [tls_hello]=2 [tls_svid]=2)
+declare -A fuzz_share=([policy]=10 [evaluate]=3 [bundle]=3 [http_request]=3 [http_response]=1 [http_chunked]=1 [tls_hello]=2 [tls_svid]=2 [tunnel]=2)
 
 fuzz() {
   local minutes=60
