@@ -170,7 +170,7 @@ std::optional<upstream::Endpoint> Engine::endpoint_of(const hd_decision& decisio
   // What came through a tunnel has arrived; and nobody needs one to his own node.
   const bool here = endpoint.state < endpoints_.size() && __atomic_load_n(&endpoints_[endpoint.state].local, __ATOMIC_RELAXED) != 0;
   if (from_tunnel || here || tables.transport(owner) == HD_TRANSPORT_PLAINTEXT) return endpoint;
-  endpoint.way = tunnelling.find_way(tables, owner, std::string(tables.spiffe_of(decision.caller)), endpoint);
+  endpoint.way = tunnelling.find_way(tables, owner, decision);
   std::copy(std::begin(origin.source), std::end(origin.source), endpoint.client.begin());
   if (endpoint.way == 0) return std::nullopt;
   return endpoint;

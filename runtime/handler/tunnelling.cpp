@@ -14,7 +14,7 @@ std::int64_t wall_clock() {
   return static_cast<std::int64_t>(std::time(nullptr));
 }
 
-// Ways of policies that are gone are forgotten when there are so many.
+// Of all policies that there were.
 constexpr std::size_t ways_max = 65536;
 
 }  // namespace
@@ -42,10 +42,18 @@ void Tunnelling::accepted(UniqueFd socket) {
 // ---- to other nodes
 // ----------------------------------------------------------------------------------------------
 
-std::uint32_t Tunnelling::find_way(const Tables& tables, std::uint32_t service, const std::string& caller, const upstream::Endpoint& endpoint) {
-  const SpiffeReading source = read_spiffe_id(caller);
-  if (source.wrong != nullptr) return 0;
-  tunnel::Way way{source.id, tables.expected_peers(service), {endpoint.address, tunnel::hbone_port}};
+std::uint32_t Tunnelling::find_way(const Tables& tables, std::uint32_t service, const hd_decision& decision) {
+  Question question{decision.generation, service, decision.caller, {}};
+  std::copy(std::begin(decision.address), std::end(decision.address), question.address.begin());
+  const auto known = answers_.find(question);
+  if (known != answers_.end()) return known->second;
+  if (answers_.size() >= ways_max) answers_.clear();
+  const SpiffeReading source = read_spiffe_id(tables.spiffe_of(decision.caller));
+  const std::uint32_t way = source.wrong != nullptr ? 0 : number_of({source.id, tables.expected_peers(service), {question.address, tunnel::hbone_port}});
+  return answers_[question] = way;
+}
+
+std::uint32_t Tunnelling::number_of(tunnel::Way way) {
   const auto [found, is_new] = numbers_.try_emplace(way.key(), static_cast<std::uint32_t>(ways_.size() + 1));
   if (!is_new) return found->second;
   if (ways_.size() >= ways_max) {
