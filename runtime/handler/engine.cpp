@@ -91,7 +91,10 @@ void Engine::unlisten(std::uint64_t netns_cookie) {
 }
 
 void Engine::run_round(int wait_ms) {
-  loop.run_round(find_wait(wait_ms), [this] { now_ns_ = io::monotonic_ns(); });
+  loop.run_round(find_wait(wait_ms), [this] {
+    now_ns_ = io::monotonic_ns();
+    tunnelling.tunnels.begin_round(now_ms());
+  });
   tunnelling.tunnels.run(now_ms());
   tunnelling.tunnels.tell();
   resume_unfinished();

@@ -99,8 +99,9 @@ struct Session::Callbacks {
                   void* user) {
     Session& self = of(user);
     Stream* stream = stream_of(session, id);
-    if (stream == nullptr) {  // nobody listens any more
+    if (stream == nullptr) {  // nobody listens any more, and now the peer has to know
       nghttp2_session_consume(session, id, length);
+      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
       return 0;
     }
     stream->inbox_.add(view(data, length));
@@ -319,14 +320,11 @@ void Session::forget(Stream& stream) {
 
 /// Its user has closed it.
 void Session::let_go(Stream& stream) {
-  // An end is said as one; that nobody listens any more has to be said, too, unless the peer has ended.
-  if (!stream.resets_ && stream.answered_) stream.shut_down_writing();
+  // As of a socket that is closed: an end is said as one, and only who sends more is told that nobody listens. Unread bytes are a reset.
+  const bool ends = !stream.resets_ && stream.answered_ && stream.inbox_.empty();
+  if (ends) stream.shut_down_writing();
   if (stream.session_ == nullptr) return;
-  const bool whole = !stream.resets_ && stream.answered_ && stream.peer_ended_;
-  if (!whole) {
-    const std::uint32_t why = stream.resets_ || !stream.answered_ ? NGHTTP2_CANCEL : NGHTTP2_NO_ERROR;
-    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, why);
-  }
+  if (!ends) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_CANCEL);
   consumed(stream, stream.inbox_.size());
   stream.inbox_.clear();
   forget(stream);

@@ -76,13 +76,20 @@ ClientTunnel* Tunnels::find_tunnel(Group& group, const Shown& shown) {
   return nullptr;
 }
 
+/// None where it would take a certificate on that was replaced, or that has had most of its time: the tunnel would end with it.
+std::shared_ptr<const tls::TlsSession> Tunnels::session_for(const Group& group, const Shown& shown) const {
+  if (group.session == nullptr || group.generation != shown.identity->generation()) return nullptr;
+  const std::int64_t end = std::min(group.session->peer.not_after, shown.identity->not_after());
+  return clock_() - group.shown <= (end - group.shown) / 3 ? group.session : nullptr;
+}
+
 ClientTunnel* Tunnels::open_tunnel(Group& group, Shown& shown, const Way& way, std::uint16_t port) {
   if (shown.client == nullptr) {
     auto made = tls::TlsContext::make_client(shown.identity, clock_);
     if (!made) return nullptr;
     shown.client = std::move(made).value();
   }
-  auto tunnel = ClientTunnel::make(around_, way, port, shown.client, group.session, report_);
+  auto tunnel = ClientTunnel::make(around_, way, port, shown.client, session_for(group, shown), report_);
   if (!tunnel) return nullptr;
   ClientTunnel* const made = tunnel->get();
   clients_.emplace(made, Client{std::move(tunnel).value(), group});
@@ -104,7 +111,6 @@ void Tunnels::accepted(UniqueFd socket, tls::HelloReader& hellos, Host& host) {
 // ---------------------------------------------------------------------------------------------------------
 
 void Tunnels::run(std::uint64_t now_ms) {
-  around_.now_ms = now_ms;
   handshakes_.expire(now_ms);
   idle_.expire(now_ms);
   if (now_ms < next_look_ms_) return;
@@ -146,7 +152,13 @@ void Tunnels::forget(Tunnel& tunnel) {
   if (found == clients_.end()) return;
   auto& [client, group] = found->second;
   std::erase(group.tunnels, client.get());
-  if (auto session = client->tls_session()) group.session = std::move(session);
+  if (auto session = client->tls_session()) {
+    if (!client->resumed()) {
+      group.generation = client->identity().generation();
+      group.shown = client->opened();
+    }
+    group.session = std::move(session);
+  }
   clients_.erase(found);
 }
 

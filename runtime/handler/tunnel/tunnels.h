@@ -39,6 +39,8 @@ class Tunnels {
   /// To show as a server; null: there is none, or it has expired.
   [[nodiscard]] std::shared_ptr<tls::TlsContext> server_context(const SpiffeId& id);
 
+  /// A round begins; what comes in it counts from then.
+  void begin_round(std::uint64_t now_ms) { around_.now_ms = now_ms; }
   /// Tells the users of streams what came.
   void tell() { pending_.tell(); }
   /// Time passes: old tunnels are replaced, those that are not to be trusted any more end.
@@ -60,7 +62,10 @@ class Tunnels {
   /// Of one way.
   struct Group {
     std::vector<ClientTunnel*> tunnels;
-    std::shared_ptr<const tls::TlsSession> session;  // to begin the next one with
+    /// To begin the next one with. Both ends go on believing the certificates of the handshake that it comes from, and no longer than those.
+    std::shared_ptr<const tls::TlsSession> session;
+    std::uint64_t generation = 0;  // of the own one that was shown there
+    std::int64_t shown = 0;        // when
   };
   struct Client {
     std::unique_ptr<ClientTunnel> tunnel;
@@ -69,6 +74,7 @@ class Tunnels {
 
   [[nodiscard]] Shown* find(const SpiffeId& id);
   [[nodiscard]] ClientTunnel* find_tunnel(Group& group, const Shown& shown);
+  [[nodiscard]] std::shared_ptr<const tls::TlsSession> session_for(const Group& group, const Shown& shown) const;
   [[nodiscard]] ClientTunnel* open_tunnel(Group& group, Shown& shown, const Way& way, std::uint16_t port);
   void look_at_all();
   void forget(Tunnel& tunnel);

@@ -143,6 +143,25 @@ TEST_F(SessionTest, CloseLosesNothing) {
   EXPECT_EQ(client.session->streams() + server.session->streams(), 0U);
 }
 
+/// Closing is an end, not a reset, of which a peer may have so many only; who sends more all the same is told that nobody listens.
+TEST_F(SessionTest, ManyThatAreClosedAreNoFlood) {
+  for (std::uint64_t i = 0; i < 3 * Bounds::resets; ++i) {
+    auto [ours, theirs] = connected();
+    ours->stream->close();
+    run();
+    ASSERT_TRUE(theirs->stream->peer_closed()) << i;
+    if (i % 10 == 0) {
+      EXPECT_EQ(theirs->write("too late"), 8U);
+      run();
+      EXPECT_TRUE(theirs->stream->broken());
+    }
+    theirs->stream->close();
+    run();
+  }
+  EXPECT_FALSE(server.session->over());
+  EXPECT_EQ(client.session->streams() + server.session->streams(), 0U);
+}
+
 TEST_F(SessionTest, SlowReaderHoldsUpItsOwnStreamOnly) {
   auto [stalled, unread] = connected();
   auto [other, reader] = connected();

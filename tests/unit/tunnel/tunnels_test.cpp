@@ -81,12 +81,15 @@ class TunnelsTest : public testing::Test {
   /// Rounds of both nodes, until nothing happens any more.
   void run() {
     for (int quiet = 0; quiet < 2;) {
-      UniqueFd client(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (client) far.tunnels.accepted(std::move(client), hellos, far);
       bool woke = false;
       const auto wait = near.tunnels.next_in(clock_ms) == 0 || far.tunnels.next_in(clock_ms) == 0 ? 0 : 2;
       const auto before = std::chrono::steady_clock::now();
-      loop.run_round(wait, [&] { woke = std::chrono::steady_clock::now() - before < std::chrono::microseconds(1500); });
+      loop.run_round(wait, [&] {
+        woke = std::chrono::steady_clock::now() - before < std::chrono::microseconds(1500);
+        for (Node* node : {&near, &far}) node->tunnels.begin_round(clock_ms);
+      });
+      UniqueFd client(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (client) far.tunnels.accepted(std::move(client), hellos, far);
       for (Node* node : {&near, &far}) {
         node->tunnels.tell();
         node->tunnels.run(clock_ms);
@@ -281,6 +284,57 @@ TEST_F(TunnelsTest, SessionIsResumed) {
   EXPECT_TRUE(second->stream->writable());
   EXPECT_EQ(far.arrivals.back().resumed, true);
   EXPECT_EQ(far.arrivals.back().peer.id.text(), web);
+}
+
+/// Who goes on with a session is believed no longer than the certificates that were shown when it began.
+TEST_F(TunnelsTest, ReplacedCertificateIsShownAnew) {
+  const auto until = [](std::int64_t end) {
+    Form form = leaf(web);
+    form.to = end;
+    return form;
+  };
+  near.give({issue_by(root, until(3200))}, {root});
+  auto first = connect();
+  run();
+  const auto end = [&](Node& node) { return node.arrivals.back().peer.not_after; };
+  const std::int64_t before = end(far);
+  current += 3000;
+  near.give({issue_by(root, until(3500))}, {root});
+  first->stream->close();
+  far.users[0]->stream->close();
+  run();
+  ASSERT_EQ(near.tunnels.count(), 0U);
+  auto second = connect();
+  run();
+  EXPECT_FALSE(far.arrivals.back().resumed);
+  EXPECT_GT(end(far), before);
+}
+
+TEST_F(TunnelsTest, SessionOfAnOldCertificateIsNotResumed) {
+  for (const auto& [age, resumed] : {std::pair{1100, true}, {1300, false}}) {
+    current = start();
+    near.give({issue_by(root, leaf(web))}, {root});
+    auto first = connect();
+    run();
+    ASSERT_FALSE(far.arrivals.back().resumed);
+    current += age;
+    first->stream->close();
+    far.users.back()->stream->close();
+    near.tunnels.begin_round(clock_ms += Tunnels::idle_ms + 1);
+    run();
+    ASSERT_EQ(near.tunnels.count(), 0U);
+    auto second = connect();
+    run();
+    EXPECT_EQ(far.arrivals.back().resumed, resumed) << age;
+  }
+}
+
+TEST_F(TunnelsTest, FirstTunnelAfterALongTimeHasItsTime) {
+  run();
+  clock_ms += 10 * Tunnels::handshake_ms;
+  auto user = connect();
+  run();
+  EXPECT_TRUE(user->stream->writable()) << (far.reports.empty() ? "" : far.reports.front());
 }
 
 TEST_F(TunnelsTest, PeerThatStallsInTheHandshakeIsCut) {
