@@ -224,6 +224,7 @@ void Connection::next_request() {
   bytes_in_ = bytes_out_ = 0;
   status_ = 0;
   request_ = {};
+  target_ = {};
   head_end_.reset();
   out_.release();
   out_rest_ = {};

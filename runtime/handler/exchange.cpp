@@ -11,7 +11,8 @@ namespace {
 // In front of a response's head, for the line that rewriting may add.
 constexpr std::uint32_t headroom = 64;
 
-constexpr http::FieldSet response_drops = http::hop_by_hop_fields.with({http::FieldKind::rule});
+// A server does not speak for the mesh. The node at the other end of a tunnel does, and has looked at what its servers say.
+constexpr http::FieldSet server_drops = http::hop_by_hop_fields.with({http::FieldKind::rule});
 constexpr http::FieldSet framing_fields = {http::FieldKind::content_length,
                                            http::FieldKind::transfer_encoding};
 
@@ -281,7 +282,8 @@ bool Connection::begin_response(const http::Response& response) {
     if (close_after_) add = "connection: close\r\n";
     if (!close_after_ && request_.http10) add = "connection: keep-alive\r\n";
   }
-  http::FieldSet drops = response.forbids_length ? response_drops.with(framing_fields) : response_drops;
+  http::FieldSet drops = target_.way != 0 ? http::hop_by_hop_fields : server_drops;
+  if (response.forbids_length) drops = drops.with(framing_fields);
   if (strip) drops = drops.with({http::FieldKind::transfer_encoding});
   std::uint32_t length = response.length;
   in.data()[7] = '1';

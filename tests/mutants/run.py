@@ -22,7 +22,8 @@ BUILT = {"differential": ("differential",), "unit_handler": ("unit_handler",), "
          "golden_diagnostics": ("golden_diagnostics",), "unit_peers": ("unit_peers",), "unit_handler_decisions": ("handler_harness",),
          "e2e_fast_path_bypass": ("heddle", "heddled"),
          "unit_tunnel": ("unit_tunnel",), "unit_tls": ("unit_tls",), "golden_ca": ("heddle", "golden_ca"),
-          "e2e_nodes_hbone_1": ("heddle", "heddled"), "e2e_nodes_identities_1": ("heddle", "heddled")}
+         "e2e_nodes_nodes_1": ("heddle", "heddled"), "e2e_nodes_hbone_1": ("heddle", "heddled"),
+         "e2e_nodes_identities_1": ("heddle", "heddled")}
 # Tests that are several for ctest.
 SEVERAL = {"differential": "differential(_.*)?"}
 PROGRAMS = ("heddle", "heddled", "kernel_fast_path", "kernel_decide")

@@ -17,7 +17,7 @@ def lines_of(stream):
 
 
 def answer(connection, name):
-    """Body: who it is, the target, and what came; `/echo`: the body that came; `/close`: none, and the end."""
+    """Body: who it is, the target, and what came; `/echo`: the body that came; `/forge`: speaks for a rule; `/close`: none, and the end."""
     stream = connection.makefile("rb")
     while True:
         head = lines_of(stream)
@@ -35,7 +35,8 @@ def answer(connection, name):
             reply = reply[:int(target.split("/")[2])]
         else:
             reply = f"{name} {target} {length} {hashlib.sha256(body).hexdigest()[:16]}\n".encode() + b"".join(head[1:])
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(reply))
+        forged = b"x-heddle-rule: access echo/forged\r\n" if target.startswith("/forge") else b""
+        connection.sendall(b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n" % (forged, len(reply)))
         connection.sendall(reply)
 
 
