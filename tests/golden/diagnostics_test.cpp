@@ -6,9 +6,7 @@
 // the difference.
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +16,7 @@
 #include "compiler/diagnostics/diagnostic.h"
 #include "compiler/diagnostics/pages.h"
 #include "compiler/source/source_manager.h"
+#include "tests/golden/run.h"
 
 namespace heddle {
 namespace {
@@ -31,24 +30,6 @@ std::string read_file(const fs::path& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
-}
-
-struct Outcome {
-  std::string output;  // both streams
-  int exit_code = -1;
-};
-
-Outcome run_in(const fs::path& where, const std::string& arguments) {
-  const std::string command =
-      "cd '" + where.string() + "' && NO_COLOR=1 '" HEDDLE_BIN_DIR "/heddle' " + arguments + " 2>&1";
-  Outcome outcome;
-  std::FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  char buffer[4096];
-  for (std::size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
-    outcome.output.append(buffer, got);
-  outcome.exit_code = WEXITSTATUS(pclose(pipe));
-  return outcome;
 }
 
 void compare(const fs::path& expected, const std::string& output) {
