@@ -29,7 +29,4 @@ class Peers {
   std::string_view blob_;
 };
 
-/// Whether who has these identities is who the service says its endpoints are. A service that names no identity has none.
-bool may_serve(const hd_service& service, const hd_peer& peer);
-
 }  // namespace heddle

@@ -89,7 +89,7 @@ class Tables {
   [[nodiscard]] std::string_view spiffe_of(std::uint32_t workload) const {
     return workload < workloads_.size() ? text(workloads_[workload].spiffe) : std::string_view();
   }
-  /// Whom the calling side takes for an endpoint of the service.
+  /// Whom the calling side takes for an endpoint of the service, and who shows himself as one.
   [[nodiscard]] tls::ExpectedPeers expected_peers(std::uint32_t service) const;
   /// How requests reach its endpoints.
   [[nodiscard]] hd_transport transport(std::uint32_t service) const {
@@ -97,10 +97,6 @@ class Tables {
   }
   /// Whom a certificate with this SPIFFE ID names; none: it is no SPIFFE ID.
   [[nodiscard]] std::optional<hd_peer> find_peer(std::string_view spiffe) const { return peers_.find(spiffe); }
-  /// Whether who is named so may be an endpoint of the service.
-  [[nodiscard]] bool may_serve(std::uint32_t service, const hd_peer& peer) const {
-    return service < services_.size() && heddle::may_serve(services_[service], peer);
-  }
   /// From the complete head to the last byte of the response; 0: unbounded.
   [[nodiscard]] std::uint32_t timeout_ms(std::uint32_t rule) const {
     return rule < rules_.size() ? rules_[rule].timeout_ms : 0;

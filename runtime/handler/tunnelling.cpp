@@ -81,9 +81,9 @@ std::shared_ptr<tls::TlsContext> Tunnelling::context_for(const tunnel::Target& l
   const std::optional<hd_address> server = engine_.decider.find_server(local.address.data(), port);
   const std::shared_ptr<const Tables> tables = engine_.decider.current_tables();
   if (!server || tables == nullptr) return nullptr;
+  const tls::ExpectedPeers expected = tables->expected_peers(server->service);
   for (const SpiffeId& id : own_) {
-    const std::optional<hd_peer> peer = tables->find_peer(id.text());
-    if (!peer || !tables->may_serve(server->service, *peer)) continue;
+    if (!expected.has(id)) continue;
     if (auto context = tunnels.server_context(id)) return context;
   }
   return nullptr;

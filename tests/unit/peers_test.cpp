@@ -103,18 +103,5 @@ TEST(Peers, TextsThatAreNotThereMatchNobody) {
   EXPECT_TRUE(Peers({}, {}, {}).find("spiffe://shop.example/web"));
 }
 
-TEST(Peers, AServiceIsServedByItsIdentityAlone) {
-  Book book;
-  book.with("shop.example", "ns/web", {0}).with("shop.example", "ns/cart", {64});
-  hd_service service{};
-  service.identity = 64;
-  EXPECT_TRUE(may_serve(service, *book.find("spiffe://shop.example/ns/cart")));
-  EXPECT_FALSE(may_serve(service, *book.find("spiffe://shop.example/ns/web")));
-  service.identity = HD_NONE;
-  EXPECT_FALSE(may_serve(service, *book.find("spiffe://shop.example/ns/cart")));
-  service.identity = 1024;
-  EXPECT_FALSE(may_serve(service, *book.find("spiffe://shop.example/ns/cart")));
-}
-
 }  // namespace
 }  // namespace heddle
