@@ -62,10 +62,6 @@ class Stream final : public io::Stream {
   void reset_on_close() override { resets_ = true; }
   void close() override;
 
-  [[nodiscard]] std::int32_t id() const { return id_; }
-  /// Of the answer to our CONNECT; 0: it has not come.
-  [[nodiscard]] std::uint16_t status() const { return status_; }
-
  private:
   friend class Pending;
   friend class Session;
@@ -82,7 +78,7 @@ class Stream final : public io::Stream {
   std::uint32_t raised_ = 0;  // events that its sink has not been told yet
   std::size_t queue_place_ = 0;
   std::size_t place_ = 0;     // among the session's streams
-  std::uint16_t status_ = 0;
+  std::uint16_t status_ = 0;  // of the answer to our CONNECT; 0: it has not come
   bool queued_ = false;    // in `pending_`
   bool answered_ = false;  // 200 was sent, or came
   bool ends_ = false;      // we send no more

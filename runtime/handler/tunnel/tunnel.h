@@ -57,7 +57,6 @@ class Tunnel : public io::EventSink, public io::Deadline, protected Carrier {
   [[nodiscard]] const tls::Peer& peer() const { return tls_->peer(); }
   /// When it was opened; seconds since 1970.
   [[nodiscard]] std::int64_t opened() const { return opened_; }
-  [[nodiscard]] bool has_tls() const { return tls_ != nullptr; }
   [[nodiscard]] bool resumed() const { return tls_->resumed(); }
 
  protected:
