@@ -1,13 +1,10 @@
 """A connection to a tcp service that asks for its client's address: every byte goes through the handler, whoever speaks first."""
-import hashlib
 import queue
-import random
 import socket
-import threading
 import time
 import unittest
 
-from tcp_world import QUEUE, TIMEOUT, RawServer, World, echo, read_to_end, reset
+from tcp_world import QUEUE, TIMEOUT, Passed, read_to_end
 
 POLICY = """
 mesh test {{ trust_domain "test.example" }}
@@ -21,33 +18,12 @@ service queue {{
 }}
 access queue {{ deny from any when address in [127.9.0.0/16]  allow from web }}
 """
-MB = 1 << 20
 HEAD_TIME = 15  # seconds: Patience::head_ms
 
 
-class Bytes(unittest.TestCase):
-    workers = 1
-    host = "127.0.0.1"
-    to = "4"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.serve = echo
-        cls.server = RawServer(lambda peer: cls.serve(peer), cls.host)
-        host = f"[{cls.host}]" if ":" in cls.host else cls.host
-        cls.world = World(POLICY.format(endpoint=f"{host}:{cls.server.port}"), cls.workers)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close()
-        cls.server.close()
-
-    def serving(self, serve):
-        type(self).serve = staticmethod(serve)
-        self.addCleanup(setattr, type(self), "serve", staticmethod(echo))
-
-    def connect(self):
-        return self.world.connect(QUEUE[self.to])
+class Bytes(Passed, unittest.TestCase):
+    policy = POLICY
+    address = QUEUE["4"]
 
     def test_the_server_speaks_first(self):
         said = queue.Queue()
@@ -91,97 +67,7 @@ class Bytes(unittest.TestCase):
 
     def test_what_the_client_dialled_is_what_it_sees(self):
         with self.connect() as sock:
-            self.assertEqual(sock.getpeername()[:2], QUEUE[self.to])
-
-    def test_half_closed_by_the_client(self):
-        def serve(peer):
-            got, how = read_to_end(peer)
-            peer.sendall(hashlib.sha256(got).digest() + how.encode())
-
-        self.serving(serve)
-        body = random.Random(1).randbytes(MB)
-        with self.connect() as sock:
-            sock.sendall(body)
-            sock.shutdown(socket.SHUT_WR)
-            self.assertEqual(read_to_end(sock), (hashlib.sha256(body).digest() + b"closed", "closed"))
-
-    def test_half_closed_by_the_server(self):
-        results = queue.Queue()
-
-        def serve(peer):
-            peer.sendall(b"that is all")
-            peer.shutdown(socket.SHUT_WR)
-            results.put(read_to_end(peer))
-
-        self.serving(serve)
-        with self.connect() as sock:
-            self.assertEqual(read_to_end(sock), (b"that is all", "closed"))
-            body = random.Random(2).randbytes(MB)
-            sock.sendall(body)
-            sock.shutdown(socket.SHUT_WR)
-            self.assertEqual(results.get(timeout=TIMEOUT), (body, "closed"))
-
-    def test_a_reset_by_the_client(self):
-        results = queue.Queue()
-
-        def serve(peer):
-            peer.sendall(b"hello")
-            results.put(read_to_end(peer))
-
-        self.serving(serve)
-        with self.connect() as sock:
-            self.assertEqual(sock.recv(5), b"hello")
-            reset(sock)
-            self.assertEqual(results.get(timeout=TIMEOUT)[1], "reset")
-
-    def test_a_reset_by_the_server(self):
-        self.serving(reset)
-        with self.connect() as sock:
-            self.assertEqual(read_to_end(sock), (b"", "reset"))
-
-    def test_a_server_that_does_not_read(self):
-        """Who is slow holds up the other side: nothing piles up in between."""
-        go, results = threading.Event(), queue.Queue()
-
-        def serve(peer):
-            go.wait(TIMEOUT)
-            results.put(hashlib.sha256(read_to_end(peer)[0]).hexdigest())
-
-        self.serving(serve)
-        body = random.Random(3).randbytes(60 * MB)
-        with self.connect() as sock:
-            sock.settimeout(0.5)
-            sent = 0
-            while sent < len(body):
-                try:
-                    sent += sock.send(body[sent:sent + MB])
-                except TimeoutError:
-                    break
-            self.assertLess(sent, len(body))
-            go.set()
-            sock.settimeout(TIMEOUT)
-            sock.sendall(body[sent:])
-            sock.shutdown(socket.SHUT_WR)
-            self.assertEqual(results.get(timeout=TIMEOUT), hashlib.sha256(body).hexdigest())
-
-    def test_20_mb_in_both_directions(self):
-        up, down = random.Random(4).randbytes(20 * MB), random.Random(5).randbytes(20 * MB)
-        results = queue.Queue()
-
-        def serve(peer):
-            writer = threading.Thread(target=lambda: (peer.sendall(down), peer.shutdown(socket.SHUT_WR)))
-            writer.start()
-            results.put(hashlib.sha256(read_to_end(peer)[0]).hexdigest())
-            writer.join()
-
-        self.serving(serve)
-        with self.connect() as sock:
-            writer = threading.Thread(target=lambda: (sock.sendall(up), sock.shutdown(socket.SHUT_WR)))
-            writer.start()
-            got, how = read_to_end(sock)
-            writer.join()
-            self.assertEqual((hashlib.sha256(got).hexdigest(), how), (hashlib.sha256(down).hexdigest(), "closed"))
-            self.assertEqual(results.get(timeout=TIMEOUT), hashlib.sha256(up).hexdigest())
+            self.assertEqual(sock.getpeername()[:2], self.address)
 
 
 class BytesByThreeWorkers(Bytes):
@@ -190,11 +76,11 @@ class BytesByThreeWorkers(Bytes):
 
 class BytesOfIPv6(Bytes):
     host = "::1"
-    to = "6"
+    address = QUEUE["6"]
 
 
 class BytesOfMappedAddresses(Bytes):
-    to = "mapped"
+    address = QUEUE["mapped"]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tls"))
-from world import TIMEOUT, RawServer, World, read_to_end, reset  # noqa: E402, F401
+from passed import Passed, echo  # noqa: E402, F401
+from world import TIMEOUT, RawServer, World, read_to_end  # noqa: E402, F401
 
 QUEUE = {"4": ("10.96.8.1", 5672), "6": ("fd00:8::1", 5672), "mapped": ("::ffff:10.96.8.1", 5672)}
 
@@ -22,8 +23,3 @@ def outcome(world, to, workload="web", source=None):
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_WR)
         return read_to_end(sock)
-
-
-def echo(peer):
-    while part := peer.recv(1 << 16):
-        peer.sendall(part)

@@ -1,14 +1,11 @@
 """What a client of a tls service sends arrives as it was sent, or nothing of it does."""
-import hashlib
-import queue
-import random
 import socket
-import threading
 import time
 import unittest
 
 from hello import MALFORMED, handshake, hello, records, server_name
-from world import TIMEOUT, RawServer, World, read_to_end, reset
+from passed import Passed
+from world import read_to_end
 
 POLICY = """
 mesh test {{ trust_domain "test.example" }}
@@ -22,40 +19,14 @@ service gate {{
 }}
 access gate {{ allow from web when sni is "a.example" or not sni in ["x.example"] }}
 """
-MB = 1 << 20
 HELLO = hello(b"a.example")
 HELLO_TIME = 15  # seconds: Patience::head_ms
 
 
-class Bytes(unittest.TestCase):
-    workers = 1
-    host = "127.0.0.1"
-    to = "4"
-
-    @classmethod
-    def setUpClass(cls):
-        cls.peers = queue.Queue()
-        cls.server = RawServer(lambda peer: cls.serve(peer), cls.host)
-        cls.serve = cls.echo
-        host = f"[{cls.host}]" if ":" in cls.host else cls.host
-        cls.world = World(POLICY.format(endpoint=f"{host}:{cls.server.port}"), cls.workers)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.world.close()
-        cls.server.close()
-
-    @staticmethod
-    def echo(peer):
-        while part := peer.recv(1 << 16):
-            peer.sendall(part)
-
-    def serving(self, serve):
-        type(self).serve = staticmethod(serve)
-        self.addCleanup(setattr, type(self), "serve", staticmethod(Bytes.echo))
-
-    def connect(self):
-        return self.world.connect(self.to)
+class Bytes(Passed, unittest.TestCase):
+    policy = POLICY
+    address = "4"
+    first = HELLO
 
     def expect_echo(self, sock, sent):
         got = b""
@@ -150,127 +121,6 @@ class Bytes(unittest.TestCase):
         self.assertEqual(self.world.decisions("mesh/malformed"), before + 2)
         self.assertEqual(self.server.accepted, accepted)
 
-    def test_half_closed_by_the_client(self):
-        def serve(peer):
-            got, how = read_to_end(peer)
-            peer.sendall(hashlib.sha256(got).digest() + how.encode())
-
-        self.serving(serve)
-        body = random.Random(1).randbytes(MB)
-        with self.connect() as sock:
-            sock.sendall(HELLO + body)
-            sock.shutdown(socket.SHUT_WR)
-            self.assertEqual(read_to_end(sock), (hashlib.sha256(HELLO + body).digest() + b"closed", "closed"))
-
-    def test_half_closed_by_the_server(self):
-        results = queue.Queue()
-
-        def serve(peer):
-            peer.sendall(b"that is all")
-            peer.shutdown(socket.SHUT_WR)
-            results.put(read_to_end(peer))
-
-        self.serving(serve)
-        with self.connect() as sock:
-            sock.sendall(HELLO)
-            self.assertEqual(read_to_end(sock), (b"that is all", "closed"))
-            body = random.Random(2).randbytes(MB)
-            sock.sendall(body)
-            sock.shutdown(socket.SHUT_WR)
-            self.assertEqual(results.get(timeout=TIMEOUT), (HELLO + body, "closed"))
-
-    def test_a_reset_by_the_client(self):
-        results, arrived = queue.Queue(), threading.Event()
-
-        def serve(peer):
-            peer.recv(len(HELLO))
-            arrived.set()
-            results.put(read_to_end(peer))
-
-        self.serving(serve)
-        with self.connect() as sock:
-            sock.sendall(HELLO)
-            self.assertTrue(arrived.wait(TIMEOUT))
-            reset(sock)
-            self.assertEqual(results.get(timeout=TIMEOUT)[1], "reset")
-
-    def test_a_reset_by_the_server(self):
-        def serve(peer):
-            peer.recv(len(HELLO))
-            reset(peer)
-
-        self.serving(serve)
-        with self.connect() as sock:
-            sock.sendall(HELLO)
-            self.assertEqual(read_to_end(sock), (b"", "reset"))
-
-    def test_a_server_that_does_not_read(self):
-        """Who is slow holds up the other side: nothing piles up in between."""
-        go, results = threading.Event(), queue.Queue()
-
-        def serve(peer):
-            go.wait(TIMEOUT)
-            got, _ = read_to_end(peer)
-            results.put(hashlib.sha256(got).hexdigest())
-
-        self.serving(serve)
-        body = random.Random(3).randbytes(60 * MB)
-        with self.connect() as sock:
-            sock.sendall(HELLO)
-            sock.settimeout(0.5)
-            sent = 0
-            while sent < len(body):
-                try:
-                    sent += sock.send(body[sent:sent + MB])
-                except TimeoutError:
-                    break
-            self.assertLess(sent, len(body))
-            go.set()
-            sock.settimeout(TIMEOUT)
-            sock.sendall(body[sent:])
-            sock.shutdown(socket.SHUT_WR)
-            self.assertEqual(results.get(timeout=TIMEOUT), hashlib.sha256(HELLO + body).hexdigest())
-
-    def test_a_client_that_resets_while_nobody_reads(self):
-        """Its end comes through although bytes of it wait."""
-        arrived, results = threading.Event(), queue.Queue()
-
-        def serve(peer):
-            arrived.wait(TIMEOUT)
-            results.put(read_to_end(peer)[1])
-
-        self.serving(serve)
-        with self.connect() as sock:
-            sock.sendall(HELLO)
-            sock.settimeout(0.5)
-            try:
-                while True:
-                    sock.send(b"x" * MB)
-            except TimeoutError:
-                pass
-            reset(sock)
-            arrived.set()
-            self.assertEqual(results.get(timeout=TIMEOUT), "reset")
-
-    def test_20_mb_in_both_directions(self):
-        up, down = random.Random(4).randbytes(20 * MB), random.Random(5).randbytes(20 * MB)
-        results = queue.Queue()
-
-        def serve(peer):
-            writer = threading.Thread(target=lambda: (peer.sendall(down), peer.shutdown(socket.SHUT_WR)))
-            writer.start()
-            results.put(hashlib.sha256(read_to_end(peer)[0]).hexdigest())
-            writer.join()
-
-        self.serving(serve)
-        with self.connect() as sock:
-            writer = threading.Thread(target=lambda: (sock.sendall(HELLO + up), sock.shutdown(socket.SHUT_WR)))
-            writer.start()
-            got, how = read_to_end(sock)
-            writer.join()
-            self.assertEqual((hashlib.sha256(got).hexdigest(), how), (hashlib.sha256(down).hexdigest(), "closed"))
-            self.assertEqual(results.get(timeout=TIMEOUT), hashlib.sha256(HELLO + up).hexdigest())
-
 
 class BytesByThreeWorkers(Bytes):
     workers = 3
@@ -278,7 +128,7 @@ class BytesByThreeWorkers(Bytes):
 
 class BytesOfIPv6(Bytes):
     host = "::1"
-    to = "6"
+    address = "6"
 
 
 if __name__ == "__main__":
